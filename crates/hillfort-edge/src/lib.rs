@@ -1,0 +1,1 @@
+//! The doors: TCP, WebSocket, HTTP, TLS.

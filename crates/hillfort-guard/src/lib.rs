@@ -1,0 +1,1 @@
+//! Who may come in: buckets, nonce filters, bans. Verdicts come out.

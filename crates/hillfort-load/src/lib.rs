@@ -1,0 +1,1 @@
+//! Load and attack tool: raw limits, bots, attacks, report.

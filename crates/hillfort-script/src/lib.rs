@@ -1,0 +1,1 @@
+//! The Luau sandbox: load, budget, swap.

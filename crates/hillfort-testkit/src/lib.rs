@@ -1,0 +1,1 @@
+//! Simulation rig: virtual clock, lossy link, real nodes on port 0.

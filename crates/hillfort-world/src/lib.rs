@@ -1,0 +1,1 @@
+//! The fixed step: rooms, slot wheel, fair input queues, late policies. Deterministic.

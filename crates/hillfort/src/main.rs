@@ -1,0 +1,3 @@
+//! The `hillfort` command.
+
+fn main() {}

@@ -1,0 +1,55 @@
+//! What CI checks, in order of cost. Each step is a command that a person can run alone.
+
+use anyhow::Context;
+use std::time::Instant;
+
+use crate::shell::{root, run_in};
+use crate::{layers, pure, tidy};
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Leaves out the browser test (it needs Chromium and Node.js).
+    #[arg(long)]
+    no_browser: bool,
+    /// Leaves out the check of licences and bans (it needs cargo-deny).
+    #[arg(long)]
+    no_deny: bool,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let mut times = Vec::new();
+    let mut step = |name: &'static str, work: &dyn Fn() -> anyhow::Result<()>| {
+        println!("\n=== {name}");
+        let begin = Instant::now();
+        work().with_context(|| format!("step `{name}` failed"))?;
+        times.push((name, begin.elapsed().as_secs()));
+        anyhow::Ok(())
+    };
+    let here = |line: &str| run_in(&root(), line);
+
+    step("format", &|| here("cargo fmt --all --check"))?;
+    step("layers", &layers::run)?;
+    step("pure", &|| pure::run(true))?;
+    step("tidy", &tidy::run)?;
+    step("generated code", &|| here("cargo xtask codegen --check"))?;
+    step("script tests", &|| here("node --test sdk/js/ games/hilltop/client/"))?;
+    if !options.no_deny {
+        step("licences and bans", &|| here("cargo deny --log-level error check licenses bans sources"))?;
+    }
+    step("clippy", &|| here("cargo clippy --workspace --all-targets --locked -- -D warnings"))?;
+    step("tests", &|| here("cargo nextest run --workspace --locked --no-fail-fast"))?;
+    step("documentation tests", &|| here("cargo test --workspace --locked --doc --quiet"))?;
+    step("documentation", &|| here("cargo doc --workspace --locked --no-deps --quiet"))?;
+    step("fuzz corpus", &|| run_in(&root().join("fuzz"), "cargo test --locked --quiet"))?;
+    if !options.no_browser {
+        step("release build", &|| here("cargo build --release --locked"))?;
+        step("browser", &|| run_in(&root().join("tests/browser"), "npm test --silent"))?;
+    }
+
+    println!("\nAll steps passed in {} s:", start.elapsed().as_secs());
+    for (name, seconds) in times {
+        println!("{seconds:>6} s  {name}");
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+// The whole product in a real browser: plays hilltop, attacks the server from the console, and checks that the game kept moving, that the
+// console shows the refusals, and that the client recovers from a cut line, a reload and a restarted server. Saves screenshots.
+//
+// Environment: HILLFORT_BIN (default target/release/hillfort), CHROMIUM (default: chromium on the path), SHOTS (folder for screenshots).
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { test, before, after } from 'node:test';
+import { Server } from './server.mjs';
+import { openBrowser } from './browser.mjs';
+import { Line } from './line.mjs';
+
+const root = resolve(import.meta.dirname, '../..');
+const shots = resolve(process.env.SHOTS ?? join(root, 'target/browser'));
+mkdirSync(shots, { recursive: true });
+
+let server;
+let browser;
+
+before(async () => {
+  server = await Server.start(root);
+  browser = await openBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** Opens the game as `name` and waits until it shows moving state. */
+async function play(name, port = server.httpPort, context) {
+  const where = context ?? (await browser.newContext({ viewport: { width: 1280, height: 720 } }));
+  const page = await where.newPage();
+  page.on('pageerror', (error) => assert.fail(`error in the game page: ${error.stack}`));
+  await page.goto(`http://127.0.0.1:${port}/hilltop/?name=${name}&auto=1`);
+  await states(page, 20);
+  return page;
+}
+
+/** Waits until the page has received `more` further states. */
+async function states(page, more, timeout = 20_000) {
+  const start = await page.evaluate(() => window.hillfort?.stats?.statesReceived ?? 0);
+  await page.waitForFunction(
+    (target) => (window.hillfort?.stats?.statesReceived ?? 0) >= target,
+    start + more,
+    { timeout },
+  );
+}
+
+const status = (page) => page.evaluate(() => window.hillfort.status);
+
+test('a newcomer plays: state arrives at the room\'s rate, orders move squads', async () => {
+  const page = await play('Ada');
+  const from = await page.evaluate(() => ({ n: window.hillfort.stats.statesReceived, t: performance.now() }));
+  await states(page, 60);
+  const to = await page.evaluate(() => ({ n: window.hillfort.stats.statesReceived, t: performance.now() }));
+  const rate = ((to.n - from.n) * 1000) / (to.t - from.t);
+  assert.ok(rate > 17 && rate < 23, `20 states a second are promised, ${rate.toFixed(1)} came`);
+  await page.screenshot({ path: join(shots, 'game.png') });
+  await page.context().close();
+});
+
+test('an attack started in the console is refused, and the game keeps moving', async () => {
+  const game = await play('Grace');
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const console_ = await context.newPage();
+  console_.on('pageerror', (error) => assert.fail(`error in the console page: ${error.stack}`));
+  await console_.goto(`http://127.0.0.1:${server.consolePort}/`);
+  await console_.waitForFunction(() => (window.hillfortConsole?.samples ?? 0) >= 4, null, { timeout: 20_000 });
+
+  const before = await server.refused('hello_magic', 'hello_mac', 'hello_time', 'hello_key', 'connect_rate', 'source_rate', 'banned');
+  await game.evaluate(() => { window.hillfort.stats.maxStateGap_ms = 0; });
+  await console_.click('[data-attack="bad-hello"]');
+  await states(game, 100); // five seconds of the attack
+  await game.screenshot({ path: join(shots, 'game-attacked.png') });
+  await console_.screenshot({ path: join(shots, 'console-attacked.png') });
+  await states(game, 100);
+  const refused = (await server.refused('hello_magic', 'hello_mac', 'hello_time', 'hello_key', 'connect_rate', 'source_rate', 'banned')) - before;
+  const gap = await game.evaluate(() => window.hillfort.stats.maxStateGap_ms);
+  assert.ok(refused > 1000, `the attack was refused ${refused} times, more than 1000 were expected`);
+  assert.ok(gap < 1000, `the game stood still for ${gap} ms during the attack`);
+  await console_.waitForFunction(() => window.hillfortConsole.attacks.length >= 1, null, { timeout: 20_000 });
+  await console_.screenshot({ path: join(shots, 'console.png') });
+  await context.close();
+  await game.context().close();
+});
+
+test('a line cut for five seconds: the client says so, and resumes the same session', async () => {
+  const line = await Line.open(server.httpPort);
+  const page = await play('Edsger', line.port);
+  const session = await page.evaluate(() => window.hillfort.stats.session);
+  line.cut();
+  await page.waitForFunction(() => window.hillfort.status === 'lost', null, { timeout: 20_000 });
+  await page.screenshot({ path: join(shots, 'game-lost.png') });
+  line.mend();
+  await page.waitForFunction(() => window.hillfort.status === 'playing', null, { timeout: 30_000 });
+  await states(page, 20);
+  assert.equal(await page.evaluate(() => window.hillfort.stats.session), session, 'same session after the cut');
+  await page.context().close();
+  await line.close();
+});
+
+test('a reload keeps the seat, and two tabs are two players', async () => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 720 } });
+  const first = await play('Barbara', undefined, context);
+  const second = await play('Donald', undefined, context);
+  const ids = await Promise.all([first, second].map((page) => page.evaluate(() => window.hillfort.stats.session)));
+  assert.notEqual(ids[0], ids[1], 'each tab has its own session');
+  await first.reload();
+  await states(first, 20);
+  assert.equal(await first.evaluate(() => window.hillfort.stats.session), ids[0], 'the reloaded tab resumed its session');
+  await states(second, 10);
+  await context.close();
+});
+
+test('server killed and started again: the client recovers by itself', async () => {
+  const page = await play('Alan');
+  await server.kill();
+  await page.waitForFunction(() => window.hillfort.status === 'lost', null, { timeout: 20_000 });
+  await server.restart();
+  await page.waitForFunction(() => window.hillfort.status === 'playing', null, { timeout: 40_000 });
+  await states(page, 20);
+  assert.equal(await status(page), 'playing');
+  await page.context().close();
+});

@@ -1,0 +1,179 @@
+//! What a room may see and ask for during a callback. Knows nothing of clocks, sessions' connections and threads.
+
+use hillfort_proto::ids::SessionId;
+use hillfort_proto::limits::ROOM_DATA_BYTES_MAX;
+
+use crate::config::LABEL_BYTES_MAX;
+use crate::outputs::Outputs;
+use crate::rng::Rng;
+use crate::timers::Timers;
+
+/// A seat of a room: small, given to the next player when it is free again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seat(pub u16);
+
+/// Who is to get an output. Events reach players whose connection is gone for the moment too, when they come back; states do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// Everybody.
+    All,
+    /// One player; nobody when the seat is empty.
+    One(Seat),
+    /// Everybody but one.
+    Except(Seat),
+}
+
+/// A player in the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Player {
+    /// Where the player sits.
+    pub seat: Seat,
+    /// The player's session.
+    pub session: SessionId,
+    /// Display name.
+    pub name: Box<str>,
+    /// Whether the connection is there. `false` between `on_drop` and `on_reconnect` or `on_leave`.
+    pub connected: bool,
+    pub(crate) kicked: bool,
+}
+
+/// The room asked for more than it may have. Nothing was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// One output is longer than [`ROOM_DATA_BYTES_MAX`].
+    #[error("data must have at most {ROOM_DATA_BYTES_MAX} bytes")]
+    TooLong,
+    /// This tick put out [`crate::OUTPUTS_MAX`] outputs or [`crate::OUTPUT_BYTES_MAX`] bytes already.
+    #[error("this tick has put out too much")]
+    Full,
+    /// The label is longer than [`LABEL_BYTES_MAX`].
+    #[error("label must have at most {LABEL_BYTES_MAX} bytes")]
+    Label,
+    /// The room has [`crate::TIMERS_MAX`] timers already.
+    #[error("too many timers")]
+    Timers,
+}
+
+/// One room's view of the world. Owned and without lifetime, so that a script engine can swap it (`std::mem::swap` with
+/// `Ctx::default()`) into a place that its host functions reach, and back after the call.
+#[derive(Debug, Default)]
+pub struct Ctx {
+    tick: u64,
+    hz: u32,
+    rng: Rng,
+    /// By seat.
+    players: Vec<Player>,
+    label: String,
+    timers: Timers,
+    ended: bool,
+    pub(crate) out: Outputs,
+}
+
+impl Ctx {
+    /// Number of the tick: 0 before the first, then 1, 2, ... without gaps, also when ticks were missed.
+    #[must_use]
+    pub const fn tick(&self) -> u64 {
+        self.tick
+    }
+
+    /// Ticks a second of game time; 0 during `on_create`.
+    #[must_use]
+    pub const fn hz(&self) -> u32 {
+        self.hz
+    }
+
+    /// Seconds of game time that a tick stands for, always 1 / hz; 0 during `on_create`.
+    #[must_use]
+    pub fn dt(&self) -> f64 {
+        if self.hz == 0 { 0.0 } else { 1.0 / f64::from(self.hz) }
+    }
+
+    /// The room's random numbers.
+    pub const fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+
+    /// Everybody who has a seat, in order of seats.
+    #[must_use]
+    pub fn players(&self) -> &[Player] {
+        &self.players
+    }
+
+    /// The player on `seat`.
+    #[must_use]
+    pub fn player(&self, seat: Seat) -> Option<&Player> {
+        self.at(seat).ok().map(|at| &self.players[at])
+    }
+
+    /// Sends an event: delivered once, in order, across reconnects.
+    ///
+    /// # Errors
+    /// [`SendError::TooLong`], [`SendError::Full`].
+    pub fn send_event(&mut self, to: To, op: u32, data: &[u8]) -> Result<(), SendError> {
+        if data.len() > ROOM_DATA_BYTES_MAX {
+            return Err(SendError::TooLong);
+        }
+        if self.out.event(to, op, data) { Ok(()) } else { Err(SendError::Full) }
+    }
+
+    /// Sends a state: the newest replaces older ones that are not sent yet.
+    ///
+    /// # Errors
+    /// [`SendError::TooLong`], [`SendError::Full`].
+    pub fn send_state(&mut self, to: To, data: &[u8]) -> Result<(), SendError> {
+        if data.len() > ROOM_DATA_BYTES_MAX {
+            return Err(SendError::TooLong);
+        }
+        if self.out.state(to, data) { Ok(()) } else { Err(SendError::Full) }
+    }
+
+    /// Makes the player leave when this callback is over; `on_leave` follows. Nothing when the seat is empty.
+    pub fn kick(&mut self, seat: Seat) {
+        let Ok(at) = self.at(seat) else { return };
+        // Once a player, so that a loop of kicks does not fill the buffer.
+        if !std::mem::replace(&mut self.players[at].kicked, true) {
+            self.out.kick(seat);
+        }
+    }
+
+    /// The room's label.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Changes the label.
+    ///
+    /// # Errors
+    /// [`SendError::Label`].
+    pub fn set_label(&mut self, label: &str) -> Result<(), SendError> {
+        if label.len() > LABEL_BYTES_MAX {
+            return Err(SendError::Label);
+        }
+        self.label.clear();
+        self.label.push_str(label);
+        Ok(())
+    }
+
+    /// Has [`crate::Room::on_timer`] called with `id`, `after` ticks from now, at the earliest in the next tick.
+    ///
+    /// # Errors
+    /// [`SendError::Timers`].
+    pub fn set_timer(&mut self, after: u64, id: u32) -> Result<(), SendError> {
+        if self.timers.set(self.tick.saturating_add(after.max(1)), id) { Ok(()) } else { Err(SendError::Timers) }
+    }
+
+    /// Writes a line to the server's log, cut to [`crate::LOG_LINE_BYTES_MAX`]; above [`crate::LOG_LINES_MAX`] a tick it is only counted.
+    pub fn log(&mut self, line: &str) {
+        self.out.log(line);
+    }
+
+    /// Ends the room when this callback is over: the players are told that it closed.
+    pub const fn end(&mut self) {
+        self.ended = true;
+    }
+
+    fn at(&self, seat: Seat) -> Result<usize, usize> {
+        self.players.binary_search_by_key(&seat, |player| player.seat)
+    }
+}

@@ -1,0 +1,168 @@
+//! What a room's callbacks put out, in order, in one buffer that is used again and again. Knows nothing of sessions and lanes.
+
+use crate::ctx::{Seat, To};
+use crate::fault::cut;
+
+/// Events and states that one callback group (a tick with its inputs, a join, ...) puts out at most.
+pub const OUTPUTS_MAX: usize = 8 * 1024;
+/// Bytes of their data.
+pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+/// Log lines that one callback group writes at most; more are counted, not written.
+pub const LOG_LINES_MAX: usize = 8;
+/// Longest log line in bytes; the rest is cut off.
+pub const LOG_LINE_BYTES_MAX: usize = 256;
+
+/// One thing that a room put out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output<'a> {
+    /// Delivered once and in order.
+    Event { to: To, op: u32, data: &'a [u8] },
+    /// The newest replaces older ones that are not sent yet.
+    State { to: To, data: &'a [u8] },
+    /// The player is to leave.
+    Kick { seat: Seat },
+    /// A line for the room's author.
+    Log { line: &'a str },
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Entry {
+    Event { to: To, op: u32, len: u32 },
+    State { to: To, len: u32 },
+    Kick { seat: Seat },
+    Log { len: u32 },
+}
+
+/// Buffer of outputs. One serves all rooms of a thread: it goes from room to room, and its memory with it.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    entries: Vec<Entry>,
+    bytes: Vec<u8>,
+    log_lines: usize,
+    log_lines_lost: u64,
+    refused: u64,
+}
+
+impl Outputs {
+    /// In the order in which they were put.
+    pub fn iter(&self) -> impl Iterator<Item = Output<'_>> {
+        let mut rest = self.bytes.as_slice();
+        self.entries.iter().map(move |entry| {
+            let mut take = |len: u32| {
+                let (data, after) = rest.split_at(len as usize);
+                rest = after;
+                data
+            };
+            match *entry {
+                Entry::Event { to, op, len } => Output::Event { to, op, data: take(len) },
+                Entry::State { to, len } => Output::State { to, data: take(len) },
+                Entry::Kick { seat } => Output::Kick { seat },
+                Entry::Log { len } => Output::Log { line: std::str::from_utf8(take(len)).expect("was put as str") },
+            }
+        })
+    }
+
+    /// Whether there is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Log lines above [`LOG_LINES_MAX`] since the last [`Outputs::clear`].
+    #[must_use]
+    pub const fn log_lines_lost(&self) -> u64 {
+        self.log_lines_lost
+    }
+
+    /// Events and states that did not fit since the last [`Outputs::clear`].
+    #[must_use]
+    pub const fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.bytes.clear();
+        self.log_lines = 0;
+        self.log_lines_lost = 0;
+        self.refused = 0;
+    }
+
+    /// `false`: full, counted, nothing was put.
+    pub(crate) fn event(&mut self, to: To, op: u32, data: &[u8]) -> bool {
+        self.put(data, |len| Entry::Event { to, op, len })
+    }
+
+    /// `false`: full, counted, nothing was put.
+    pub(crate) fn state(&mut self, to: To, data: &[u8]) -> bool {
+        self.put(data, |len| Entry::State { to, len })
+    }
+
+    /// Never refused: a room has few seats.
+    pub(crate) fn kick(&mut self, seat: Seat) {
+        self.entries.push(Entry::Kick { seat });
+    }
+
+    pub(crate) fn log(&mut self, line: &str) {
+        if self.log_lines >= LOG_LINES_MAX {
+            self.log_lines_lost += 1;
+            return;
+        }
+        self.log_lines += 1;
+        let line = cut(line, LOG_LINE_BYTES_MAX);
+        self.bytes.extend_from_slice(line.as_bytes());
+        self.entries.push(Entry::Log { len: line.len() as u32 });
+    }
+
+    fn put(&mut self, data: &[u8], entry: impl FnOnce(u32) -> Entry) -> bool {
+        if self.entries.len() >= OUTPUTS_MAX || self.bytes.len() + data.len() > OUTPUT_BYTES_MAX {
+            self.refused += 1;
+            return false;
+        }
+        self.bytes.extend_from_slice(data);
+        self.entries.push(entry(data.len() as u32));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn come_out_as_they_went_in() {
+        let mut out = Outputs::default();
+        assert!(out.event(To::All, 7, b"abc"));
+        out.log("hear");
+        out.kick(Seat(3));
+        assert!(out.state(To::One(Seat(1)), b""));
+        assert_eq!(
+            out.iter().collect::<Vec<_>>(),
+            [
+                Output::Event { to: To::All, op: 7, data: b"abc" },
+                Output::Log { line: "hear" },
+                Output::Kick { seat: Seat(3) },
+                Output::State { to: To::One(Seat(1)), data: b"" },
+            ]
+        );
+        out.clear();
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn are_bounded_in_number_bytes_and_lines() {
+        let mut out = Outputs::default();
+        assert!((0..OUTPUTS_MAX).all(|_| out.state(To::All, b"")));
+        assert!(!out.state(To::All, b""));
+        out.clear();
+        assert!(out.event(To::All, 0, &vec![0; OUTPUT_BYTES_MAX]));
+        assert!(!out.event(To::All, 0, &[0]));
+        assert_eq!(out.refused(), 1);
+        out.clear();
+        (0..LOG_LINES_MAX + 2).for_each(|_| out.log(&"y".repeat(1_000)));
+        assert_eq!(out.log_lines_lost(), 2);
+        assert_eq!(out.iter().count(), LOG_LINES_MAX);
+        assert!(out.iter().all(|o| matches!(o, Output::Log { line } if line.len() == LOG_LINE_BYTES_MAX)));
+    }
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a command line tool speaks on standard output")]
 
 mod ci;
+mod codegen;
 mod layers;
 mod pure;
 mod shell;
@@ -21,6 +22,12 @@ struct Arguments {
 enum Command {
     /// All that CI checks, in order of cost, with times.
     Ci(ci::Options),
+    /// Rust types of the messages, from schema/session.proto.
+    Codegen {
+        /// Only says whether they are up to date.
+        #[arg(long)]
+        check: bool,
+    },
     /// Arrows between crates go only to a lower floor; the lower floors stay free of clocks, sockets and randomness.
     Layers,
     /// Files say what they own, stay short, and stand in ARCHITECTURE.md.
@@ -36,6 +43,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Ci(options) => ci::run(&options),
+        Command::Codegen { check } => codegen::run(check),
         Command::Layers => layers::run(),
         Command::Tidy => tidy::run(),
         Command::Pure { check } => pure::run(check),

@@ -9,5 +9,11 @@
 pub mod ids;
 pub mod limits;
 pub mod reject;
-pub mod route;
 pub mod time;
+
+pub mod frame;
+pub mod hello;
+pub mod message;
+pub mod session;
+
+pub mod route;

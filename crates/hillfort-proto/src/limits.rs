@@ -20,10 +20,16 @@ pub const NAME_CHARS_MAX: usize = 24;
 pub const GAME_BYTES_MAX: usize = 32;
 /// Bytes of the token that resumes a session.
 pub const RESUME_TOKEN_BYTES: usize = 16;
+/// Largest `pad` of a ping.
+pub const PING_PAD_BYTES_MAX: usize = 64;
 /// Clock difference that a hello may have, either way.
 pub const HELLO_WINDOW: Duration = Duration::from_secs(3);
+/// A connection has this long after its hello to log in or resume.
+pub const LOGIN_WAIT: Duration = Duration::from_secs(10);
 /// The server pings a session that it has not heard from for this long.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
+/// The server pings a session that sits in a room this often, to know its latency.
+pub const LATENCY_PING: Duration = Duration::from_secs(2);
 /// A session not heard from for this long is stale: still open, counted as such.
 pub const STALE: Duration = Duration::from_secs(30);
 /// A connection is dropped after this many unanswered heartbeats.

@@ -1,0 +1,295 @@
+//! Messages from the client, borrowed. Owns their bytes and the limits of their fields; knows nothing of session state.
+
+use super::Encode;
+use super::wire::{bytes_len, each, fixed64_len, message_head_len, put_bytes, put_fixed64, put_message, put_uint, uint_len};
+use crate::ids::{RoomId, SessionId};
+use crate::limits::{GAME_BYTES_MAX, INPUT_BYTES_MAX, NAME_CHARS_MAX, PING_PAD_BYTES_MAX, RESUME_TOKEN_BYTES};
+use crate::reject::Reject;
+
+/// One message from a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientView<'a> {
+    /// Number of a sequenced message, from 1; 0 for the others.
+    pub seq: u64,
+    /// Highest number received from the server; 0 says nothing new.
+    pub ack: u64,
+    /// What it says.
+    pub body: ClientBody<'a>,
+}
+
+/// What a client can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientBody<'a> {
+    /// A new session, for a player shown as `name`.
+    Login {
+        /// Display name; see [`check_name`].
+        name: &'a str,
+    },
+    /// A known session, on a new connection.
+    Resume {
+        /// From Welcome.
+        session: SessionId,
+        /// From Welcome.
+        token: &'a [u8; RESUME_TOKEN_BYTES],
+        /// Highest sequenced message received from the server.
+        received: u64,
+    },
+    /// A seat in a room of `game`. Sequenced.
+    Join {
+        /// Name of the game; see [`check_game`].
+        game: &'a str,
+        /// `None`: any room with a free seat.
+        room: Option<RoomId>,
+    },
+    /// Gives the seat up. Sequenced.
+    Leave,
+    /// One input for the room. Sequenced.
+    Input {
+        /// Meaning is the game's; also the rate class.
+        op: u32,
+        /// At most [`INPUT_BYTES_MAX`] bytes.
+        data: &'a [u8],
+    },
+    /// Asks for a Pong.
+    Ping {
+        /// Comes back unchanged.
+        echo: u64,
+        /// Comes back unchanged; at most [`PING_PAD_BYTES_MAX`] bytes.
+        pad: &'a [u8],
+    },
+    /// Answers a Ping.
+    Pong {
+        /// From the Ping.
+        echo: u64,
+        /// From the Ping.
+        pad: &'a [u8],
+    },
+    /// Carries nothing but `ack`.
+    Ack,
+    /// Ends the session for good.
+    Bye,
+}
+
+impl<'a> ClientView<'a> {
+    /// A message that is not sequenced.
+    #[must_use]
+    pub const fn unsequenced(body: ClientBody<'a>) -> Self {
+        Self { seq: 0, ack: 0, body }
+    }
+
+    /// Reads a payload. Borrows from it, allocates nothing. The limits of [`ClientBody::check`] are not applied yet.
+    ///
+    /// # Errors
+    /// [`Reject::Message`]; [`Reject::ResumeToken`] when the token has the wrong length.
+    #[inline]
+    pub fn read(payload: &'a [u8]) -> Result<Self, Reject> {
+        let (mut seq, mut ack, mut body) = (0, 0, None);
+        each(payload, |number, value| {
+            match number {
+                1 => seq = value.uint64()?,
+                2 => ack = value.uint64()?,
+                3..=11 if body.is_some() => return Err(Reject::Message),
+                3..=11 => body = Some(ClientBody::read(number, value.bytes()?)?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        body.map(|body| Self { seq, ack, body }).ok_or(Reject::Message)
+    }
+}
+
+impl<'a> ClientBody<'a> {
+    /// Whether it carries a sequence number.
+    #[must_use]
+    pub const fn is_sequenced(&self) -> bool {
+        matches!(self, Self::Join { .. } | Self::Leave | Self::Input { .. })
+    }
+
+    /// Whether its fields are within their limits.
+    ///
+    /// # Errors
+    /// [`Reject::LoginName`], [`Reject::RoomGame`], [`Reject::InputLength`]; [`Reject::Message`] for a pad that is too long.
+    #[inline]
+    pub fn check(&self) -> Result<(), Reject> {
+        match self {
+            Self::Login { name } => check_name(name),
+            Self::Join { game, .. } => check_game(game),
+            Self::Input { data, .. } if data.len() > INPUT_BYTES_MAX => Err(Reject::InputLength),
+            Self::Ping { pad, .. } | Self::Pong { pad, .. } if pad.len() > PING_PAD_BYTES_MAX => Err(Reject::Message),
+            _ => Ok(()),
+        }
+    }
+
+    fn read(number: u32, bytes: &'a [u8]) -> Result<Self, Reject> {
+        match number {
+            7 => Self::read_input(bytes),
+            8 => read_ping(bytes).map(|(echo, pad)| Self::Ping { echo, pad }),
+            9 => read_ping(bytes).map(|(echo, pad)| Self::Pong { echo, pad }),
+            3 => Self::read_login(bytes),
+            4 => Self::read_resume(bytes),
+            5 => Self::read_join(bytes),
+            6 => each(bytes, |_, _| Ok(())).map(|()| Self::Leave),
+            10 => each(bytes, |_, _| Ok(())).map(|()| Self::Ack),
+            11 => each(bytes, |_, _| Ok(())).map(|()| Self::Bye),
+            _ => Err(Reject::Message),
+        }
+    }
+
+    fn read_login(bytes: &'a [u8]) -> Result<Self, Reject> {
+        let mut name = "";
+        each(bytes, |number, value| {
+            if number == 1 {
+                name = value.text()?;
+            }
+            Ok(())
+        })?;
+        Ok(Self::Login { name })
+    }
+
+    fn read_resume(bytes: &'a [u8]) -> Result<Self, Reject> {
+        let (mut session, mut token, mut received) = (0, &[][..], 0);
+        each(bytes, |number, value| {
+            match number {
+                1 => session = value.fixed64()?,
+                2 => token = value.bytes()?,
+                3 => received = value.uint64()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        let token = token.try_into().map_err(|_| Reject::ResumeToken)?;
+        Ok(Self::Resume { session: SessionId(session), token, received })
+    }
+
+    fn read_join(bytes: &'a [u8]) -> Result<Self, Reject> {
+        let (mut game, mut room) = ("", 0);
+        each(bytes, |number, value| {
+            match number {
+                1 => game = value.text()?,
+                2 => room = value.fixed64()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(Self::Join { game, room: (room != 0).then_some(RoomId(room)) })
+    }
+
+    #[inline]
+    fn read_input(bytes: &'a [u8]) -> Result<Self, Reject> {
+        read_op_data(bytes).map(|(op, data)| Self::Input { op, data })
+    }
+
+    /// Bytes of the body itself, without its field number and length.
+    #[inline]
+    fn inner_len(&self) -> usize {
+        match self {
+            Self::Login { name } => bytes_len(name.as_bytes()),
+            Self::Resume { session, token, received } => fixed64_len(session.0) + bytes_len(*token) + uint_len(*received),
+            Self::Join { game, room } => bytes_len(game.as_bytes()) + fixed64_len(room.map_or(0, |room| room.0)),
+            Self::Input { op, data } => uint_len(u64::from(*op)) + bytes_len(data),
+            Self::Ping { echo, pad } | Self::Pong { echo, pad } => fixed64_len(*echo) + bytes_len(pad),
+            Self::Leave | Self::Ack | Self::Bye => 0,
+        }
+    }
+
+    const fn number(&self) -> u8 {
+        match self {
+            Self::Login { .. } => 3,
+            Self::Resume { .. } => 4,
+            Self::Join { .. } => 5,
+            Self::Leave => 6,
+            Self::Input { .. } => 7,
+            Self::Ping { .. } => 8,
+            Self::Pong { .. } => 9,
+            Self::Ack => 10,
+            Self::Bye => 11,
+        }
+    }
+}
+
+impl Encode for ClientView<'_> {
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        let inner = self.body.inner_len();
+        uint_len(self.seq) + uint_len(self.ack) + message_head_len(inner) + inner
+    }
+
+    #[inline]
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_uint(1, self.seq, out);
+        put_uint(2, self.ack, out);
+        put_message(self.body.number(), self.body.inner_len(), out);
+        match self.body {
+            ClientBody::Login { name } => put_bytes(1, name.as_bytes(), out),
+            ClientBody::Resume { session, token, received } => {
+                put_fixed64(1, session.0, out);
+                put_bytes(2, token, out);
+                put_uint(3, received, out);
+            }
+            ClientBody::Join { game, room } => {
+                put_bytes(1, game.as_bytes(), out);
+                put_fixed64(2, room.map_or(0, |room| room.0), out);
+            }
+            ClientBody::Input { op, data } => {
+                put_uint(1, u64::from(op), out);
+                put_bytes(2, data, out);
+            }
+            ClientBody::Ping { echo, pad } | ClientBody::Pong { echo, pad } => {
+                put_fixed64(1, echo, out);
+                put_bytes(2, pad, out);
+            }
+            ClientBody::Leave | ClientBody::Ack | ClientBody::Bye => {}
+        }
+    }
+}
+
+/// Whether a display name may be shown: 1 to [`NAME_CHARS_MAX`] characters, no control characters, no space at either end.
+///
+/// # Errors
+/// [`Reject::LoginName`].
+pub fn check_name(name: &str) -> Result<(), Reject> {
+    // A character has at most 4 bytes, so the first test bounds the others.
+    let fits = name.len() <= NAME_CHARS_MAX * 4 && (1..=NAME_CHARS_MAX).contains(&name.chars().count());
+    let plain = !name.chars().any(char::is_control) && name.trim().len() == name.len();
+    if fits && plain { Ok(()) } else { Err(Reject::LoginName) }
+}
+
+/// Whether this can be the name of a game: 1 to [`GAME_BYTES_MAX`] of `a`–`z`, `0`–`9` and `-`.
+///
+/// # Errors
+/// [`Reject::RoomGame`].
+pub fn check_game(game: &str) -> Result<(), Reject> {
+    let fits = (1..=GAME_BYTES_MAX).contains(&game.len());
+    let plain = game.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    if fits && plain { Ok(()) } else { Err(Reject::RoomGame) }
+}
+
+/// Fields of Ping and Pong, the same in both directions.
+#[inline]
+pub(super) fn read_ping(bytes: &[u8]) -> Result<(u64, &[u8]), Reject> {
+    let (mut echo, mut pad) = (0, &[][..]);
+    each(bytes, |number, value| {
+        match number {
+            1 => echo = value.fixed64()?,
+            2 => pad = value.bytes()?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok((echo, pad))
+}
+
+/// Fields of Input and RoomEvent.
+#[inline]
+pub(super) fn read_op_data(bytes: &[u8]) -> Result<(u32, &[u8]), Reject> {
+    let (mut op, mut data) = (0, &[][..]);
+    each(bytes, |number, value| {
+        match number {
+            1 => op = value.uint32()?,
+            2 => data = value.bytes()?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok((op, data))
+}

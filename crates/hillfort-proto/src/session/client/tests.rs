@@ -1,0 +1,1 @@
+//! The client against servers that keep the protocol and servers that do not.

@@ -1,0 +1,1 @@
+//! Each state of the server against each message, and its deadlines.

@@ -6,6 +6,7 @@ use hillfort_proto::limits::ROOM_DATA_BYTES_MAX;
 use crate::config::LABEL_BYTES_MAX;
 use crate::outputs::Outputs;
 use crate::rng::Rng;
+use crate::room::Who;
 use crate::timers::Timers;
 
 /// A seat of a room: small, given to the next player when it is free again.
@@ -127,7 +128,7 @@ impl Ctx {
         if self.out.state(to, data) { Ok(()) } else { Err(SendError::Full) }
     }
 
-    /// Makes the player leave when this callback is over; `on_leave` follows. Nothing when the seat is empty.
+    /// Makes the player leave when this tick, or this call outside of ticks, is over; `on_leave` follows. Nothing when the seat is empty.
     pub fn kick(&mut self, seat: Seat) {
         let Ok(at) = self.at(seat) else { return };
         // Once a player, so that a loop of kicks does not fill the buffer.
@@ -175,5 +176,47 @@ impl Ctx {
 
     fn at(&self, seat: Seat) -> Result<usize, usize> {
         self.players.binary_search_by_key(&seat, |player| player.seat)
+    }
+
+    /// The view of a room that was not created yet.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { rng: Rng::new(seed), ..Self::default() }
+    }
+
+    pub(crate) fn created(&mut self, hz: u32, label: String) {
+        self.hz = hz;
+        // What the room said by `set_label` during `on_create` gives way to its answer.
+        self.label = label;
+    }
+
+    pub(crate) const fn next_tick(&mut self) {
+        self.tick += 1;
+    }
+
+    pub(crate) fn due_timer(&mut self) -> Option<u32> {
+        self.timers.due(self.tick)
+    }
+
+    pub(crate) const fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    pub(crate) fn seat_taken(&mut self, seat: Seat, who: Who<'_>) {
+        if let Err(at) = self.at(seat) {
+            let player = Player { seat, session: who.session, name: who.name.into(), connected: true, kicked: false };
+            self.players.insert(at, player);
+        }
+    }
+
+    pub(crate) fn seat_freed(&mut self, seat: Seat) {
+        if let Ok(at) = self.at(seat) {
+            self.players.remove(at);
+        }
+    }
+
+    pub(crate) fn set_connected(&mut self, seat: Seat, connected: bool) {
+        if let Ok(at) = self.at(seat) {
+            self.players[at].connected = connected;
+        }
     }
 }

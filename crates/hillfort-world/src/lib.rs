@@ -1,23 +1,32 @@
 //! Floor 1: the fixed step.
 //!
-//! Rooms and what they may ask for ([`Room`], [`Ctx`]), the bounds they live in ([`RoomConfig`]), and how they fail
-//! ([`RoomFault`]). Deterministic: the same seed and the same calls in the same order give the same
+//! Rooms and what they may ask for ([`Room`], [`Ctx`]), the plan of their ticks ([`Wheel`], [`LatePolicy`]), and the shell that holds one
+//! room's seats, queues and statistics ([`RoomCell`]). Deterministic: the same seed and the same calls in the same order give the same
 //! outputs. Knows nothing of clocks, sockets, threads, randomness or scripts: time and seeds are arguments.
 
 #![forbid(unsafe_code)]
 
+mod cell;
 mod config;
 mod ctx;
 mod fault;
+mod inputs;
 mod outputs;
+mod pace;
 mod rng;
 mod room;
+mod stats;
 mod timers;
+mod wheel;
 
+pub use cell::RoomCell;
 pub use config::{ConfigError, HZ_IDLE, HZ_MAX, InputCaps, LABEL_BYTES_MAX, LatePolicy, RoomConfig, SEATS_MAX};
 pub use ctx::{Ctx, Player, Seat, SendError, To};
 pub use fault::{FAULT_BYTES_MAX, FaultKind, RoomFault};
+pub use inputs::PLAYER_QUEUE_BYTES_MAX;
 pub use outputs::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, OUTPUT_BYTES_MAX, OUTPUTS_MAX, Output, Outputs};
 pub use rng::Rng;
 pub use room::{Room, Stored, Verdict, Who};
+pub use stats::{Spread, TickStats};
 pub use timers::TIMERS_MAX;
+pub use wheel::{Due, Slot, Wheel};

@@ -1,0 +1,386 @@
+//! The shell around one room: its seats, its players' queues, its pace and its statistics. Knows nothing of threads, lanes and panics:
+//! the caller builds the wall, sends the outputs and measures the time.
+//!
+//! Each method that calls into the room is named for its callback and leaves what the room put out in `out`, for the caller to send and
+//! clear before the next call. After an error, or a panic that the caller caught, the room must not be called again.
+
+use std::time::Duration;
+
+use hillfort_proto::ids::SessionId;
+use hillfort_proto::limits::RESUME_WINDOW;
+use hillfort_proto::reject::Reject;
+use hillfort_proto::time::Time;
+
+use crate::config::{InputCaps, LatePolicy};
+use crate::ctx::{Ctx, Seat, To};
+use crate::fault::RoomFault;
+use crate::inputs::InputQueue;
+use crate::outputs::Outputs;
+use crate::pace::Pace;
+use crate::room::{Room, Stored, Verdict, Who};
+use crate::stats::TickStats;
+
+/// One room and all that belongs to it.
+pub struct RoomCell {
+    room: Box<dyn Room>,
+    ctx: Ctx,
+    pace: Pace,
+    caps: InputCaps,
+    seats_max: u16,
+    /// By number; grows to `seats_max` as seats are needed. Kept apart from `ctx.players`, which the room could take away.
+    seats: Vec<SeatRecord>,
+    taken: u16,
+    connected: u16,
+    /// Seats that have inputs waiting, in the order of their turns.
+    pending: Vec<Seat>,
+    /// No seat is lost before this time.
+    next_expiry: Time,
+    callback: &'static str,
+    inputs: u64,
+    inputs_lost: u64,
+    stats: TickStats,
+}
+
+#[derive(Default)]
+struct SeatRecord {
+    session: Option<SessionId>,
+    away_until: Option<Time>,
+    queue: InputQueue,
+}
+
+impl RoomCell {
+    /// A shell around `room`, which must be created before anything else.
+    #[must_use]
+    pub fn new(room: Box<dyn Room>, seed: u64) -> Self {
+        Self {
+            room,
+            ctx: Ctx::new(seed),
+            pace: Pace::new(1, LatePolicy::Skip),
+            caps: InputCaps::default(),
+            seats_max: 0,
+            seats: Vec::new(),
+            taken: 0,
+            connected: 0,
+            pending: Vec::new(),
+            next_expiry: Time(u64::MAX),
+            callback: "",
+            inputs: 0,
+            inputs_lost: 0,
+            stats: TickStats::default(),
+        }
+    }
+
+    /// Calls `on_create` and takes its config over.
+    ///
+    /// # Errors
+    /// The room's fault, or a config out of bounds.
+    pub fn on_create(&mut self, params: &[u8], out: &mut Outputs) -> Result<(), RoomFault> {
+        let config = self.call("on_create", out, |room, ctx| room.on_create(ctx, params))?;
+        config.check().map_err(|error| RoomFault::crashed(&format!("on_create: {error}")))?;
+        self.pace = Pace::new(config.hz, config.late);
+        self.caps = config.inputs;
+        self.seats_max = config.seats_max;
+        self.ctx.created(config.hz, config.label);
+        Ok(())
+    }
+
+    /// Asks the room whether `who` may have a seat. After a yes, [`RoomCell::take_seat`] must follow before anything else.
+    ///
+    /// # Errors
+    /// The room's fault.
+    pub fn on_join_attempt(&mut self, who: Who<'_>, out: &mut Outputs) -> Result<Result<(), Reject>, RoomFault> {
+        if self.seats_free() == 0 {
+            return Ok(Err(Reject::RoomFull));
+        }
+        let verdict = self.call("on_join_attempt", out, |room, ctx| room.on_join_attempt(ctx, who))?;
+        Ok(match verdict {
+            Verdict::Accept => Ok(()),
+            Verdict::Refuse(reject) => Err(reject),
+        })
+    }
+
+    /// Takes the lowest free seat. `None`: there is none.
+    pub fn take_seat(&mut self, who: Who<'_>) -> Option<Seat> {
+        if self.seats_free() == 0 {
+            return None;
+        }
+        let at = self.seats.iter().position(|seat| seat.session.is_none()).unwrap_or_else(|| {
+            self.seats.push(SeatRecord::default());
+            self.seats.len() - 1
+        });
+        self.seats[at].session = Some(who.session);
+        self.taken += 1;
+        self.connected += 1;
+        let seat = Seat(u16::try_from(at).expect("seats are at most SEATS_MAX"));
+        self.ctx.seat_taken(seat, who);
+        Some(seat)
+    }
+
+    /// Tells the room about the player who took `seat`.
+    ///
+    /// # Errors
+    /// The room's fault.
+    pub fn on_join(&mut self, seat: Seat, out: &mut Outputs) -> Result<(), RoomFault> {
+        self.call("on_join", out, |room, ctx| room.on_join(ctx, seat))
+    }
+
+    /// Lets an input wait for the next tick. When the player's queue is full the oldest gives way.
+    pub fn push_input(&mut self, seat: Seat, op: u32, data: &[u8]) {
+        let Some(record) = self.seats.get_mut(usize::from(seat.0)).filter(|record| record.session.is_some()) else { return };
+        if record.queue.is_empty() {
+            self.pending.push(seat);
+        }
+        self.inputs_lost += record.queue.push(self.caps.player_queue, op, data);
+    }
+
+    /// The slot came, `missed` times too late: how many ticks to run now.
+    pub fn on_due(&mut self, missed: u64) -> u32 {
+        self.pace.on_due(missed)
+    }
+
+    /// One tick: inputs in turns, timers, the step.
+    ///
+    /// # Errors
+    /// The room's fault.
+    pub fn on_tick(&mut self, out: &mut Outputs) -> Result<(), RoomFault> {
+        std::mem::swap(&mut self.ctx.out, out);
+        self.ctx.next_tick();
+        let result = self.tick();
+        std::mem::swap(&mut self.ctx.out, out);
+        result
+    }
+
+    /// The player's connection is gone; the seat is kept for [`RESUME_WINDOW`] from `now`.
+    ///
+    /// # Errors
+    /// The room's fault.
+    pub fn on_drop(&mut self, now: Time, seat: Seat, out: &mut Outputs) -> Result<(), RoomFault> {
+        let Some(record) = self.seated(seat).filter(|record| record.away_until.is_none()) else { return Ok(()) };
+        let until = now + RESUME_WINDOW;
+        record.away_until = Some(until);
+        self.next_expiry = self.next_expiry.min(until);
+        self.connected -= 1;
+        self.ctx.set_connected(seat, false);
+        self.call("on_drop", out, |room, ctx| room.on_drop(ctx, seat))
+    }
+
+    /// The player is back.
+    ///
+    /// # Errors
+    /// The room's fault.
+    pub fn on_reconnect(&mut self, seat: Seat, out: &mut Outputs) -> Result<(), RoomFault> {
+        if self.seated(seat).and_then(|record| record.away_until.take()).is_none() {
+            return Ok(());
+        }
+        self.connected += 1;
+        self.ctx.set_connected(seat, true);
+        self.call("on_reconnect", out, |room, ctx| room.on_reconnect(ctx, seat))
+    }
+
+    /// A player whose time to come back is over at `now`, to be told to leave. Costs nothing while nobody is away for so long.
+    pub fn poll_expired(&mut self, now: Time) -> Option<Seat> {
+        if now < self.next_expiry {
+            return None;
+        }
+        let expired = self.seats.iter().position(|seat| seat.away_until.is_some_and(|until| until <= now));
+        if expired.is_none() {
+            let next = self.seats.iter().filter_map(|seat| seat.away_until).min();
+            self.next_expiry = next.unwrap_or(Time(u64::MAX));
+        }
+        expired.map(|at| Seat(u16::try_from(at).expect("seats are at most SEATS_MAX")))
+    }
+
+    /// Tells the room that the player on `seat` leaves. [`RoomCell::free_seat`] must follow when the outputs are sent.
+    ///
+    /// # Errors
+    /// The room's fault.
+    pub fn on_leave(&mut self, seat: Seat, out: &mut Outputs) -> Result<(), RoomFault> {
+        self.call("on_leave", out, |room, ctx| room.on_leave(ctx, seat))
+    }
+
+    /// Frees the seat, forgets what waits there. Returns whose it was.
+    pub fn free_seat(&mut self, seat: Seat) -> Option<SessionId> {
+        let record = std::mem::take(self.seated(seat)?);
+        self.taken -= 1;
+        self.connected -= u16::from(record.away_until.is_none());
+        self.pending.retain(|&other| other != seat);
+        self.ctx.seat_freed(seat);
+        record.session
+    }
+
+    /// Passes a signal on; the answer is appended to `reply`.
+    ///
+    /// # Errors
+    /// The room's fault.
+    pub fn on_signal(&mut self, data: &[u8], reply: &mut Vec<u8>, out: &mut Outputs) -> Result<(), RoomFault> {
+        self.call("on_signal", out, |room, ctx| room.on_signal(ctx, data, reply))
+    }
+
+    /// Has the room write its state down.
+    ///
+    /// # Errors
+    /// The room's fault.
+    pub fn on_save(&mut self, state: &mut Vec<u8>, out: &mut Outputs) -> Result<Stored, RoomFault> {
+        self.call("on_save", out, |room, ctx| room.on_save(ctx, state))
+    }
+
+    /// Has the room take a state up.
+    ///
+    /// # Errors
+    /// The room's fault.
+    pub fn on_restore(&mut self, state: &[u8], out: &mut Outputs) -> Result<Stored, RoomFault> {
+        self.call("on_restore", out, |room, ctx| room.on_restore(ctx, state))
+    }
+
+    /// Tells the room that it is to end.
+    ///
+    /// # Errors
+    /// The room's fault.
+    pub fn on_dispose(&mut self, grace: Duration, out: &mut Outputs) -> Result<(), RoomFault> {
+        self.call("on_dispose", out, |room, ctx| room.on_dispose(ctx, grace))
+    }
+
+    /// Whether the room ended itself.
+    #[must_use]
+    pub const fn is_ended(&self) -> bool {
+        self.ctx.is_ended()
+    }
+
+    /// Rate at which the wheel is to visit the room now.
+    #[must_use]
+    pub const fn rate(&self) -> u32 {
+        self.pace.rate(self.connected == 0)
+    }
+
+    /// Sessions that are to get an output. With `connected_only`, those whose connection is there.
+    pub fn recipients(&self, to: To, connected_only: bool) -> impl Iterator<Item = SessionId> {
+        let (seats, skip) = match to {
+            To::All => (self.seats.as_slice(), None),
+            To::Except(seat) => (self.seats.as_slice(), Some(usize::from(seat.0))),
+            To::One(seat) => (self.seats.get(usize::from(seat.0)).map_or(&[][..], std::slice::from_ref), None),
+        };
+        let heard = move |&(at, seat): &(usize, &SeatRecord)| skip != Some(at) && !(connected_only && seat.away_until.is_some());
+        seats.iter().enumerate().filter(heard).filter_map(|(_, seat)| seat.session)
+    }
+
+    /// What the room sees.
+    #[must_use]
+    pub const fn ctx(&self) -> &Ctx {
+        &self.ctx
+    }
+
+    /// Seats that are free.
+    #[must_use]
+    pub const fn seats_free(&self) -> u16 {
+        self.seats_max - self.taken
+    }
+
+    /// Seats that are taken, whether their players are connected or away.
+    #[must_use]
+    pub const fn seats_taken(&self) -> u16 {
+        self.taken
+    }
+
+    /// Name of the callback that was called last, for the report of a fault.
+    #[must_use]
+    pub const fn callback(&self) -> &'static str {
+        self.callback
+    }
+
+    /// Inputs that the room heard.
+    #[must_use]
+    pub const fn inputs(&self) -> u64 {
+        self.inputs
+    }
+
+    /// Inputs that were pushed out of full queues.
+    #[must_use]
+    pub const fn inputs_lost(&self) -> u64 {
+        self.inputs_lost
+    }
+
+    /// Statistics of the last ticks.
+    #[must_use]
+    pub const fn stats(&self) -> &TickStats {
+        &self.stats
+    }
+
+    /// Where the caller notes what it measured.
+    pub const fn stats_mut(&mut self) -> &mut TickStats {
+        &mut self.stats
+    }
+
+    fn call<T>(
+        &mut self,
+        callback: &'static str,
+        out: &mut Outputs,
+        f: impl FnOnce(&mut dyn Room, &mut Ctx) -> Result<T, RoomFault>,
+    ) -> Result<T, RoomFault> {
+        self.callback = callback;
+        std::mem::swap(&mut self.ctx.out, out);
+        let result = f(self.room.as_mut(), &mut self.ctx);
+        std::mem::swap(&mut self.ctx.out, out);
+        result
+    }
+
+    fn tick(&mut self) -> Result<(), RoomFault> {
+        if !self.pending.is_empty() {
+            self.callback = "on_message";
+            self.hear()?;
+        }
+        while let Some(id) = self.ctx.due_timer() {
+            self.callback = "on_timer";
+            self.room.on_timer(&mut self.ctx, id)?;
+        }
+        if self.ctx.is_ended() {
+            return Ok(());
+        }
+        self.callback = "on_tick";
+        self.room.on_tick(&mut self.ctx)
+    }
+
+    /// One input of each player in turn, until none waits or the caps are reached.
+    fn hear(&mut self) -> Result<(), RoomFault> {
+        let mut left = self.caps.room_tick;
+        for _ in 0..self.caps.player_tick {
+            let mut kept = 0;
+            for at in 0..self.pending.len() {
+                if left == 0 || self.ctx.is_ended() {
+                    // Those who had no turn in this round come first in the next tick.
+                    self.pending.drain(kept..at);
+                    self.pending.rotate_left(kept);
+                    return Ok(());
+                }
+                let seat = self.pending[at];
+                let queue = &mut self.seats[usize::from(seat.0)].queue;
+                if let Some((op, data)) = queue.pop() {
+                    self.room.on_message(&mut self.ctx, seat, op, data)?;
+                    left -= 1;
+                    self.inputs += 1;
+                }
+                if !queue.is_empty() {
+                    self.pending[kept] = seat;
+                    kept += 1;
+                }
+            }
+            self.pending.truncate(kept);
+            if kept == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn seated(&mut self, seat: Seat) -> Option<&mut SeatRecord> {
+        self.seats.get_mut(usize::from(seat.0)).filter(|record| record.session.is_some())
+    }
+}
+
+impl std::fmt::Debug for RoomCell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RoomCell").field("ctx", &self.ctx).field("callback", &self.callback).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! How long a room's last ticks took and how late they began. Durations are measured by the caller. Knows no clock.
+
+use std::time::Duration;
+
+const KEPT: usize = 64;
+
+/// The last 64 ticks of a room, in 512 bytes.
+#[derive(Debug, Clone)]
+pub struct TickStats {
+    durations_ns: [u32; KEPT],
+    lateness_ns: [u32; KEPT],
+    recorded: u64,
+}
+
+/// Median and 99th percentile (nearest rank) of the kept ticks; zero when there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spread {
+    /// Half of the ticks are at or below.
+    pub p50: Duration,
+    /// 99 of 100 ticks are at or below.
+    pub p99: Duration,
+}
+
+impl Default for TickStats {
+    fn default() -> Self {
+        Self { durations_ns: [0; KEPT], lateness_ns: [0; KEPT], recorded: 0 }
+    }
+}
+
+impl TickStats {
+    /// Notes a tick. Values above 4.29 s are kept as that.
+    pub fn record(&mut self, duration: Duration, lateness: Duration) {
+        let at = (self.recorded % KEPT as u64) as usize;
+        self.durations_ns[at] = saturated(duration);
+        self.lateness_ns[at] = saturated(lateness);
+        self.recorded += 1;
+    }
+
+    /// How long the kept ticks took.
+    #[must_use]
+    pub fn duration(&self) -> Spread {
+        spread(self.durations_ns, self.recorded)
+    }
+
+    /// How long after their deadline the kept ticks began.
+    #[must_use]
+    pub fn lateness(&self) -> Spread {
+        spread(self.lateness_ns, self.recorded)
+    }
+}
+
+fn saturated(duration: Duration) -> u32 {
+    u32::try_from(duration.as_nanos()).unwrap_or(u32::MAX)
+}
+
+fn spread(mut ns: [u32; KEPT], recorded: u64) -> Spread {
+    let kept = usize::try_from(recorded).unwrap_or(KEPT).min(KEPT);
+    if kept == 0 {
+        return Spread::default();
+    }
+    let sorted = &mut ns[..kept];
+    sorted.sort_unstable();
+    let rank = |percent: usize| Duration::from_nanos(u64::from(sorted[(kept * percent).div_ceil(100) - 1]));
+    Spread { p50: rank(50), p99: rank(99) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_ticks_count() {
+        let mut stats = TickStats::default();
+        assert_eq!(stats.duration(), Spread::default());
+        stats.record(Duration::from_nanos(7), Duration::from_secs(9));
+        assert_eq!(stats.duration(), Spread { p50: Duration::from_nanos(7), p99: Duration::from_nanos(7) });
+        assert_eq!(stats.lateness().p50, Duration::from_nanos(u64::from(u32::MAX)));
+        (1..=64).for_each(|ns| stats.record(Duration::from_nanos(ns), Duration::ZERO));
+        assert_eq!(stats.duration(), Spread { p50: Duration::from_nanos(32), p99: Duration::from_nanos(64) });
+        assert_eq!(stats.lateness(), Spread::default());
+    }
+}

@@ -1,1 +1,46 @@
-//! The Luau sandbox: load, budget, swap.
+//! Floor 1: the Luau sandbox. Compile, run within budgets, end what oversteps them.
+//!
+//! - [`Program`]: a source, compiled and checked. Made away from the tick path.
+//! - [`Vm`]: one for each world thread and script version (and [`Vm::INSTANCES_MAX`] instances); holds the program's code once.
+//! - [`Instance`]: the globals of one room. What one instance writes, no other can read.
+//! - [`Host`] and [`Library`]: what the caller lets scripts do, as typed functions.
+//!
+//! Knows nothing of rooms, sockets, clocks or threads: the time check is a function that the caller gives. The engine's own types
+//! stay inside; callers see [`Value`], [`Object`], [`Bytes`] and [`Payload`]. [`convert`] names the traits that arguments and results
+//! must have, which plain numbers, strings and tuples of them do.
+//!
+//! # What is guaranteed
+//! - **Loops**: a call ends after [`Limits::steps_max`] loop turns, calls, returns and pattern steps, in coroutines, callbacks and
+//!   error handlers too. Catching the error does not help: the budget stays spent, and the call fails even when the script returns.
+//! - **Slow single operations** (a shift in a huge table, a comparison of huge strings) are counted as one step each, so a call also ends
+//!   after [`Limits::time_max`] of the given clock, looked at every 16 steps. Searches, sorts and moves whose work grows faster than
+//!   their data are bounded by `sandbox.luau`.
+//! - **Memory**: a call can add [`Limits::room_bytes_max`] to what the VM holds and no more, so a bomb fails in the room that built it. What a
+//!   room keeps over many calls is looked at when the VM's memory has doubled since the last look: after a full collection, each
+//!   instance that holds more than the limit is ended, and no other.
+//! - **Isolation**: libraries are read-only, there is no way to another instance's globals, no files, no clock, no bytecode, no
+//!   `loadstring`, no collector control, and `math.random` draws from the host.
+//!
+//! # What is not
+//! - A long run of expensive operations without any loop or call is bounded only by the size of the source and of the memory.
+//! - The look for leaks needs a temporary file (the engine's heap dump), and takes about as long as the heap is big. Where no temporary
+//!   file can be made, the instance that ran when the bound was crossed is ended instead.
+//! - Weak tables show when the collector ran, which is not the same in two runs. Games that must replay do not use them.
+
+#![forbid(unsafe_code)]
+
+mod convert;
+mod fault;
+mod instance;
+mod library;
+mod meter;
+mod program;
+mod vm;
+
+pub use convert::{Bytes, FromScript, IntoScript, Object, Payload, Value};
+pub use fault::{Fault, MESSAGE_BYTES_MAX};
+pub use instance::{Entry, Instance};
+pub use library::{Host, HostError, Library};
+pub use meter::Limits;
+pub use program::{Program, SOURCE_BYTES_MAX};
+pub use vm::{Stats, Vm};

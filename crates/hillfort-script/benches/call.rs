@@ -1,0 +1,91 @@
+//! What a call into a script costs, and what a room weighs. `cargo bench -p hillfort-script`
+
+use divan::{Bencher, black_box};
+use hillfort_script::{Bytes, Entry, Fault, Host, Instance, Limits, Payload, Program, Vm};
+
+const SOURCE: &str = "
+local out = buffer.create(64)
+function nothing() end
+function message(object, player, op, data) buffer.copy(out, 0, data) object.keep(out) end
+function host(object) for i = 1, 100 do object.number(i) end end
+function endless() while true do end end
+function leak(n) kept = buffer.create(n) end
+";
+
+#[derive(Debug, Default)]
+struct Kept(Vec<u8>);
+
+impl Host for Kept {
+    fn random(&mut self) -> u64 {
+        4
+    }
+}
+
+fn main() {
+    weigh();
+    divan::main();
+}
+
+fn vm() -> Vm {
+    let program = Program::compile("bench.luau", SOURCE).expect("compiles");
+    Vm::new(&program, Limits::default(), Kept::default(), |library| {
+        library.method("number", |_: &mut Kept, number: f64| Ok(number))?;
+        library.method("keep", |host: &mut Kept, data: Bytes| {
+            host.0.clear();
+            data.append_to(&mut host.0);
+            Ok(())
+        })
+    })
+    .expect("builds")
+}
+
+fn start(name: &str) -> (Vm, Instance, Entry, Payload) {
+    let vm = vm();
+    let instance = vm.instance().expect("runs");
+    let entry = instance.entry(name).expect("defined");
+    let inbox = instance.inbox();
+    (vm, instance, entry, inbox)
+}
+
+#[expect(clippy::print_stdout, reason = "a bench prints its figures")]
+fn weigh() {
+    let vm = vm();
+    let before = vm.stats().used_bytes;
+    let all: Vec<_> = (0..200).map(|_| vm.instance().expect("runs")).collect();
+    println!("VM {} KiB; one room of this source {} bytes", before / 1024, (vm.stats().used_bytes - before) / all.len());
+}
+
+#[divan::bench]
+fn call(bencher: Bencher<'_, '_>) {
+    let (vm, instance, entry, _) = start("nothing");
+    bencher.bench_local(|| vm.call::<()>(&instance, &entry, instance.object()));
+}
+
+#[divan::bench]
+fn message_of_64_bytes_in_and_out(bencher: Bencher<'_, '_>) {
+    let (vm, instance, entry, mut inbox) = start("message");
+    bencher.bench_local(|| {
+        vm.fill(&instance, &mut inbox, black_box(&[7; 64])).expect("small");
+        vm.call::<()>(&instance, &entry, (instance.object(), 3, 1, &inbox))
+    });
+}
+
+#[divan::bench]
+fn a_hundred_host_calls(bencher: Bencher<'_, '_>) {
+    let (vm, instance, entry, _) = start("host");
+    bencher.bench_local(|| vm.call::<()>(&instance, &entry, instance.object()));
+}
+
+#[divan::bench]
+fn endless_loop_until_it_is_ended(bencher: Bencher<'_, '_>) {
+    bencher.with_inputs(|| start("endless")).bench_local_values(|(vm, instance, entry, _)| {
+        assert_eq!(vm.call::<()>(&instance, &entry, ()), Err(Fault::Steps));
+        (vm, instance, entry)
+    });
+}
+
+#[divan::bench(sample_count = 20)]
+fn new_room(bencher: Bencher<'_, '_>) {
+    let vm = vm();
+    bencher.bench_local(|| vm.instance().expect("runs"));
+}

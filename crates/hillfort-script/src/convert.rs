@@ -1,0 +1,136 @@
+//! What crosses between the caller and a script: plain numbers and strings by the engine's own conversions, and the types below.
+//! Owns no policy: bounds on lengths are the caller's.
+
+use std::io::Read;
+
+use mlua::{FromLua, IntoLua, Lua};
+
+/// Arguments of host functions and results of entries: numbers, booleans, [`Bytes`], [`Value`], `Option`s and tuples of them.
+pub use mlua::FromLuaMulti as FromScript;
+/// Results of host functions and arguments of entries: the same, and `&Object`, `&Payload`.
+pub use mlua::IntoLuaMulti as IntoScript;
+
+/// A buffer or string that a script gave.
+#[derive(Debug)]
+pub struct Bytes(Store);
+
+#[derive(Debug)]
+enum Store {
+    Buffer(mlua::Buffer),
+    Text(mlua::LuaString),
+}
+
+/// Any value that a script gave.
+#[derive(Debug)]
+pub enum Value {
+    /// `nil`, or nothing returned.
+    Nil,
+    /// A boolean.
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// A buffer or a string.
+    Bytes(Bytes),
+    /// A table.
+    Object(Object),
+    /// A function, thread or vector: of no use outside.
+    Other,
+}
+
+/// A table.
+#[derive(Debug)]
+pub struct Object(pub(crate) mlua::Table);
+
+/// Bytes for a script: a buffer or a string. A buffer keeps its memory when it is filled again with as many bytes.
+#[derive(Debug)]
+pub struct Payload(pub(crate) mlua::Value);
+
+impl Bytes {
+    /// Number of bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Store::Buffer(buffer) => buffer.len(),
+            Store::Text(text) => text.as_bytes().len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends a copy to `out`.
+    pub fn append_to(self, out: &mut Vec<u8>) {
+        match self.0 {
+            Store::Buffer(buffer) => {
+                let from = out.len();
+                out.resize(from + buffer.len(), 0);
+                buffer.cursor().read_exact(&mut out[from..]).expect("reads as many bytes as the buffer has");
+            }
+            Store::Text(text) => out.extend_from_slice(&text.as_bytes()),
+        }
+    }
+
+    /// A copy.
+    #[must_use]
+    pub fn to_vec(self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.append_to(&mut out);
+        out
+    }
+}
+
+impl FromLua for Bytes {
+    fn from_lua(value: mlua::Value, _: &Lua) -> mlua::Result<Self> {
+        match value {
+            mlua::Value::Buffer(buffer) => Ok(Self(Store::Buffer(buffer))),
+            mlua::Value::String(text) => Ok(Self(Store::Text(text))),
+            other => Err(mlua::Error::runtime(format!("buffer or string expected, got {}", other.type_name()))),
+        }
+    }
+}
+
+impl FromLua for Value {
+    fn from_lua(value: mlua::Value, lua: &Lua) -> mlua::Result<Self> {
+        Ok(match value {
+            mlua::Value::Nil => Self::Nil,
+            mlua::Value::Boolean(flag) => Self::Bool(flag),
+            #[expect(clippy::cast_precision_loss, reason = "scripts have no other numbers")]
+            mlua::Value::Integer(number) => Self::Number(number as f64),
+            mlua::Value::Number(number) => Self::Number(number),
+            mlua::Value::Buffer(_) | mlua::Value::String(_) => Self::Bytes(Bytes::from_lua(value, lua)?),
+            mlua::Value::Table(table) => Self::Object(Object(table)),
+            _ => Self::Other,
+        })
+    }
+}
+
+impl Object {
+    /// Sets a field to a number. For tables that the caller made: a metatable is not asked.
+    ///
+    /// # Errors
+    /// The message, when the table cannot grow or be written.
+    pub fn set_number(&self, name: &str, number: f64) -> Result<(), String> {
+        self.0.raw_set(name, number).map_err(|error| error.to_string())
+    }
+
+    /// A field, without asking a metatable.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Value {
+        self.0.raw_get(name).unwrap_or(Value::Nil)
+    }
+}
+
+impl IntoLua for &Object {
+    fn into_lua(self, _: &Lua) -> mlua::Result<mlua::Value> {
+        Ok(mlua::Value::Table(self.0.clone()))
+    }
+}
+
+impl IntoLua for &Payload {
+    fn into_lua(self, _: &Lua) -> mlua::Result<mlua::Value> {
+        Ok(self.0.clone())
+    }
+}

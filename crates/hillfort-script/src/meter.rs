@@ -1,0 +1,145 @@
+//! The budget of one call: steps and time. Owns the counting, knows nothing of what is counted.
+
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Steps between two looks at the clock.
+const STEPS_PER_LOOK: i64 = 16;
+
+/// What scripts may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Steps of one call: loop turns, calls, returns, pattern steps.
+    pub steps_max: u32,
+    /// Steps of running a source's top level, once for each instance.
+    pub load_steps_max: u32,
+    /// Time of one call by `clock`. Only calls of more than 16 steps are looked at.
+    pub time_max: Duration,
+    /// Time as `time_max` means it. Processor time of the thread is the fair choice: a preempted room is not punished.
+    /// A function that always says zero turns the time limit off.
+    pub clock: fn() -> Duration,
+    /// Bytes that one call may add, and that one instance may keep.
+    pub room_bytes_max: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spent {
+    Steps,
+    Time,
+}
+
+/// Counts down. Atomics only because the engine wants callbacks that can be sent; one thread uses it at a time.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    left: AtomicI64,
+    /// 0: not spent, 1: steps, 2: time.
+    spent: AtomicU8,
+    /// Clock reading at which the call is over; 0: not looked yet.
+    deadline_nanos: AtomicU64,
+    clock: fn() -> Duration,
+    time_max: Duration,
+}
+
+impl Meter {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            left: AtomicI64::new(0),
+            spent: AtomicU8::new(0),
+            deadline_nanos: AtomicU64::new(0),
+            clock: limits.clock,
+            time_max: limits.time_max,
+        }
+    }
+
+    /// Begins a call.
+    pub(crate) fn start(&self, steps: u32) {
+        self.left.store(i64::from(steps), Ordering::Relaxed);
+        self.spent.store(0, Ordering::Relaxed);
+        self.deadline_nanos.store(0, Ordering::Relaxed);
+    }
+
+    /// Counts one step. `false`: over, and it stays over until the next start.
+    pub(crate) fn step(&self) -> bool {
+        let left = self.left.load(Ordering::Relaxed) - 1;
+        if left < 0 {
+            self.spent.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).ok();
+            return false;
+        }
+        self.left.store(left, Ordering::Relaxed);
+        left % STEPS_PER_LOOK != 0 || self.look()
+    }
+
+    /// What ran out in this call.
+    pub(crate) fn spent(&self) -> Option<Spent> {
+        match self.spent.load(Ordering::Relaxed) {
+            0 => None,
+            1 => Some(Spent::Steps),
+            _ => Some(Spent::Time),
+        }
+    }
+
+    /// Steps that are left.
+    pub(crate) fn left(&self) -> u32 {
+        u32::try_from(self.left.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    fn look(&self) -> bool {
+        let now = nanos((self.clock)());
+        let deadline = self.deadline_nanos.load(Ordering::Relaxed);
+        if deadline == 0 {
+            // The first look starts the clock, so that short calls never read it.
+            self.deadline_nanos.store(now.saturating_add(nanos(self.time_max)).max(1), Ordering::Relaxed);
+            return true;
+        }
+        if now <= deadline {
+            return true;
+        }
+        self.spent.store(2, Ordering::Relaxed);
+        self.left.store(0, Ordering::Relaxed);
+        false
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Default for Limits {
+    /// 80,000 steps (below 2 ms when they do nothing but loop), ten times that for the top level, 4 MiB, no clock.
+    fn default() -> Self {
+        Self {
+            steps_max: 80_000,
+            load_steps_max: 1_000_000,
+            time_max: Duration::from_millis(25),
+            clock: || Duration::ZERO,
+            room_bytes_max: 4 * 1024 * 1024,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_to_its_edge_and_stays_over() {
+        let meter = Meter::new(&Limits::default());
+        meter.start(3);
+        assert_eq!([meter.step(), meter.step(), meter.step(), meter.step(), meter.step()], [true, true, true, false, false]);
+        assert_eq!(meter.spent(), Some(Spent::Steps));
+        meter.start(1);
+        assert_eq!((meter.spent(), meter.step()), (None, true));
+    }
+
+    #[test]
+    fn time_ends_a_call_that_has_steps_left() {
+        static NOW_MS: AtomicU64 = AtomicU64::new(1);
+        let clock = || Duration::from_millis(NOW_MS.fetch_add(10, Ordering::Relaxed));
+        let meter = Meter::new(&Limits { clock, time_max: Duration::from_millis(25), ..Limits::default() });
+        meter.start(1_000_000);
+        // Looks at 16 steps each read 1, 11, 21, 31: the fourth is beyond 1 + 25.
+        let steps = (0..1_000).take_while(|_| meter.step()).count();
+        assert!((48..=64).contains(&steps), "{steps}");
+        assert_eq!((meter.spent(), meter.step()), (Some(Spent::Time), false));
+    }
+}

@@ -1,1 +1,6 @@
 //! One binary: a game-backend server with a game, a console and an attack panel.
+
+#![forbid(unsafe_code)]
+
+pub mod console;
+mod metrics;

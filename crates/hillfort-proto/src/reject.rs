@@ -43,6 +43,13 @@ macro_rules! rejects {
                 match self { $(Self::$name => Stage::$stage,)* }
             }
 
+            /// Place in [`Reject::ALL`], for arrays of counters.
+            #[must_use]
+            pub const fn index(self) -> usize {
+                enum Place { $($name,)* }
+                match self { $(Self::$name => Place::$name as usize,)* }
+            }
+
             /// The reject with this number.
             #[must_use]
             pub const fn from_code(code: u32) -> Option<Self> {

@@ -1,6 +1,1 @@
 //! One binary: a game-backend server with a game, a console and an attack panel.
-
-#![forbid(unsafe_code)]
-
-pub mod console;
-mod metrics;

@@ -1,0 +1,56 @@
+//! Proofs of admission. Only the guard can make them; code that needs one cannot be called without it.
+
+use std::net::IpAddr;
+
+use hillfort_proto::hello::{AppId, KeyId};
+
+/// A connection that was let in. Belongs to the connection and goes back by [`crate::Guard::on_close`] when it ends; not `Clone`, so that no
+/// connection is counted out twice.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the connection counts as open until on_close"]
+pub struct Admitted {
+    pub(crate) peer: Peer,
+}
+
+/// An address that has completed a handshake, so it is not forged: the ground on which offences may be charged to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    pub(crate) addr: IpAddr,
+}
+
+/// A connection whose hello was right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authed {
+    pub(crate) app: AppId,
+    pub(crate) key: KeyId,
+}
+
+impl Admitted {
+    /// Where it comes from.
+    #[must_use]
+    pub const fn peer(&self) -> Peer {
+        self.peer
+    }
+}
+
+impl Peer {
+    /// The address; an IPv4 address mapped into IPv6 is given as IPv4.
+    #[must_use]
+    pub const fn addr(self) -> IpAddr {
+        self.addr
+    }
+}
+
+impl Authed {
+    /// App that signed the hello.
+    #[must_use]
+    pub const fn app(&self) -> AppId {
+        self.app
+    }
+
+    /// Key that it was signed with.
+    #[must_use]
+    pub const fn key(&self) -> KeyId {
+        self.key
+    }
+}

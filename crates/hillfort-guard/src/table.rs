@@ -1,0 +1,74 @@
+//! Buckets of all sources in a table of fixed size. Knows nothing of addresses or of what an event is.
+//!
+//! A line of 64 bytes holds eight entries of 8 bytes: a keyed tag of 32 bits and a [`Cell`]. At half fill that is 16 bytes a source. In a full
+//! line the source that owes least gives way; when it owes nothing, nothing is lost. Two sources share a bucket by chance once in 2^29 pairs
+//! of line and tag, which costs them a share of a burst.
+
+use crate::bucket::{Cell, Rate};
+use crate::lines::Lines;
+
+/// Sources that are remembered at most: 16 MiB of address space, of which only touched pages become memory.
+pub const SOURCES_MAX: usize = 1 << 21;
+
+#[derive(Debug)]
+pub(crate) struct Table {
+    lines: Lines,
+    used: usize,
+    evicted: u64,
+}
+
+impl Table {
+    pub(crate) fn new(sources_max: usize) -> Self {
+        Self { lines: Lines::new(sources_max), used: 0, evicted: 0 }
+    }
+
+    /// Entries in use. Falls never: an entry is only replaced.
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Sources forgotten while they owed something: the table is too small for the flood, the global bucket has to hold it.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Charges one event to the source with this keyed hash. `false`: its bucket is empty, nothing was charged.
+    pub(crate) fn charge(&mut self, hash: u64, now: u32, rate: &Rate) -> bool {
+        let tag = ((hash >> 32) as u32).max(1);
+        let line = self.lines.line_mut(hash);
+        let (mut victim, mut debt_min) = (0, u32::MAX);
+        for (at, word) in line.iter_mut().enumerate() {
+            let (held, cell) = unpack(*word);
+            if held == tag {
+                let Some(cell) = cell.after(now, rate, 1) else { return false };
+                *word = pack(tag, cell);
+                return true;
+            }
+            if held == 0 {
+                // Entries are never taken out, so behind the first empty one all are empty.
+                self.used += 1;
+                (victim, debt_min) = (at, 0);
+                break;
+            }
+            let debt = cell.debt(now, rate);
+            if debt < debt_min {
+                (victim, debt_min) = (at, debt);
+            }
+        }
+        self.evicted += u64::from(debt_min > 0);
+        let cell = Cell::full(now).after(now, rate, 1).expect("a burst is at least one event");
+        line[victim] = pack(tag, cell);
+        true
+    }
+}
+
+const fn pack(tag: u32, cell: Cell) -> u64 {
+    (tag as u64) << 32 | cell.0 as u64
+}
+
+const fn unpack(word: u64) -> (u32, Cell) {
+    ((word >> 32) as u32, Cell(word as u32))
+}
+
+#[cfg(test)]
+mod tests;

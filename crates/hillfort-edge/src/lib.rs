@@ -1,1 +1,47 @@
-//! The doors: TCP, WebSocket, HTTP, TLS.
+//! Floor 3: the doors. TCP frames, WebSocket, HTTP, TLS; admission by the guard, sessions by the protocol, inputs to the rooms' port.
+//!
+//! One thread owns all connections and sessions and turns a plain readiness loop ([`EdgeThread::turn`]); HTTP has a thread of its own.
+//! An idle connection has a record and no buffer, a refused one not even a record. Knows nothing of rooms beyond
+//! [`hillfort_proto::route`], and nothing of stores, peers or consoles.
+//!
+//! - `edge`: opening the doors; `config`, `control`, `stats`: what goes in and comes out
+//! - `thread`: the loop; `accept`, `read`, `write`, `live`, `deliver`, `sweep`, `close`, `orders`: its kinds of work
+//! - `conn`, `sessions`, `queue`, `outbox`, `latency`, `drain`: its state
+//! - `listener`, `stream`, `tls`, [`websocket`], `http`: transports
+
+#![forbid(unsafe_code)]
+
+mod accept;
+mod close;
+mod config;
+mod conn;
+mod control;
+mod deliver;
+mod drain;
+mod edge;
+mod http;
+mod latency;
+mod listener;
+mod live;
+mod orders;
+mod outbox;
+mod queue;
+mod read;
+mod sessions;
+mod stats;
+mod stream;
+mod sweep;
+mod thread;
+mod tls;
+pub mod websocket;
+mod write;
+
+pub use config::{BindError, Config};
+pub use control::{BanList, Control, ControlError, Player};
+pub use edge::Edge;
+pub use stats::{Counter, Door, Snapshot, Stats};
+pub use thread::EdgeThread;
+pub use tls::{Certificate, CertificateError};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! New connections: in bounded batches, past the guard, refused by reset. Knows nothing of what they will say.
+
+use std::time::Duration;
+
+use hillfort_guard::Admitted;
+use hillfort_proto::reject::Reject;
+use hillfort_proto::time::Time;
+use mio::net::TcpStream;
+use mio::{Interest, Token};
+use rustls::ServerConnection;
+use std::net::SocketAddr;
+
+use crate::conn::{Conn, ConnKey};
+use crate::http::{Arrival, Departure};
+use crate::listener::{Accepted, forget_reset_on_close};
+use crate::stats::Door;
+use crate::stream::Stream;
+use crate::thread::EdgeThread;
+
+/// Connections accepted at one door in one turn: more would keep players waiting.
+const ACCEPTS_MAX: usize = 64;
+/// Pause when no descriptor is left.
+const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(50);
+
+impl EdgeThread {
+    pub(crate) fn accept(&mut self, now: Time) {
+        if self.accept_at.is_some_and(|at| now < at) {
+            return;
+        }
+        self.accept_at = None;
+        for at in 0..self.listeners.len() {
+            for _ in 0..ACCEPTS_MAX {
+                if !self.listeners[at].ready {
+                    break;
+                }
+                match self.listeners[at].accept() {
+                    Accepted::One(socket, peer) => self.on_accepted(now, self.listeners[at].door, socket, peer),
+                    Accepted::Gone => {}
+                    Accepted::Nobody => break,
+                    Accepted::NoDescriptor { refused } => {
+                        if refused {
+                            self.stats.edge.accepted.add(1);
+                            self.refuse(Reject::Descriptors);
+                        }
+                        // The listener is readable all the time now: do not look before something had time to close.
+                        self.accept_at = Some(now + DESCRIPTOR_PAUSE);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the HTTP thread gives back.
+    pub(crate) fn on_departures(&mut self, now: Time) {
+        // Bounded by the queue's depth, and only this thread's arrivals refill it.
+        while let Ok(departure) = self.departures.try_recv() {
+            self.http_open -= 1;
+            match departure {
+                Departure::Closed(admitted) => self.guard.on_close(admitted),
+                Departure::Upgraded { stream, early, peer, admitted } => {
+                    if let Some(key) = self.open(now, stream, peer, admitted, Door::WebSocket) {
+                        // No readiness event will tell of what was read before: by HTTP, or by TLS.
+                        self.conns[key as usize].partial = early.to_vec();
+                        self.again.push(key);
+                    }
+                }
+            }
+        }
+        self.stats.edge.open_http.set(self.http_open as u64);
+    }
+
+    fn on_accepted(&mut self, now: Time, door: Door, socket: TcpStream, peer: SocketAddr) {
+        self.stats.edge.accepted.add(1);
+        if self.drain.is_some() {
+            return self.refuse(Reject::Draining);
+        }
+        let admitted = match self.guard.on_connect(now, peer.ip()) {
+            Ok(admitted) => admitted,
+            // Dropping the socket resets the connection: nothing else is spent on it.
+            Err(reject) => return self.refuse(reject),
+        };
+        if door == Door::Http {
+            return self.send_to_http(socket, peer, admitted);
+        }
+        let stream = match &self.tls {
+            None => Stream::Plain(socket),
+            Some(config) => match ServerConnection::new(config.clone()) {
+                Ok(tls) => Stream::tls(socket, tls),
+                Err(_) => {
+                    self.guard.on_close(admitted);
+                    return self.refuse(Reject::Tls);
+                }
+            },
+        };
+        self.open(now, stream, peer, admitted, door);
+    }
+
+    fn send_to_http(&mut self, socket: TcpStream, peer: SocketAddr, admitted: Admitted) {
+        if self.http_open >= self.config.http_connections_max {
+            self.guard.on_close(admitted);
+            return self.refuse(Reject::ConnectionsFull);
+        }
+        forget_reset_on_close(&socket);
+        match self.arrivals.try_send(Arrival { socket: socket.into(), peer, admitted }) {
+            Ok(()) => self.http_open += 1,
+            Err(e) => {
+                self.guard.on_close(e.into_inner().admitted);
+                self.refuse(Reject::ConnectionsFull);
+            }
+        }
+    }
+
+    /// Makes room for a connection and waits for its hello.
+    fn open(&mut self, now: Time, mut stream: Stream, peer: SocketAddr, admitted: Admitted, door: Door) -> Option<ConnKey> {
+        while self.waiting_hello.len() + self.waiting_login.len() >= self.config.unproven_max {
+            self.shed_oldest();
+        }
+        let entry = self.conns.vacant_entry();
+        let key = ConnKey::try_from(entry.key()).expect("slab keys are below connections_max");
+        let full = entry.key() >= self.config.connections_max;
+        // Both interests from the start: edge-triggered, they cost nothing while they say nothing new.
+        let interests = Interest::READABLE | Interest::WRITABLE;
+        if full || self.poll.registry().register(stream.socket(), Token(entry.key()), interests).is_err() {
+            self.guard.on_close(admitted);
+            self.refuse(Reject::ConnectionsFull);
+            return None;
+        }
+        entry.insert(Conn::new(stream, peer, admitted, door));
+        self.waiting_hello.push(&mut self.conns, key, now);
+        self.count_open(door).add(1);
+        Some(key)
+    }
+
+    /// A new connection is more likely to be a player than one that has said nothing for longest.
+    fn shed_oldest(&mut self) {
+        let hello = self.waiting_hello.oldest(&mut self.conns);
+        let login = self.waiting_login.oldest(&mut self.conns);
+        // Who has proven nothing goes first.
+        let Some((key, _)) = hello.or(login) else { return };
+        self.refuse(Reject::UnprovenShed);
+        self.remove(key);
+    }
+}

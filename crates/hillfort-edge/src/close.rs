@@ -1,0 +1,103 @@
+//! How connections end: by reset, or with a last word that says why. Knows nothing of who decided it.
+
+use std::time::Duration;
+
+use hillfort_proto::reject::Reject;
+use hillfort_proto::time::Time;
+
+use crate::conn::{ConnKey, Phase, Written};
+use crate::queue::Wait;
+use crate::stats::{Counter, Door};
+use crate::thread::EdgeThread;
+
+/// Time that a peer has to read our last word and to end the connection.
+pub(crate) const END_PATIENCE: Duration = Duration::from_secs(2);
+
+impl EdgeThread {
+    /// Ends a connection by the peer's fault: counted, charged to its address.
+    pub(crate) fn offend(&mut self, now: Time, key: ConnKey, reject: Reject) {
+        self.charge(now, key, reject);
+        self.end(now, key, reject);
+    }
+
+    /// Charges a refusal to the connection's address, which has completed a handshake. What is open already stays open.
+    pub(crate) fn charge(&mut self, now: Time, key: ConnKey, reject: Reject) {
+        if let Some(conn) = self.conns.get(key as usize) {
+            self.guard.on_offence(now, conn.admitted.peer(), reject);
+        }
+    }
+
+    /// Ends a connection that may carry a session: says why, counts it. The session has been detached or ended before.
+    pub(crate) fn end(&mut self, now: Time, key: ConnKey, reject: Reject) {
+        self.refuse(reject);
+        self.say_goodbye(now, key, reject);
+    }
+
+    /// The same without counting a refusal.
+    pub(crate) fn say_goodbye(&mut self, now: Time, key: ConnKey, reject: Reject) {
+        let Some(conn) = self.conns.get_mut(key as usize) else { return };
+        let proven = match conn.phase {
+            Phase::Ending => return,
+            Phase::Hello => false,
+            Phase::Login(_) | Phase::Live(_) => true,
+        };
+        if !proven && (conn.door == Door::Frames && !explains(reject) || conn.stream.is_handshaking()) {
+            return self.remove(key);
+        }
+        self.spares.lend(&mut conn.out);
+        conn.put_close(reject);
+        let (written, _) = conn.write();
+        if written == Written::All {
+            conn.stream.finish();
+        }
+        // A stranger is not waited for.
+        if !proven || written == Written::Broken {
+            return self.remove(key);
+        }
+        self.stop_waiting(key);
+        let conn = &mut self.conns[key as usize];
+        conn.phase = Phase::Ending;
+        self.spares.take_back(&mut conn.partial);
+        self.spares.take_back(&mut conn.parts);
+        self.release_out(key);
+        self.waiting_end.push(&mut self.conns, key, now);
+    }
+
+    /// Closes the socket, by reset unless a last word was said.
+    pub(crate) fn remove(&mut self, key: ConnKey) {
+        if !self.conns.contains(key as usize) {
+            return;
+        }
+        self.stop_waiting(key);
+        let mut conn = self.conns.remove(key as usize);
+        for place in [&mut conn.partial, &mut conn.parts, &mut conn.out] {
+            self.spares.take_back(place);
+        }
+        self.count_open(conn.door).sub(1);
+        self.guard.on_close(conn.admitted);
+    }
+
+    /// Takes a connection out of the queue that it stands in.
+    pub(crate) fn stop_waiting(&mut self, key: ConnKey) {
+        let queue = match self.conns[key as usize].wait() {
+            None => return,
+            Some(Wait::Hello) => &mut self.waiting_hello,
+            Some(Wait::Login) => &mut self.waiting_login,
+            Some(Wait::End) => &mut self.waiting_end,
+        };
+        queue.remove(&mut self.conns, key);
+    }
+
+    pub(crate) fn count_open(&self, door: Door) -> &Counter {
+        match door {
+            Door::Frames => &self.stats.edge.open_frames,
+            Door::Http => &self.stats.edge.open_http,
+            Door::WebSocket => &self.stats.edge.open_websocket,
+        }
+    }
+}
+
+/// Refusals of a hello that an honest client should hear about. The others go to peers that would not understand or listen.
+fn explains(reject: Reject) -> bool {
+    matches!(reject, Reject::HelloTime | Reject::HelloKey | Reject::HelloMac | Reject::HelloReplay | Reject::HelloFlags)
+}

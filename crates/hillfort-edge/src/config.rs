@@ -1,0 +1,89 @@
+//! What the edge must be told to open its doors: plain values, already checked by whoever read them. Bounds are checked at bind.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::tls::{Certificate, CertificateError};
+
+/// Settings of the edge. All need a restart; what may change while running goes by [`crate::Control`].
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where TCP frames are spoken; port 0 takes a free one.
+    pub frames_addr: SocketAddr,
+    /// Where HTTP and WebSocket are spoken; port 0 takes a free one.
+    pub http_addr: SocketAddr,
+    /// TLS on both doors when given.
+    pub certificate: Option<Certificate>,
+    /// Admission; keys of the hello.
+    pub guard: hillfort_guard::Config,
+    /// Open connections of sessions, proven or not, HTTP not counted; 1 to 4,000,000.
+    pub connections_max: usize,
+    /// Of those, the ones that are not logged in. The oldest is shed for a new one; at least 1.
+    pub unproven_max: usize,
+    /// Open HTTP connections; at least 1.
+    pub http_connections_max: usize,
+    /// Sessions, detached ones too; 1 to 16,000,000.
+    pub sessions_max: usize,
+    /// Time for TLS handshake and hello together.
+    pub hello_patience: Duration,
+    /// Time from hello to login or resume.
+    pub login_patience: Duration,
+    /// Bytes that wait for one connection whose socket is full; beyond that it is a slow consumer. At least 64 KiB.
+    pub pending_bytes_max: usize,
+}
+
+/// The doors could not be opened.
+#[derive(Debug, Error)]
+pub enum BindError {
+    /// Address taken, not ours, or not allowed.
+    #[error("cannot listen on {addr}")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Certificate or key cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// A setting is out of its bounds; names it.
+    #[error("{0} is out of bounds")]
+    Bounds(&'static str),
+    /// The kernel gives no poller or no randomness.
+    #[error("the system refuses a poller or randomness")]
+    System(#[source] std::io::Error),
+}
+
+impl Config {
+    /// Defaults around two addresses: 60,000 connections and sessions, 4,096 of them not logged in, 512 HTTP, 3 s for the hello, 10 s
+    /// for the login, 256 KiB pending.
+    #[must_use]
+    pub fn new(frames_addr: SocketAddr, http_addr: SocketAddr, guard: hillfort_guard::Config) -> Self {
+        Self {
+            frames_addr,
+            http_addr,
+            certificate: None,
+            guard,
+            connections_max: 60_000,
+            unproven_max: 4_096,
+            http_connections_max: 512,
+            sessions_max: 60_000,
+            hello_patience: Duration::from_secs(3),
+            login_patience: Duration::from_secs(10),
+            pending_bytes_max: 256 * 1024,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), BindError> {
+        let within = |name, value: usize, bounds: std::ops::RangeInclusive<usize>| {
+            if bounds.contains(&value) { Ok(()) } else { Err(BindError::Bounds(name)) }
+        };
+        within("connections_max", self.connections_max, 1..=4_000_000)?;
+        within("unproven_max", self.unproven_max, 1..=self.connections_max)?;
+        within("http_connections_max", self.http_connections_max, 1..=1_000_000)?;
+        within("sessions_max", self.sessions_max, 1..=16_000_000)?;
+        within("pending_bytes_max", self.pending_bytes_max, 64 * 1024..=64 * 1024 * 1024)
+    }
+}

@@ -1,0 +1,142 @@
+//! One connection: its stream, what of it is half read and half written. Small, because there is one for each idle peer; its vectors
+//! hold memory only while something is partial. Knows nothing of what frames mean.
+
+use std::net::SocketAddr;
+
+use hillfort_guard::Admitted;
+use hillfort_proto::frame::Framing;
+use hillfort_proto::limits::{CLIENT_PAYLOAD_BYTES_MAX, HELLO_BYTES};
+use hillfort_proto::reject::Reject;
+use hillfort_proto::session::put_close;
+
+use crate::queue::{Place, Wait, Waits};
+use crate::stats::Door;
+use crate::stream::Stream;
+use crate::websocket;
+
+/// Key of a connection in its slab.
+pub(crate) type ConnKey = u32;
+/// Key of a session in its slab.
+pub(crate) type SessionKey = u32;
+
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The signed hello has not arrived whole.
+    Hello,
+    /// Proven, but not logged in; this record is to become its session.
+    Login(SessionKey),
+    /// Carries this session.
+    Live(SessionKey),
+    /// Our last word is said; what still arrives is thrown away until the peer ends.
+    Ending,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) stream: Stream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) admitted: Admitted,
+    pub(crate) phase: Phase,
+    pub(crate) door: Door,
+    /// Bytes of a frame that is not whole yet.
+    pub(crate) partial: Vec<u8>,
+    /// Payload of a WebSocket message of which more parts are to come.
+    pub(crate) parts: Vec<u8>,
+    pub(crate) in_parts: bool,
+    /// Not written yet; from `sent` on.
+    pub(crate) out: Vec<u8>,
+    pub(crate) sent: u32,
+    /// Stands in the loop's list of connections to write.
+    pub(crate) dirty: bool,
+    /// The socket took less than it was given; a readiness event will say when there is room.
+    pub(crate) blocked: bool,
+    place: Place,
+}
+
+impl Waits for Conn {
+    fn place(&mut self) -> &mut Place {
+        &mut self.place
+    }
+}
+
+/// What came of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// Nothing is left.
+    All,
+    /// The socket is full.
+    Blocked,
+    /// The connection is gone.
+    Broken,
+}
+
+impl Conn {
+    pub(crate) fn new(stream: Stream, peer: SocketAddr, admitted: Admitted, door: Door) -> Self {
+        Self {
+            stream,
+            peer,
+            admitted,
+            phase: Phase::Hello,
+            door,
+            partial: Vec::new(),
+            parts: Vec::new(),
+            in_parts: false,
+            out: Vec::new(),
+            sent: 0,
+            dirty: false,
+            blocked: false,
+            place: Place::nowhere(),
+        }
+    }
+
+    /// How the server's payloads are marked on this connection.
+    pub(crate) fn framing(&self) -> Framing {
+        match self.door {
+            Door::WebSocket => Framing::WebSocket,
+            Door::Frames | Door::Http => Framing::Tcp,
+        }
+    }
+
+    /// Largest message that the peer may send now: nobody needs more than a hello before it has proven itself.
+    pub(crate) fn payload_max(&self) -> usize {
+        if self.phase == Phase::Hello { HELLO_BYTES } else { CLIENT_PAYLOAD_BYTES_MAX }
+    }
+
+    /// What it waits for.
+    pub(crate) fn wait(&self) -> Option<Wait> {
+        self.place.wait()
+    }
+
+    /// Bytes that wait to be written.
+    pub(crate) fn pending(&self) -> usize {
+        self.out.len() - self.sent as usize
+    }
+
+    /// Appends our last word: why the connection ends.
+    pub(crate) fn put_close(&mut self, reject: Reject) {
+        put_close(reject, self.framing(), &mut self.out);
+        if self.door == Door::WebSocket {
+            websocket::write_close(&mut self.out, reject.websocket_code(), reject.label());
+        }
+    }
+
+    /// Writes what waits. Returns the outcome and the bytes written.
+    pub(crate) fn write(&mut self) -> (Written, usize) {
+        let waiting = &self.out[self.sent as usize..];
+        let written = match self.stream.write(waiting) {
+            Ok(written) => written,
+            Err(_) => return (Written::Broken, 0),
+        };
+        if written < waiting.len() {
+            self.sent += u32::try_from(written).expect("pending bytes are bounded far below 4 GiB");
+            self.blocked = true;
+            return (Written::Blocked, written);
+        }
+        self.out.clear();
+        self.sent = 0;
+        self.blocked = !matches!(self.stream.flush(), Ok(true));
+        (if self.blocked { Written::Blocked } else { Written::All }, written)
+    }
+}

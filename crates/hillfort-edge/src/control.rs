@@ -1,0 +1,123 @@
+//! Orders from outside the loop: a bounded queue and a waker. Knows nothing of who gives them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
+
+use hillfort_guard::{Ban, NotBannable};
+use hillfort_proto::ids::{RoomId, SessionId};
+use hillfort_proto::time::Time;
+use mio::Waker;
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+/// Orders that wait at most.
+pub(crate) const CONTROL_DEPTH: usize = 256;
+
+/// Where orders are given. Cheap to clone; any thread may.
+#[derive(Debug, Clone)]
+pub struct Control {
+    pub(crate) orders: SyncSender<Order>,
+    pub(crate) waker: Arc<Waker>,
+}
+
+/// The edge did not take the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ControlError {
+    /// Too many orders wait: try again.
+    #[error("the edge is busy")]
+    Busy,
+    /// The edge has ended.
+    #[error("the edge has ended")]
+    Ended,
+}
+
+/// A player as the console shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Player {
+    /// Session.
+    pub session: SessionId,
+    /// Display name.
+    pub name: String,
+    /// Room, when it sits in one.
+    pub room: Option<RoomId>,
+    /// Smoothed round trip, µs; `None` until a heartbeat was answered.
+    pub rtt_us: Option<u32>,
+    /// Where it is connected from; `None` while it is detached.
+    pub peer: Option<SocketAddr>,
+}
+
+/// Bans in force.
+#[derive(Debug, Clone)]
+pub struct BanList {
+    /// The guard's time now; the bans' times are in the same count.
+    pub now: Time,
+    /// In no order.
+    pub bans: Vec<Ban>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Order {
+    Guard(Box<hillfort_guard::Config>),
+    Ban { addr: IpAddr, lasts: Duration, reply: oneshot::Sender<Result<(), NotBannable>> },
+    Lift { addr: IpAddr, reply: oneshot::Sender<bool> },
+    Bans { reply: oneshot::Sender<BanList> },
+    GuardStats { reply: oneshot::Sender<hillfort_guard::Stats> },
+    Players { players_max: usize, reply: oneshot::Sender<Vec<Player>> },
+    Drain { within: Duration, reply: oneshot::Sender<()> },
+}
+
+/// The methods give an order and return at once. A receiver brings the answer, to a task (`.await`) or a thread (`blocking_recv`); it
+/// fails when the edge ends before it answers. All fail with [`ControlError`] when the order cannot be given.
+#[expect(clippy::missing_errors_doc, reason = "said once, above")]
+impl Control {
+    /// Changes limits, lists and keys of the guard.
+    pub fn apply(&self, config: hillfort_guard::Config) -> Result<(), ControlError> {
+        self.give(Order::Guard(Box::new(config)))
+    }
+
+    /// Bans an address.
+    pub fn ban(&self, addr: IpAddr, lasts: Duration) -> Result<oneshot::Receiver<Result<(), NotBannable>>, ControlError> {
+        self.ask(|reply| Order::Ban { addr, lasts, reply })
+    }
+
+    /// Lifts a ban; answers whether there was one.
+    pub fn lift(&self, addr: IpAddr) -> Result<oneshot::Receiver<bool>, ControlError> {
+        self.ask(|reply| Order::Lift { addr, reply })
+    }
+
+    /// Bans in force.
+    pub fn bans(&self) -> Result<oneshot::Receiver<BanList>, ControlError> {
+        self.ask(|reply| Order::Bans { reply })
+    }
+
+    /// What the guard has counted.
+    pub fn guard_stats(&self) -> Result<oneshot::Receiver<hillfort_guard::Stats>, ControlError> {
+        self.ask(|reply| Order::GuardStats { reply })
+    }
+
+    /// Some of the players, at most `players_max`, in no order.
+    pub fn players(&self, players_max: usize) -> Result<oneshot::Receiver<Vec<Player>>, ControlError> {
+        self.ask(|reply| Order::Players { players_max, reply })
+    }
+
+    /// Refuses new connections from now on, closes the sessions with `shutdown` after `within` at the latest, and then ends the edge.
+    /// Answers when that is done.
+    pub fn drain(&self, within: Duration) -> Result<oneshot::Receiver<()>, ControlError> {
+        self.ask(|reply| Order::Drain { within, reply })
+    }
+
+    fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<oneshot::Receiver<T>, ControlError> {
+        let (reply, answer) = oneshot::channel();
+        self.give(order(reply)).map(|()| answer)
+    }
+
+    fn give(&self, order: Order) -> Result<(), ControlError> {
+        self.orders.try_send(order).map_err(|e| match e {
+            TrySendError::Full(_) => ControlError::Busy,
+            TrySendError::Disconnected(_) => ControlError::Ended,
+        })?;
+        self.waker.wake().map_err(|_| ControlError::Ended)
+    }
+}

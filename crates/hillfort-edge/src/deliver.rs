@@ -1,0 +1,161 @@
+//! What rooms say, to the sessions' connections. Knows nothing of rooms but their ids, and writes nothing itself: what it appends is
+//! written once at the end.
+//!
+//! The policy of a connection whose socket is full: what is sequenced is never dropped, it waits up to a bound and beyond it the
+//! connection is a slow consumer and ends; of states only the newest waits.
+
+use hillfort_proto::frame::Framing;
+use hillfort_proto::ids::{RoomId, SessionId};
+use hillfort_proto::reject::Reject;
+use hillfort_proto::route::{Outbound, OutboundBatch};
+use hillfort_proto::time::Time;
+
+use crate::conn::SessionKey;
+use crate::live::{tell, tell_leave};
+use crate::sessions::{HeldState, Notice};
+use crate::thread::EdgeThread;
+
+/// Something sequenced for one session.
+enum Said<'a> {
+    Joined { game: &'a str, hz: u32, tick: u64 },
+    Left(Option<Reject>),
+    Event { op: u32, data: &'a [u8] },
+}
+
+impl EdgeThread {
+    /// Takes what the lanes hold. Bounded by their depth in each turn, so that rooms cannot keep the loop from reading.
+    pub(crate) fn deliver(&mut self, now: Time) {
+        for lane in 0..self.lanes.len() {
+            for _ in 0..hillfort_proto::route::LANE_DEPTH {
+                let Some(batch) = self.lanes[lane].receive() else { break };
+                self.deliver_batch(now, &batch);
+                self.lanes[lane].recycle(batch);
+            }
+        }
+        self.flush(now);
+    }
+
+    /// The socket has room again: the newest state goes out.
+    pub(crate) fn release_held(&mut self, at: SessionKey) {
+        let Some(record) = self.sessions.get_mut(at) else { return };
+        let (Some(held), Some(key)) = (record.held.take(), record.conn) else { return };
+        let conn = &mut self.conns[key as usize];
+        self.spares.lend(&mut conn.out);
+        record.session.enqueue_state(held.room, held.tick, &held.data, conn.framing(), &mut conn.out);
+        self.stats.edge.frames_out.add(1);
+    }
+
+    fn deliver_batch(&mut self, now: Time, batch: &OutboundBatch) {
+        for entry in batch.iter() {
+            match entry {
+                Outbound::Joined { session, room, game, hz, tick } => {
+                    self.say(now, session, room, &Said::Joined { game, hz, tick });
+                }
+                Outbound::JoinRefused { session, reject } => self.refuse_join(now, session, reject),
+                Outbound::Left { session, room, reject } => self.say(now, session, room, &Said::Left(reject)),
+                Outbound::Event { to, room, op, data } => {
+                    for session in to {
+                        self.say(now, *session, room, &Said::Event { op, data });
+                    }
+                }
+                Outbound::State { to, room, tick, data } => {
+                    for session in to {
+                        self.show(*session, room, tick, data);
+                    }
+                }
+            }
+        }
+    }
+
+    fn say(&mut self, now: Time, id: SessionId, room: RoomId, said: &Said<'_>) {
+        let Some(at) = self.sessions.find(id) else {
+            // A seat for a session that ended while it waited.
+            if matches!(said, Said::Joined { .. }) {
+                // The batch keeps room for this; when even that is used up, the room has more inputs waiting than it can ever take.
+                let _lane_is_hopelessly_full = tell_leave(&mut self.inbound, id, room);
+            }
+            return;
+        };
+        let record = self.sessions.get_mut(at).expect("found");
+        // Without a connection nothing is appended, only kept for its return.
+        let mut nowhere = Vec::new();
+        let (framing, out) = match record.conn.map(|key| &mut self.conns[key as usize]) {
+            Some(conn) => {
+                self.spares.lend(&mut conn.out);
+                (conn.framing(), &mut conn.out)
+            }
+            None => (Framing::Bare, &mut nowhere),
+        };
+        let before = out.len();
+        let outcome = match *said {
+            Said::Joined { game, hz, tick } => record.session.enqueue_joined(room, game, hz, tick, framing, out).map(|seated| {
+                if !seated {
+                    tell(&mut self.inbound, record, Notice::Leave(room));
+                } else if record.conn.is_none() {
+                    tell(&mut self.inbound, record, Notice::Drop(room));
+                }
+            }),
+            Said::Left(reject) => record.session.enqueue_left(room, reject, framing, out),
+            Said::Event { op, data } => record.session.enqueue_event(room, op, data, framing, out),
+        };
+        let added = out.len() - before;
+        self.after_enqueue(now, at, outcome, added);
+    }
+
+    fn refuse_join(&mut self, now: Time, id: SessionId, reject: Reject) {
+        self.refuse(reject);
+        let Some(at) = self.sessions.find(id) else { return };
+        let record = self.sessions.get_mut(at).expect("found");
+        let mut nowhere = Vec::new();
+        let (framing, out) = match record.conn.map(|key| &mut self.conns[key as usize]) {
+            Some(conn) => {
+                self.spares.lend(&mut conn.out);
+                (conn.framing(), &mut conn.out)
+            }
+            None => (Framing::Bare, &mut nowhere),
+        };
+        let before = out.len();
+        let outcome = record.session.enqueue_join_refused(reject, framing, out);
+        let added = out.len() - before;
+        self.after_enqueue(now, at, outcome, added);
+    }
+
+    fn after_enqueue(&mut self, now: Time, at: SessionKey, outcome: Result<(), Reject>, added: usize) {
+        let record = self.sessions.get_mut(at).expect("found by the caller");
+        let Some(key) = record.conn else {
+            // Its log is full: it could not be resumed any more.
+            if outcome.is_err() {
+                self.refuse(Reject::SlowConsumer);
+                self.end_session(at);
+            }
+            return;
+        };
+        let conn = &mut self.conns[key as usize];
+        if let Err(reject) = outcome {
+            return self.on_reject(now, key, reject);
+        }
+        if conn.pending() > self.config.pending_bytes_max {
+            return self.on_reject(now, key, Reject::SlowConsumer);
+        }
+        self.stats.edge.frames_out.add(u64::from(added > 0));
+        Self::mark_dirty(&mut self.dirty, conn, key);
+    }
+
+    fn show(&mut self, id: SessionId, room: RoomId, tick: u64, data: &[u8]) {
+        let Some(record) = self.sessions.find(id).and_then(|at| self.sessions.get_mut(at)) else { return };
+        let Some(key) = record.conn else { return };
+        let conn = &mut self.conns[key as usize];
+        if conn.blocked {
+            let held = record.held.get_or_insert_with(|| Box::new(HeldState { room, tick, data: Vec::new() }));
+            self.stats.edge.states_replaced.add(u64::from(!held.data.is_empty()));
+            (held.room, held.tick) = (room, tick);
+            held.data.clear();
+            held.data.extend_from_slice(data);
+            return;
+        }
+        self.spares.lend(&mut conn.out);
+        record.session.enqueue_state(room, tick, data, conn.framing(), &mut conn.out);
+        self.stats.edge.frames_out.add(1);
+        Self::mark_dirty(&mut self.dirty, conn, key);
+    }
+}

@@ -1,0 +1,147 @@
+//! Opening the doors: sockets first, so that a taken port is known before anything runs; then ports for the rooms; then the loop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use axum::Router;
+use hillfort_guard::Guard;
+use hillfort_proto::route::{LaneReceiver, LaneSender, OutboundBatch, RoomPort, SessionPort, lane};
+use mio::{Poll, Waker};
+use rustls::ServerConfig;
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::{BindError, Config};
+use crate::control::{CONTROL_DEPTH, Control, Order};
+use crate::http;
+use crate::listener::Listener;
+use crate::stats::{Door, Stats};
+use crate::thread::{EdgeThread, FRAMES, HTTP, Parts, WAKER};
+use crate::tls;
+
+/// Connections that wait for the HTTP thread at most.
+const ARRIVALS_DEPTH: usize = 256;
+
+/// Open doors behind which nobody answers yet.
+#[derive(Debug)]
+pub struct Edge {
+    config: Config,
+    poll: Poll,
+    waker: Arc<Waker>,
+    tls: Option<Arc<ServerConfig>>,
+    listeners: [Listener; 2],
+    lanes: Vec<LaneReceiver<OutboundBatch>>,
+    control: Control,
+    orders: Receiver<Order>,
+    stats: Arc<Stats>,
+    seed: u64,
+}
+
+/// A world thread's way to the one edge thread.
+#[derive(Debug)]
+struct Port {
+    lane: LaneSender<OutboundBatch>,
+    waker: Arc<Waker>,
+}
+
+impl Edge {
+    /// Opens both listening sockets.
+    ///
+    /// # Errors
+    /// See [`BindError`].
+    pub fn bind(config: Config) -> Result<Self, BindError> {
+        config.check()?;
+        let tls = config.certificate.as_ref().map(tls::server_config).transpose()?;
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).map_err(|e| BindError::System(io::Error::other(e)))?;
+        let open = |door, addr| Listener::open(door, addr).map_err(|source| BindError::Listen { addr, source });
+        let mut listeners = [open(Door::Frames, config.frames_addr)?, open(Door::Http, config.http_addr)?];
+        let poll = Poll::new().map_err(BindError::System)?;
+        for (listener, token) in listeners.iter_mut().zip([FRAMES, HTTP]) {
+            listener.register(poll.registry(), token).map_err(BindError::System)?;
+        }
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(BindError::System)?);
+        let (orders_in, orders) = sync_channel(CONTROL_DEPTH);
+        let control = Control { orders: orders_in, waker: Arc::clone(&waker) };
+        let (stats, seed) = (Arc::default(), u64::from_le_bytes(seed));
+        Ok(Self { config, poll, waker, tls, listeners, lanes: Vec::new(), control, orders, stats, seed })
+    }
+
+    /// Where a door listens.
+    ///
+    /// # Errors
+    /// The socket is broken.
+    pub fn addr(&self, door: Door) -> io::Result<SocketAddr> {
+        match door {
+            Door::Frames => self.listeners[0].addr(),
+            Door::Http | Door::WebSocket => self.listeners[1].addr(),
+        }
+    }
+
+    /// One port for each of `worlds` world threads. To be called once.
+    pub fn session_ports(&mut self, worlds: usize) -> Vec<Box<dyn SessionPort>> {
+        let (senders, receivers) = (0..worlds).map(|_| lane()).unzip::<_, _, Vec<_>, Vec<_>>();
+        self.lanes = receivers;
+        let port = |lane| Box::new(Port { lane, waker: Arc::clone(&self.waker) }) as Box<dyn SessionPort>;
+        senders.into_iter().map(port).collect()
+    }
+
+    /// Where orders are given.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Live counters.
+    #[must_use]
+    pub fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.stats)
+    }
+
+    /// Starts the HTTP thread and makes the loop, which the caller turns. `router` answers all of HTTP but `/session`. The HTTP thread
+    /// ends when the loop is dropped.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn into_thread(self, rooms: Box<dyn RoomPort>, router: Router) -> io::Result<(EdgeThread, JoinHandle<io::Result<()>>)> {
+        let Self { config, poll, waker, tls, listeners, lanes, control: _, orders, stats, seed } = self;
+        let (arrivals_in, arrivals) = tokio::sync::mpsc::channel(ARRIVALS_DEPTH);
+        // A place for each connection that can be there, so that none is ever refused the way back.
+        let (departures_in, departures): (SyncSender<_>, _) = sync_channel(config.http_connections_max);
+        let exit = http::Exit { departures: departures_in, waker };
+        let (acceptor, http_stats) = (tls.clone().map(TlsAcceptor::from), Arc::clone(&stats));
+        let http = std::thread::Builder::new()
+            .name("http".into())
+            .spawn(move || http::run(arrivals, exit, acceptor, router, http_stats))?;
+        let guard = Guard::new(config.guard.clone(), seed);
+        let parts = Parts { poll, config, guard, tls, listeners, rooms, lanes, orders, arrivals: arrivals_in, departures, stats };
+        Ok((EdgeThread::new(parts), http))
+    }
+
+    /// Runs the loop in this thread until a drain is done.
+    ///
+    /// # Errors
+    /// No thread can be started, or the poller broke.
+    pub fn run(self, rooms: Box<dyn RoomPort>, router: Router) -> io::Result<()> {
+        let (mut edge, http) = self.into_thread(rooms, router)?;
+        while edge.turn(None)? {}
+        drop(edge);
+        http.join().map_err(|_| io::Error::other("the HTTP thread panicked"))?
+    }
+}
+
+impl SessionPort for Port {
+    fn edges(&self) -> usize {
+        1
+    }
+
+    fn submit(&mut self, edge: u8, batch: &mut OutboundBatch) -> bool {
+        debug_assert_eq!(edge, 0, "there is one edge thread");
+        let sent = self.lane.send(batch);
+        // Also when the lane is full: the edge is to make room. A waker that fails means an edge that ended.
+        let _edge_has_ended = self.waker.wake();
+        sent
+    }
+}

@@ -1,0 +1,223 @@
+//! HTTP by hyper and axum on one thread: serves the router it is given and turns `/session` into a WebSocket that it hands back to
+//! the loop. Admits nobody: sockets come admitted. Knows nothing of sessions.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Extension, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use hillfort_guard::Admitted;
+use hillfort_proto::reject::Reject;
+use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use mio::Waker;
+use tokio::sync::mpsc::Receiver;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tungstenite::handshake::derive_accept_key;
+
+use crate::stats::Stats;
+use crate::stream::{Stream, TLS_BUFFER_BYTES_MAX};
+
+/// Longest wait for a TLS handshake, for a request's header, and of a connection that is kept alive between requests.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest life of a connection that is no WebSocket: a peer that reads its answer byte by byte ends here.
+const LIFE_MAX: Duration = Duration::from_secs(120);
+/// Bytes of a request's header, and of what hyper buffers.
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+const HEADERS_MAX: usize = 64;
+
+/// A connection on its way to this thread.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) socket: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) admitted: Admitted,
+}
+
+/// What comes back: exactly one for each [`Arrival`].
+#[derive(Debug)]
+pub(crate) enum Departure {
+    Closed(Admitted),
+    /// Speaks WebSocket from here on; `early` was read already.
+    Upgraded {
+        stream: Stream,
+        early: Bytes,
+        peer: SocketAddr,
+        admitted: Admitted,
+    },
+}
+
+/// The way back to the loop.
+#[derive(Debug, Clone)]
+pub(crate) struct Exit {
+    pub(crate) departures: SyncSender<Departure>,
+    pub(crate) waker: Arc<Waker>,
+}
+
+/// One connection while it is here. However it ends, the loop is told once.
+#[derive(Debug)]
+struct Visit {
+    peer: SocketAddr,
+    // Locked twice in a visit, by tasks of one thread.
+    admitted: Mutex<Option<Admitted>>,
+    exit: Exit,
+    stats: Arc<Stats>,
+}
+
+/// Serves arrivals until their sender is gone.
+///
+/// # Errors
+/// No runtime could be started.
+pub(crate) fn run(
+    arrivals: Receiver<Arrival>,
+    exit: Exit,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stats: Arc<Stats>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(arrivals, exit, tls, router, stats));
+    // Connections that are left are of no use without the loop.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+async fn serve(mut arrivals: Receiver<Arrival>, exit: Exit, tls: Option<TlsAcceptor>, router: Router, stats: Arc<Stats>) {
+    let router = Router::new().route("/session", get(upgrade)).fallback_service(router);
+    while let Some(Arrival { socket, peer, admitted }) = arrivals.recv().await {
+        let visit = Arc::new(Visit { peer, admitted: Mutex::new(Some(admitted)), exit: exit.clone(), stats: Arc::clone(&stats) });
+        // Bounded by the loop, which hands over no more connections than configured.
+        tokio::spawn(host(socket, tls.clone(), router.clone(), visit));
+    }
+}
+
+async fn host(socket: TcpStream, tls: Option<TlsAcceptor>, router: Router, visit: Arc<Visit>) {
+    let Ok(socket) = tokio::net::TcpStream::from_std(socket) else { return };
+    let Some(tls) = tls else {
+        return speak(TokioIo::new(socket), router, visit).await;
+    };
+    let handshake = tls.accept_with(socket, |tls| tls.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX)));
+    match tokio::time::timeout(PATIENCE, handshake).await {
+        Ok(Ok(stream)) => speak(TokioIo::new(stream), router, visit).await,
+        Ok(Err(_)) | Err(_) => visit.stats.http.refuse(Reject::Tls),
+    }
+}
+
+async fn speak<IO: Read + Write + Unpin + Send + 'static>(io: IO, router: Router, visit: Arc<Visit>) {
+    let router = TowerToHyperService::new(router);
+    let stats = Arc::clone(&visit.stats);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(visit.peer));
+        request.extensions_mut().insert(Arc::clone(&visit));
+        router.call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(io, service)
+        .with_upgrades();
+    match tokio::time::timeout(LIFE_MAX, connection).await {
+        Ok(Err(e)) if e.is_parse() || e.is_timeout() => stats.http.refuse(Reject::Http),
+        Err(_) => stats.http.refuse(Reject::Http),
+        // Other errors are connections that broke: nobody's fault.
+        Ok(_) => {}
+    }
+}
+
+/// `GET /session`. Any origin may ask: the signed hello authenticates, no cookie does.
+async fn upgrade(Extension(visit): Extension<Arc<Visit>>, mut request: Request) -> Result<Response, Infallible> {
+    let Some(key) = websocket_key(request.headers()).map(|key| derive_accept_key(key.as_bytes())) else {
+        visit.stats.http.refuse(Reject::WebSocket);
+        let versions = [(header::SEC_WEBSOCKET_VERSION, "13")];
+        return Ok((StatusCode::UPGRADE_REQUIRED, versions, "this path speaks WebSocket, version 13\n").into_response());
+    };
+    let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
+        visit.stats.http.refuse(Reject::WebSocket);
+        return Ok(StatusCode::BAD_REQUEST.into_response());
+    };
+    tokio::spawn(async move {
+        // A connection that broke before its upgrade is told to the loop by the visit's end.
+        if let Ok(upgraded) = upgrade.await {
+            visit.hand_back(upgraded);
+        }
+    });
+    let accept = HeaderValue::from_str(&key).expect("base64 is a header value");
+    let headers = [
+        (header::CONNECTION, HeaderValue::from_static("upgrade")),
+        (header::UPGRADE, HeaderValue::from_static("websocket")),
+        (header::SEC_WEBSOCKET_ACCEPT, accept),
+    ];
+    Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
+}
+
+/// The client's key, when the request asks for a WebSocket as RFC 6455 §4.2.1 wants it.
+fn websocket_key(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let has = |name, token: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|v| v.to_str().ok())
+            .flat_map(|v| v.split(','))
+            .any(|v| v.trim().eq_ignore_ascii_case(token))
+    };
+    let asked =
+        has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket") && has(header::SEC_WEBSOCKET_VERSION, "13");
+    // Sixteen bytes in base64.
+    headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| asked && key.len() == 24)
+}
+
+impl Visit {
+    fn hand_back(&self, upgraded: Upgraded) {
+        let (stream, early) = match upgraded.downcast::<TokioIo<tokio::net::TcpStream>>() {
+            Ok(parts) => {
+                (parts.io.into_inner().into_std().map(|s| Stream::Plain(mio::net::TcpStream::from_std(s))), parts.read_buf)
+            }
+            Err(upgraded) => {
+                let parts = upgraded.downcast::<TokioIo<TlsStream<tokio::net::TcpStream>>>().expect("served as one or the other");
+                let (socket, tls) = parts.io.into_inner().into_inner();
+                (socket.into_std().map(|s| Stream::tls(mio::net::TcpStream::from_std(s), tls)), parts.read_buf)
+            }
+        };
+        // On an error the socket is gone, and the visit's end tells so.
+        let Ok(stream) = stream else { return };
+        if let Some(admitted) = self.take() {
+            self.tell(Departure::Upgraded { stream, early, peer: self.peer, admitted });
+        }
+    }
+
+    fn take(&self) -> Option<Admitted> {
+        self.admitted.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn tell(&self, departure: Departure) {
+        // The queue has a place for each connection that the loop handed over, so only a loop that ended refuses.
+        if self.exit.departures.try_send(departure).is_ok() {
+            // A loop that cannot be woken looks at its queue at the next sweep.
+            let _best_effort = self.exit.waker.wake();
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if let Some(admitted) = self.take() {
+            self.tell(Departure::Closed(admitted));
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! What sessions say, and what becomes of them: hello, login, resume, join, input, leave, end. Knows nothing of bytes on the wire.
+
+use hillfort_guard::{Class, Verdict};
+use hillfort_proto::ids::{RoomId, SessionId};
+use hillfort_proto::limits::{HELLO_BYTES, RESUME_TOKEN_BYTES};
+use hillfort_proto::reject::Reject;
+use hillfort_proto::route::{BATCH_ENTRIES_MAX, BatchFull, Inbound, InboundBatch};
+use hillfort_proto::session::server::{Event, State};
+use hillfort_proto::session::survives;
+use hillfort_proto::time::Time;
+
+use crate::conn::{ConnKey, Phase, SessionKey};
+use crate::sessions::{Notice, Record};
+use crate::stats::Stats;
+use crate::thread::EdgeThread;
+
+/// Entries of a batch that inputs and joins may fill. The rest is for notices: a room must learn that a player is gone.
+const ENTRIES_MAX: usize = BATCH_ENTRIES_MAX - BATCH_ENTRIES_MAX / 4;
+/// Bytes of an input that are charged as one more event.
+const BYTES_PER_EVENT: usize = 256;
+
+/// What is left to do after an event, when nothing borrows the payload any more.
+enum Step {
+    Nothing,
+    Login,
+    Resume(SessionId, [u8; RESUME_TOKEN_BYTES], u64),
+    Bye,
+    Flood(Reject),
+}
+
+impl EdgeThread {
+    /// The first bytes of a connection, whole.
+    pub(crate) fn on_hello(&mut self, key: ConnKey, now: Time, hello: &[u8; HELLO_BYTES]) {
+        let conn = &mut self.conns[key as usize];
+        if let Err(reject) = self.guard.on_hello(now, Self::unix_now(), &conn.admitted, hello) {
+            // The guard has charged it.
+            return self.end(now, key, reject);
+        }
+        conn.phase = Phase::Login(self.sessions.greet(now, key));
+        self.stop_waiting(key);
+        self.waiting_login.push(&mut self.conns, key, now);
+    }
+
+    /// One payload of a proven connection. `false`: the connection is ending or gone.
+    #[inline]
+    pub(crate) fn on_payload(&mut self, key: ConnKey, now: Time, payload: &[u8]) -> Result<bool, Reject> {
+        let Some(conn) = self.conns.get_mut(key as usize) else { return Ok(false) };
+        let (Phase::Login(at) | Phase::Live(at)) = conn.phase else { return Ok(false) };
+        let record = self.sessions.get_mut(at).expect("a live connection's session is in the table");
+        let framing = conn.framing();
+        self.spares.lend(&mut conn.out);
+        let out = &mut conn.out;
+        let before = out.len();
+        let event = record.session.handle_payload(now, payload, framing, out)?;
+        self.stats.edge.frames_out.add(u64::from(out.len() > before));
+        let step = match event {
+            // An answered ping, or an ack.
+            None => match record.buckets.on_input(&self.rates, now, Class::CONTROL, 1) {
+                Verdict::Pass => return Ok(true),
+                verdict => after(&self.stats, verdict),
+            },
+            Some(Event::Input { room, op, data }) => {
+                let cost = 1 + u32::try_from(data.len() / BYTES_PER_EVENT).expect("inputs are bounded to 1 KiB");
+                match record.buckets.on_input(&self.rates, now, Class::input(op), cost) {
+                    Verdict::Pass => {
+                        let entry = Inbound::Input { session: record.session.id(), room, op, data };
+                        match push(&mut self.inbound, room.owner(), entry) {
+                            Ok(()) => self.stats.edge.inputs.add(1),
+                            Err(BatchFull) => {
+                                self.stats.edge.refuse(Reject::WorldBusy);
+                                record.session.enqueue_refused(Reject::WorldBusy, framing, out);
+                            }
+                        }
+                        return Ok(true);
+                    }
+                    verdict => {
+                        if let Verdict::Drop(reject) = verdict {
+                            record.session.enqueue_refused(reject, framing, out);
+                        }
+                        after(&self.stats, verdict)
+                    }
+                }
+            }
+            Some(Event::Join { game, room }) => {
+                let verdict = record.buckets.on_input(&self.rates, now, Class::CONTROL, 1);
+                let placed = match verdict {
+                    Verdict::Pass => self.rooms.place(game, room).and_then(|world| {
+                        let entry = Inbound::Join { session: record.session.id(), room, game, name: record.session.name() };
+                        push(&mut self.inbound, world, entry).map_err(|BatchFull| Reject::WorldBusy)
+                    }),
+                    Verdict::Drop(reject) | Verdict::Close(reject) => Err(reject),
+                };
+                if let Err(reject) = placed {
+                    self.stats.edge.refuse(reject);
+                    record.session.enqueue_join_refused(reject, framing, out)?;
+                }
+                if let Verdict::Close(reject) = verdict { Step::Flood(reject) } else { Step::Nothing }
+            }
+            Some(Event::Leave { room }) => {
+                tell(&mut self.inbound, record, Notice::Leave(room));
+                Step::Nothing
+            }
+            Some(Event::Refused(reject)) => {
+                self.stats.edge.refuse(reject);
+                let verdict = record.buckets.on_input(&self.rates, now, Class::CONTROL, 1);
+                after(&self.stats, verdict)
+            }
+            Some(Event::Login { .. }) => Step::Login,
+            Some(Event::Resume { session, token, received }) => Step::Resume(session, *token, received),
+            Some(Event::Bye) => Step::Bye,
+        };
+        match step {
+            Step::Nothing => Ok(true),
+            Step::Flood(reject) => Err(reject),
+            Step::Login => self.on_login(key, now, at).map(|()| true),
+            Step::Resume(id, token, received) => self.on_resume(key, now, at, id, &token, received).map(|()| true),
+            Step::Bye => {
+                self.end_session(at);
+                self.say_goodbye(now, key, Reject::Goodbye);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Ends a connection for what it did or did not do. Its session goes on only when the reason allows.
+    pub(crate) fn on_reject(&mut self, now: Time, key: ConnKey, reject: Reject) {
+        let Some(conn) = self.conns.get(key as usize) else { return };
+        if let Phase::Login(session) | Phase::Live(session) = conn.phase {
+            if survives(reject) { self.detach(now, session) } else { self.end_session(session) }
+        }
+        self.offend(now, key, reject);
+    }
+
+    /// The peer has closed, or the connection broke.
+    pub(crate) fn on_gone(&mut self, now: Time, key: ConnKey) {
+        if let Some(conn) = self.conns.get(key as usize)
+            && let Phase::Login(session) | Phase::Live(session) = conn.phase
+        {
+            self.detach(now, session);
+        }
+        self.remove(key);
+    }
+
+    /// A close frame: the answer to ours, or a browser that leaves. Its session may come back: tabs are reloaded.
+    pub(crate) fn on_websocket_close(&mut self, now: Time, key: ConnKey) {
+        if let Some(conn) = self.conns.get(key as usize)
+            && let Phase::Login(session) | Phase::Live(session) = conn.phase
+        {
+            self.detach(now, session);
+        }
+        self.say_goodbye(now, key, Reject::Goodbye);
+    }
+
+    /// Takes the connection away from a session; one that never logged in ends with it.
+    pub(crate) fn detach(&mut self, now: Time, at: SessionKey) {
+        let Some(record) = self.sessions.get_mut(at) else { return };
+        record.conn = None;
+        record.held = None;
+        record.session.handle_disconnect(now);
+        if record.session.state() == State::Ended {
+            return self.sessions.remove(at);
+        }
+        if let Some(room) = record.session.seat().room() {
+            tell(&mut self.inbound, record, Notice::Drop(room));
+        }
+    }
+
+    /// Ends a session for good and frees its seat.
+    pub(crate) fn end_session(&mut self, at: SessionKey) {
+        let Some(record) = self.sessions.get_mut(at) else { return };
+        record.conn = None;
+        record.held = None;
+        // A session that still waits for its seat is not found when the seat comes, and the room is told then.
+        if let Some(room) = record.session.seat().room() {
+            tell(&mut self.inbound, record, Notice::Leave(room));
+        }
+        record.over = true;
+        if record.owed.is_none() {
+            self.sessions.remove(at);
+        }
+    }
+
+    fn on_login(&mut self, key: ConnKey, now: Time, at: SessionKey) -> Result<(), Reject> {
+        if self.drain.is_some() {
+            return Err(Reject::Draining);
+        }
+        let (id, token) = self.sessions.name(at).ok_or(Reject::SessionsFull)?;
+        let conn = &mut self.conns[key as usize];
+        let record = self.sessions.get_mut(at).expect("found by the caller");
+        record.session.accept_login(now, id, token, conn.framing(), &mut conn.out)?;
+        self.sessions.on_logged_in();
+        self.stats.edge.frames_out.add(1);
+        conn.phase = Phase::Live(at);
+        self.stop_waiting(key);
+        Ok(())
+    }
+
+    /// `greeted` is the record that this connection got before it was known to resume another.
+    fn on_resume(
+        &mut self,
+        key: ConnKey,
+        now: Time,
+        greeted: SessionKey,
+        id: SessionId,
+        token: &[u8; RESUME_TOKEN_BYTES],
+        received: u64,
+    ) -> Result<(), Reject> {
+        let at = self.sessions.find(id).ok_or(Reject::ResumeUnknown)?;
+        let record = self.sessions.get_mut(at).expect("found");
+        let conn = &mut self.conns[key as usize];
+        record.session.resume(now, token, received, conn.framing(), &mut conn.out)?;
+        self.stats.edge.frames_out.add(1);
+        let replaced = record.conn.replace(key);
+        record.held = None;
+        conn.phase = Phase::Live(at);
+        if replaced.is_none()
+            && let Some(room) = record.session.seat().room()
+        {
+            tell(&mut self.inbound, record, Notice::Reconnect(room));
+        }
+        self.sessions.remove(greeted);
+        self.stop_waiting(key);
+        if let Some(old) = replaced {
+            self.end(now, old, Reject::Replaced);
+        }
+        Ok(())
+    }
+}
+
+/// Tells a session's room; what a full lane does not take is tried again by the sweep. The newest replaces the older: a room that
+/// hears of a return without the loss before it has missed nothing.
+pub(crate) fn tell(inbound: &mut [InboundBatch], record: &mut Record, notice: Notice) {
+    let session = record.session.id();
+    let (room, entry) = match notice {
+        Notice::Drop(room) => (room, Inbound::Drop { session, room }),
+        Notice::Reconnect(room) => (room, Inbound::Reconnect { session, room }),
+        Notice::Leave(room) => (room, Inbound::Leave { session, room }),
+    };
+    let told = inbound.get_mut(usize::from(room.owner())).map_or(Ok(()), |batch| batch.push(entry));
+    record.owed = told.err().map(|BatchFull| notice);
+}
+
+/// The same for a session that is no more; a lane that is full loses it, and the room finds out by the next thing it says.
+pub(crate) fn tell_leave(inbound: &mut [InboundBatch], session: SessionId, room: RoomId) -> Result<(), BatchFull> {
+    inbound.get_mut(usize::from(room.owner())).map_or(Ok(()), |batch| batch.push(Inbound::Leave { session, room }))
+}
+
+/// What a verdict other than a pass leads to, counted.
+fn after(stats: &Stats, verdict: Verdict) -> Step {
+    match verdict {
+        Verdict::Pass => Step::Nothing,
+        Verdict::Drop(reject) => {
+            stats.edge.refuse(reject);
+            Step::Nothing
+        }
+        // Counted where the connection ends.
+        Verdict::Close(reject) => Step::Flood(reject),
+    }
+}
+
+fn push(inbound: &mut [InboundBatch], world: u8, entry: Inbound<'_>) -> Result<(), BatchFull> {
+    let batch = inbound.get_mut(usize::from(world)).ok_or(BatchFull)?;
+    if batch.iter().len() >= ENTRIES_MAX { Err(BatchFull) } else { batch.push(entry) }
+}

@@ -1,0 +1,77 @@
+//! Orders carried out between two events of the loop. Knows nothing of who gave them.
+
+use hillfort_proto::reject::Reject;
+use hillfort_proto::session::server::State;
+use hillfort_proto::time::Time;
+
+use crate::conn::{ConnKey, Phase};
+use crate::control::{BanList, Order, Player};
+use crate::drain::Drain;
+use crate::thread::EdgeThread;
+
+/// Orders carried out in one turn.
+const ORDERS_MAX: usize = 16;
+
+impl EdgeThread {
+    /// `false`: a drain is done.
+    pub(crate) fn on_orders(&mut self, now: Time) -> bool {
+        for _ in 0..ORDERS_MAX {
+            let Ok(order) = self.orders.try_recv() else { break };
+            // A reply that nobody waits for any more is dropped.
+            match order {
+                Order::Guard(config) => {
+                    self.rates = config.inputs;
+                    self.guard.apply(*config);
+                }
+                Order::Ban { addr, lasts, reply } => drop(reply.send(self.guard.ban(now, addr, lasts))),
+                Order::Lift { addr, reply } => drop(reply.send(self.guard.lift(addr))),
+                Order::Bans { reply } => {
+                    drop(reply.send(BanList { now, bans: self.guard.bans(now).cloned().collect() }));
+                }
+                Order::GuardStats { reply } => drop(reply.send(self.guard.stats(now))),
+                Order::Players { players_max, reply } => drop(reply.send(self.players(players_max))),
+                Order::Drain { within, reply } => {
+                    // The first one asked sets the deadline; all are told when it is over.
+                    self.drain.get_or_insert_with(|| Drain::new(now + within)).replies.push(reply);
+                }
+            }
+        }
+        self.go_on_draining(now)
+    }
+
+    fn players(&self, players_max: usize) -> Vec<Player> {
+        let here = self.sessions.iter().filter(|r| !r.over && matches!(r.session.state(), State::Open | State::Detached));
+        here.take(players_max)
+            .map(|record| Player {
+                session: record.session.id(),
+                name: record.session.name().into(),
+                room: record.session.seat().room(),
+                rtt_us: record.session.round_trip().map(|d| u32::try_from(d.as_micros()).unwrap_or(u32::MAX)),
+                peer: record.conn.map(|key| self.conns[key as usize].peer),
+            })
+            .collect()
+    }
+
+    /// New connections are refused from the first order on; sessions play on until the deadline, or until none is left.
+    fn go_on_draining(&mut self, now: Time) -> bool {
+        let Some(drain) = &mut self.drain else { return true };
+        if !drain.told && (now >= drain.deadline() || self.sessions.len() == 0) {
+            drain.told(now);
+            let all: Vec<ConnKey> = self.conns.iter().map(|(key, _)| key as ConnKey).collect();
+            for key in all {
+                if let Phase::Login(session) | Phase::Live(session) = self.conns[key as usize].phase {
+                    self.end_session(session);
+                }
+                self.say_goodbye(now, key, Reject::Shutdown);
+            }
+        }
+        let Some(drain) = self.drain.as_mut().filter(|drain| drain.told) else { return true };
+        if !self.conns.is_empty() && now < drain.deadline() {
+            return true;
+        }
+        for reply in drain.replies.drain(..) {
+            let _nobody_waits = reply.send(());
+        }
+        false
+    }
+}

@@ -1,0 +1,180 @@
+//! The table of sessions: who is logged in, on which connection, what their room was not told yet. Knows nothing of sockets and
+//! judges nothing: order and resumption are the session's own business.
+
+use std::time::Duration;
+
+use hillfort_guard::InputBuckets;
+use hillfort_proto::ids::{RoomId, SessionId};
+use hillfort_proto::limits::RESUME_TOKEN_BYTES;
+use hillfort_proto::session::server::{Session, State};
+use hillfort_proto::time::Time;
+use slab::Slab;
+
+use crate::conn::{ConnKey, SessionKey};
+use crate::latency::Latencies;
+
+/// A slice of the table is swept this often ...
+pub(crate) const SLICE_PERIOD: Duration = Duration::from_millis(25);
+/// ... and the whole table in this many slices.
+pub(crate) const SLICES: usize = 10;
+/// Bits of a session id that name the slab key; the low 8 name the edge thread.
+const KEY_BITS: u32 = 24;
+
+/// One session, or a connection that is about to become one.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) session: Session,
+    pub(crate) buckets: InputBuckets,
+    pub(crate) conn: Option<ConnKey>,
+    /// The session has ended; the record stays until its room was told.
+    pub(crate) over: bool,
+    /// What its room has to be told and could not, because the lane was full.
+    pub(crate) owed: Option<Notice>,
+    /// Newest state for a socket that is full.
+    pub(crate) held: Option<Box<HeldState>>,
+}
+
+/// What a room has to know of a session's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notice {
+    Drop(RoomId),
+    Reconnect(RoomId),
+    Leave(RoomId),
+}
+
+/// See [`Record::held`].
+#[derive(Debug)]
+pub(crate) struct HeldState {
+    pub(crate) room: RoomId,
+    pub(crate) tick: u64,
+    pub(crate) data: Vec<u8>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    records: Slab<Record>,
+    sessions_max: usize,
+    /// Records that are logged in, ended ones that wait for their room included.
+    logged_in: usize,
+    pub(crate) sweep: Sweep,
+}
+
+/// Where the sweep is.
+#[derive(Debug)]
+pub(crate) struct Sweep {
+    pub(crate) due: Time,
+    pub(crate) from: usize,
+}
+
+/// What one pass over the table has counted so far.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) live: u64,
+    pub(crate) detached: u64,
+    pub(crate) stale: u64,
+    pub(crate) latencies: Latencies,
+}
+
+impl Sessions {
+    pub(crate) fn new(sessions_max: usize) -> Self {
+        Self { records: Slab::new(), sessions_max, logged_in: 0, sweep: Sweep { due: Time::ZERO, from: 0 } }
+    }
+
+    /// A record for a connection that has proven itself.
+    pub(crate) fn greet(&mut self, now: Time, conn: ConnKey) -> SessionKey {
+        let record = Record {
+            session: Session::new(now),
+            buckets: InputBuckets::new(now),
+            conn: Some(conn),
+            over: false,
+            owed: None,
+            held: None,
+        };
+        SessionKey::try_from(self.records.insert(record)).expect("bounded by the sessions and unproven connections configured")
+    }
+
+    /// A fresh id for the session of this record, and its token. `None`: all sessions are taken.
+    ///
+    /// The id names its record, so that looking one up is an index and a comparison; 32 random bits keep ids from being reused. The
+    /// token, not the id, is the secret.
+    pub(crate) fn name(&mut self, key: SessionKey) -> Option<(SessionId, [u8; RESUME_TOKEN_BYTES])> {
+        if self.logged_in >= self.sessions_max {
+            return None;
+        }
+        let mut random = [0; RESUME_TOKEN_BYTES + 4];
+        // Without randomness nobody can be given a secret; tried once at bind, so it does not fail here.
+        getrandom::fill(&mut random).ok()?;
+        let (salt, token) = random.split_first_chunk::<4>().expect("20 bytes");
+        let salt = u64::from(u32::from_le_bytes(*salt).max(1));
+        Some((SessionId(salt << (KEY_BITS + 8) | u64::from(key) << 8), token.try_into().expect("16 bytes")))
+    }
+
+    /// A session that was named has logged in.
+    pub(crate) fn on_logged_in(&mut self) {
+        self.logged_in += 1;
+    }
+
+    /// The record of a logged-in session that is not over.
+    pub(crate) fn find(&self, id: SessionId) -> Option<SessionKey> {
+        let key = (id.0 >> 8) as u32 & ((1 << KEY_BITS) - 1);
+        self.records.get(key as usize).filter(|record| record.session.id() == id && id.0 != 0 && !record.over).map(|_| key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: SessionKey) -> Option<&mut Record> {
+        self.records.get_mut(key as usize)
+    }
+
+    pub(crate) fn remove(&mut self, key: SessionKey) {
+        let record = self.records.remove(key as usize);
+        if record.session.id() != SessionId(0) {
+            self.logged_in -= 1;
+        }
+        if self.records.is_empty() {
+            // After a rush the table's memory goes back.
+            self.records.shrink_to_fit();
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Record> {
+        self.records.iter().map(|(_, record)| record)
+    }
+
+    /// Sessions that are logged in and not over.
+    pub(crate) fn len(&self) -> usize {
+        self.logged_in
+    }
+
+    /// When the next slice is to be swept; `None` while there is nothing to sweep.
+    pub(crate) fn next_sweep(&self) -> Option<Time> {
+        (!self.records.is_empty()).then_some(self.sweep.due)
+    }
+
+    /// Keys of the next slice, and whether it is the last one of its pass.
+    pub(crate) fn next_slice(&mut self, now: Time) -> (std::ops::Range<usize>, bool) {
+        let end = self.records.capacity();
+        let from = self.sweep.from;
+        let to = (from + end.div_ceil(SLICES).max(64)).min(end);
+        let last = to >= end;
+        self.sweep.from = if last { 0 } else { to };
+        self.sweep.due = now + SLICE_PERIOD;
+        (from..to, last)
+    }
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, record: &Record, now: Time) {
+        match record.session.state() {
+            _ if record.over => {}
+            State::Open => {
+                self.live += 1;
+                self.stale += u64::from(record.session.is_stale(now));
+                if let Some(round_trip) = record.session.round_trip() {
+                    self.latencies.record(round_trip);
+                }
+            }
+            State::Detached => self.detached += 1,
+            State::AwaitLogin | State::Ended => {}
+        }
+    }
+}

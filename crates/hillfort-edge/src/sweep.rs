@@ -1,0 +1,92 @@
+//! Everything that is due by time: a slice of the sessions' table each time, and the queues' oldest. No timer belongs to a connection.
+//! Knows nothing of what the deadlines mean to a session.
+
+use hillfort_proto::frame::Framing;
+use hillfort_proto::reject::Reject;
+use hillfort_proto::session::server::State;
+use hillfort_proto::time::Time;
+
+use crate::conn::SessionKey;
+use crate::live::tell;
+use crate::sessions::Tally;
+use crate::thread::EdgeThread;
+
+impl EdgeThread {
+    pub(crate) fn sweep(&mut self, now: Time) {
+        while let Some(key) = self.waiting_hello.overdue(&mut self.conns, now) {
+            let slow_tls = self.conns[key as usize].stream.is_handshaking();
+            self.on_reject(now, key, if slow_tls { Reject::Tls } else { Reject::HelloSlow });
+        }
+        while let Some(key) = self.waiting_login.overdue(&mut self.conns, now) {
+            self.on_reject(now, key, Reject::LoginSlow);
+        }
+        while let Some(key) = self.waiting_end.overdue(&mut self.conns, now) {
+            self.remove(key);
+        }
+        self.stats.edge.unproven.set((self.waiting_hello.len() + self.waiting_login.len()) as u64);
+        match self.sessions.next_sweep() {
+            Some(due) if due <= now => {
+                let (slice, last) = self.sessions.next_slice(now);
+                for at in slice {
+                    self.sweep_one(now, SessionKey::try_from(at).expect("slab keys are below sessions_max"));
+                }
+                self.flush(now);
+                if last {
+                    self.publish(now);
+                }
+            }
+            Some(_) => {}
+            // Nobody is left to be swept: what was published must not stay.
+            None if self.stats.edge.sessions_live.get() + self.stats.edge.sessions_detached.get() > 0 => self.publish(now),
+            None => {}
+        }
+    }
+
+    fn sweep_one(&mut self, now: Time, at: SessionKey) {
+        let Some(record) = self.sessions.get_mut(at) else { return };
+        if let Some(notice) = record.owed {
+            tell(&mut self.inbound, record, notice);
+        }
+        if record.over {
+            if record.owed.is_none() {
+                self.sessions.remove(at);
+            }
+            return;
+        }
+        if record.session.poll_timeout().is_some_and(|due| due <= now) {
+            let mut nowhere = Vec::new();
+            let (framing, out) = match record.conn.map(|key| &mut self.conns[key as usize]) {
+                Some(conn) => {
+                    self.spares.lend(&mut conn.out);
+                    Self::mark_dirty(&mut self.dirty, conn, record.conn.expect("just matched"));
+                    (conn.framing(), &mut conn.out)
+                }
+                None => (Framing::Bare, &mut nowhere),
+            };
+            match (record.session.handle_timeout(now, framing, out), record.conn) {
+                (Ok(()), _) => {}
+                (Err(reject), Some(key)) => return self.on_reject(now, key, reject),
+                (Err(_), None) => return self.end_session(at),
+            }
+        }
+        let record = self.sessions.get_mut(at).expect("still there: nothing has ended it");
+        if record.session.state() != State::AwaitLogin {
+            self.tally.count(record, now);
+        }
+    }
+
+    /// Makes the counts of a whole pass visible.
+    fn publish(&mut self, now: Time) {
+        let Tally { live, detached, stale, latencies } = &mut self.tally;
+        let stats = &self.stats.edge;
+        stats.sessions_live.set(std::mem::take(live));
+        stats.sessions_detached.set(std::mem::take(detached));
+        stats.sessions_stale.set(std::mem::take(stale));
+        stats.rtt_us_p50.set(latencies.percentile_us(50));
+        stats.rtt_us_p99.set(latencies.percentile_us(99));
+        stats.rtt_us_max.set(latencies.max_us());
+        latencies.clear();
+        stats.bans.set(self.guard.bans(now).count() as u64);
+        stats.turn_us_max.set(std::mem::take(&mut self.turn_us_max));
+    }
+}

@@ -1,0 +1,342 @@
+//! A loop with ports that remember, and clients that speak over real sockets without blocking.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::get;
+use hillfort_guard::{InputRates, Rate};
+use hillfort_proto::frame::{self, Framing};
+use hillfort_proto::hello::{AppId, Hello, HelloKey, KeyId, KeyRing};
+use hillfort_proto::ids::{RoomId, SessionId};
+use hillfort_proto::limits::{HELLO_BYTES, SERVER_PAYLOAD_BYTES_MAX};
+use hillfort_proto::message::{ClientBody, ClientView, Encode, ServerBody, ServerView};
+use hillfort_proto::reject::Reject;
+use hillfort_proto::route::{Inbound, InboundBatch, Outbound, OutboundBatch, Recycle, RoomPort, SessionPort};
+use hillfort_proto::time::UnixMs;
+
+use crate::{Config, Control, Door, Edge, EdgeThread, Stats};
+
+pub(super) const SECRET: &[u8] = b"a secret of the test";
+pub(super) const GAME: &str = "chess";
+
+pub(super) struct Rig {
+    pub(super) edge: EdgeThread,
+    pub(super) control: Control,
+    pub(super) stats: Arc<Stats>,
+    pub(super) port: Box<dyn SessionPort>,
+    pub(super) rooms: Arc<Mutex<Rooms>>,
+    pub(super) batch: OutboundBatch,
+    frames: SocketAddr,
+    http: SocketAddr,
+}
+
+/// What the rooms were told.
+#[derive(Debug, Default)]
+pub(super) struct Rooms {
+    pub(super) told: VecDeque<String>,
+    pub(super) inputs: u64,
+    /// The lane is full.
+    pub(super) busy: bool,
+    /// Inputs are only counted.
+    pub(super) quiet: bool,
+}
+
+struct FakeRooms(Arc<Mutex<Rooms>>);
+
+impl RoomPort for FakeRooms {
+    fn place(&mut self, game: &str, room: Option<RoomId>) -> Result<u8, Reject> {
+        if game != GAME {
+            return Err(Reject::RoomGame);
+        }
+        if room.is_some_and(|room| room.owner() != 0) { Err(Reject::RoomUnknown) } else { Ok(0) }
+    }
+
+    fn worlds(&self) -> usize {
+        1
+    }
+
+    fn submit(&mut self, world: u8, batch: &mut InboundBatch) -> bool {
+        assert_eq!(world, 0);
+        let mut rooms = self.0.lock().unwrap();
+        if rooms.busy {
+            return false;
+        }
+        for entry in batch.iter() {
+            rooms.inputs += u64::from(matches!(entry, Inbound::Input { .. }));
+            if !rooms.quiet {
+                rooms.told.push_back(match entry {
+                    Inbound::Join { game, name, .. } => format!("join {game} {name}"),
+                    Inbound::Input { op, data, .. } => format!("input {op} {}", String::from_utf8_lossy(data)),
+                    Inbound::Leave { .. } => "leave".into(),
+                    Inbound::Drop { .. } => "drop".into(),
+                    Inbound::Reconnect { .. } => "reconnect".into(),
+                });
+            }
+        }
+        batch.clear();
+        true
+    }
+}
+
+pub(super) fn rate(per_s: u32, burst: u32) -> Rate {
+    Rate::new(per_s, burst).unwrap()
+}
+
+pub(super) fn hello_key() -> HelloKey {
+    HelloKey::new(AppId(7), KeyId(1), SECRET).unwrap()
+}
+
+/// Generous limits: a test that is about one of them narrows it.
+pub(super) fn guard_config() -> hillfort_guard::Config {
+    let mut keys = KeyRing::new();
+    keys.insert(hello_key()).unwrap();
+    let much = rate(100_000, 100_000);
+    hillfort_guard::Config {
+        keys,
+        connect: much,
+        source_connect: much,
+        source_open_max: 10_000,
+        open_max: 10_000,
+        trusted: Vec::new(),
+        unbannable: Vec::new(),
+        tolerance: rate(1_000, 100_000),
+        ban: Duration::from_secs(600),
+        inputs: InputRates { session: much, kind: much, control: much, tolerance: much },
+    }
+}
+
+pub(super) fn config() -> Config {
+    let any = "127.0.0.1:0".parse().unwrap();
+    Config::new(any, any, guard_config())
+}
+
+impl Rig {
+    pub(super) fn new(config: Config) -> Self {
+        let mut edge = Edge::bind(config).unwrap();
+        let (frames, http) = (edge.addr(Door::Frames).unwrap(), edge.addr(Door::Http).unwrap());
+        let (control, stats) = (edge.control(), edge.stats());
+        let port = edge.session_ports(1).pop().unwrap();
+        let rooms = Arc::default();
+        let router = Router::new().route("/", get(async || "fort"));
+        let (edge, _http) = edge.into_thread(Box::new(FakeRooms(Arc::clone(&rooms))), router).unwrap();
+        Self { edge, control, stats, port, rooms, batch: OutboundBatch::default(), frames, http }
+    }
+
+    pub(super) fn addr(&self, door: Door) -> SocketAddr {
+        if door == Door::Frames { self.frames } else { self.http }
+    }
+
+    /// Turns the loop until `done`; fails when that takes too long.
+    pub(super) fn until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !done(self) {
+            assert!(Instant::now() < end, "waited in vain for {what}; {:?}", self.refusals());
+            self.edge.turn(Some(Duration::from_millis(1))).unwrap();
+        }
+    }
+
+    /// A handful of turns: whatever was on its way has arrived.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..5 {
+            self.edge.turn(Some(Duration::from_millis(1))).unwrap();
+        }
+    }
+
+    /// Lets time pass for the loop.
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.edge.origin -= time;
+        self.settle();
+    }
+
+    pub(super) fn say(&mut self, entry: Outbound<'_>) {
+        self.batch.push(entry).unwrap();
+        assert!(self.port.submit(0, &mut self.batch));
+    }
+
+    pub(super) fn told(&mut self) -> Option<String> {
+        self.rooms.lock().unwrap().told.pop_front()
+    }
+
+    /// Waits until the rooms are told exactly this next.
+    pub(super) fn expect_told(&mut self, expect: &str) {
+        let mut told = None;
+        self.until(expect, |rig| {
+            told = rig.told();
+            told.is_some()
+        });
+        assert_eq!(told.as_deref(), Some(expect));
+    }
+
+    /// Refusals so far, by label.
+    pub(super) fn refusals(&self) -> Vec<(&'static str, u64)> {
+        let snapshot = self.stats.snapshot();
+        Reject::ALL.iter().map(|r| (r.label(), snapshot.refused(*r))).filter(|(_, n)| *n > 0).collect()
+    }
+
+    pub(super) fn refused(&self, reject: Reject) -> u64 {
+        self.stats.snapshot().refused(reject)
+    }
+
+    pub(super) fn connect(&mut self) -> Client {
+        Client::new(TcpStream::connect(self.frames).unwrap())
+    }
+
+    /// A client that has said hello and logged in over TCP frames.
+    pub(super) fn login(&mut self, name: &str) -> Client {
+        let mut client = self.connect();
+        client.send(&hello());
+        client.say(ClientBody::Login { name });
+        self.welcome(&mut client);
+        client
+    }
+
+    pub(super) fn welcome(&mut self, client: &mut Client) {
+        let message = self.next(client);
+        let ServerBody::Welcome { session, token, .. } = ServerView::read(&message).unwrap().body else {
+            panic!("no welcome but {:?}", ServerView::read(&message))
+        };
+        (client.session, client.token) = (session, *token);
+    }
+
+    /// The client sits in this room afterwards.
+    pub(super) fn seat(&mut self, client: &mut Client, room: RoomId) {
+        client.sequenced(ClientBody::Join { game: GAME, room: Some(room) });
+        self.until("the join", |rig| rig.told().is_some());
+        self.say(Outbound::Joined { session: client.session, room, game: GAME, hz: 20, tick: 1 });
+        let message = self.next(client);
+        assert!(matches!(ServerView::read(&message).unwrap().body, ServerBody::Joined { .. }));
+    }
+
+    /// The next message that the client gets.
+    pub(super) fn next(&mut self, client: &mut Client) -> Vec<u8> {
+        let mut message = None;
+        self.until("a message", |_| {
+            message = client.poll();
+            message.is_some()
+        });
+        message.unwrap()
+    }
+
+    /// The code of the Close that the client gets next, and that the connection ends after it.
+    pub(super) fn closed(&mut self, client: &mut Client) -> Option<Reject> {
+        self.until("the end", |_| {
+            client.read();
+            client.ended
+        });
+        let mut reject = None;
+        while let Some(message) = client.poll() {
+            if let ServerBody::Close { code, .. } = ServerView::read(&message).unwrap().body {
+                reject = Reject::from_code(code);
+            }
+        }
+        reject
+    }
+}
+
+/// A signed hello of now.
+pub(super) fn hello() -> [u8; HELLO_BYTES] {
+    hello_of(EdgeThread::unix_now(), &hello_key())
+}
+
+pub(super) fn hello_of(now: UnixMs, key: &HelloKey) -> [u8; HELLO_BYTES] {
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).unwrap();
+    Hello::sign(now, nonce, key)
+}
+
+pub(super) struct Client {
+    pub(super) socket: TcpStream,
+    pub(super) session: SessionId,
+    pub(super) token: [u8; 16],
+    pub(super) received: Vec<u8>,
+    /// The server has closed, in order or by reset.
+    pub(super) ended: bool,
+    pub(super) reset: bool,
+    pub(super) framing: Framing,
+    seq: u64,
+}
+
+impl Client {
+    pub(super) fn new(socket: TcpStream) -> Self {
+        socket.set_nodelay(true).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Self {
+            socket,
+            session: SessionId(0),
+            token: [0; 16],
+            received: Vec::new(),
+            ended: false,
+            reset: false,
+            framing: Framing::Tcp,
+            seq: 0,
+        }
+    }
+
+    /// Sends; what does not fit or comes too late is lost, as the peer is gone.
+    pub(super) fn send(&mut self, bytes: &[u8]) {
+        let _peer_is_gone = self.socket.write(bytes);
+    }
+
+    pub(super) fn say(&mut self, body: ClientBody<'_>) {
+        self.put(&ClientView::unsequenced(body));
+    }
+
+    pub(super) fn sequenced(&mut self, body: ClientBody<'_>) {
+        self.seq += 1;
+        self.put(&ClientView { seq: self.seq, ack: 0, body });
+    }
+
+    fn put(&mut self, message: &ClientView<'_>) {
+        let mut out = Vec::new();
+        message.put(self.framing, &mut out);
+        self.send(&out);
+    }
+
+    pub(super) fn read(&mut self) {
+        let mut buffer = [0; 64 * 1024];
+        loop {
+            match self.socket.read(&mut buffer) {
+                Ok(0) => return self.ended = true,
+                Ok(n) => self.received.extend_from_slice(&buffer[..n]),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => return (self.ended, self.reset) = (true, true),
+            }
+        }
+    }
+
+    /// Next message, if it is there.
+    pub(super) fn poll(&mut self) -> Option<Vec<u8>> {
+        self.read();
+        if self.framing != Framing::Tcp {
+            return self.poll_websocket();
+        }
+        let frame = frame::read(&self.received, SERVER_PAYLOAD_BYTES_MAX).expect("the server frames well")?;
+        let (payload, consumed) = (frame.payload.to_vec(), frame.consumed);
+        self.received.drain(..consumed);
+        Some(payload)
+    }
+
+    fn poll_websocket(&mut self) -> Option<Vec<u8>> {
+        let (opcode, payload) = self.poll_websocket_frame()?;
+        (opcode == 2).then_some(payload)
+    }
+
+    /// Opcode and payload of the next WebSocket frame.
+    pub(super) fn poll_websocket_frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        self.read();
+        let (first, short) = (*self.received.first()?, *self.received.get(1)?);
+        assert_eq!(first & 0x70, 0, "no extension was agreed on");
+        let (head, len) = match short {
+            126 => (4, usize::from(u16::from_be_bytes(self.received.get(2..4)?.try_into().unwrap()))),
+            127 => (10, u64::from_be_bytes(self.received.get(2..10)?.try_into().unwrap()) as usize),
+            len => (2, usize::from(len)),
+        };
+        let payload = self.received.get(head..head + len)?.to_vec();
+        self.received.drain(..head + len);
+        Some((first & 0x0f, payload))
+    }
+}

@@ -1,0 +1,150 @@
+// The bytes of Hilltop (games/hilltop/FORMAT.md) as plain objects, and back. Knows nothing of how they travel or how they look.
+
+export const FORMAT_VERSION = 1;
+export const SQUADS_PER_PLAYER = 3;
+export const NO_SQUAD = 255;
+export const NOBODY = 255;
+/** Positions are in 1/256 unit. */
+export const UNIT = 256;
+
+export const AMBER = 0;
+export const TEAL = 1;
+
+export const PHASE_PLAY = 0;
+export const PHASE_INTERMISSION = 1;
+
+const OP_MAP = 1;
+const OP_ROSTER = 2;
+const OP_HILL = 3;
+const OP_DOWN = 4;
+const OP_ROUND = 5;
+
+const OP_MOVE = 1;
+const OP_STOP = 2;
+
+/** The bytes are not what FORMAT.md says. */
+export class FormatError extends Error {}
+
+/** The state of a tick. Positions and headings are in units and radians; `heading` 0 is east, growing clockwise on the screen. */
+export function readState(data) {
+  const in_ = new Bytes(data);
+  const version = in_.u8();
+  if (version !== FORMAT_VERSION) throw new FormatError(`format version ${version} is not known`);
+  const state = { phase: in_.u8(), secondsLeft: in_.u16(), points: [in_.u16(), in_.u16()], hills: [], players: [], squads: [] };
+  in_.times(() => {
+    const control = in_.u8();
+    const flags = in_.u8();
+    const holder = flags & 2 ? AMBER : flags & 4 ? TEAL : NOBODY;
+    state.hills.push({ control, contested: (flags & 1) !== 0, holder });
+  });
+  in_.times(() => {
+    const slot = in_.u8();
+    const flags = in_.u8();
+    state.players.push({ slot, team: flags & 1, away: (flags & 2) !== 0, score: in_.u16() });
+  });
+  in_.times(() => {
+    const id = in_.u8();
+    const x = in_.u16() / UNIT;
+    const y = in_.u16() / UNIT;
+    const heading = (in_.u8() / 256) * 2 * Math.PI;
+    const strength = in_.u8();
+    const flags = in_.u8();
+    state.squads.push({
+      id, x, y, heading, strength,
+      moving: (flags & 1) !== 0, firing: (flags & 2) !== 0, down: (flags & 4) !== 0, onHill: (flags & 8) !== 0,
+      target: in_.u8(),
+    });
+  });
+  in_.end();
+  return state;
+}
+
+/** An event as { kind, … }; null for an op that this version does not know. */
+export function readEvent(op, data) {
+  const in_ = new Bytes(data);
+  const event = READERS[op]?.(in_) ?? null;
+  if (event !== null) in_.end();
+  return event;
+}
+
+const READERS = {
+  [OP_MAP]: (in_) => {
+    const event = { kind: 'map', slot: in_.u8(), width: in_.u16(), height: in_.u16(), seed: in_.u32(), hills: [], bases: [] };
+    in_.times(() => event.hills.push({ x: in_.u16() / UNIT, y: in_.u16() / UNIT, radius: in_.u8(), name: in_.text() }));
+    for (let team = 0; team < 2; team += 1) event.bases.push({ x: in_.u16() / UNIT, y: in_.u16() / UNIT });
+    return event;
+  },
+  [OP_ROSTER]: (in_) => {
+    const players = [];
+    in_.times(() => players.push({ slot: in_.u8(), team: in_.u8(), name: in_.text() }));
+    return { kind: 'roster', players };
+  },
+  [OP_HILL]: (in_) => ({ kind: 'hill', hill: in_.u8(), holder: in_.u8() }),
+  [OP_DOWN]: (in_) => ({ kind: 'down', squad: in_.u8(), by: in_.u8() }),
+  [OP_ROUND]: (in_) => ({ kind: 'round', winner: in_.u8(), points: [in_.u16(), in_.u16()] }),
+};
+
+/** The order to move the squads of `mask` (bits 0–2) to a place in units: { op, data } of an input. */
+export function moveOrder(mask, x, y) {
+  const data = new Uint8Array(5);
+  const view = new DataView(data.buffer);
+  data[0] = mask;
+  view.setUint16(1, toPosition(x), true);
+  view.setUint16(3, toPosition(y), true);
+  return { op: OP_MOVE, data };
+}
+
+/** The order to stop. */
+export function stopOrder(mask) {
+  return { op: OP_STOP, data: Uint8Array.of(mask) };
+}
+
+/** Slot of the player whose squad this is. */
+export const slotOf = (squad) => Math.floor(squad / SQUADS_PER_PLAYER);
+
+function toPosition(units) {
+  return Math.max(0, Math.min(0xffff, Math.round(units * UNIT)));
+}
+
+class Bytes {
+  #view;
+  #at = 0;
+
+  constructor(data) {
+    this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  }
+
+  u8() {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  u16() {
+    return this.#view.getUint16(this.#take(2), true);
+  }
+
+  u32() {
+    return this.#view.getUint32(this.#take(4), true);
+  }
+
+  text() {
+    const length = this.u8();
+    const at = this.#take(length);
+    return new TextDecoder().decode(new Uint8Array(this.#view.buffer, this.#view.byteOffset + at, length));
+  }
+
+  /** Reads a count and calls `read` as many times. */
+  times(read) {
+    for (let left = this.u8(); left > 0; left -= 1) read();
+  }
+
+  end() {
+    if (this.#at !== this.#view.byteLength) throw new FormatError(`${this.#view.byteLength - this.#at} bytes too many`);
+  }
+
+  #take(count) {
+    const at = this.#at;
+    if (at + count > this.#view.byteLength) throw new FormatError('ends too early');
+    this.#at = at + count;
+    return at;
+  }
+}

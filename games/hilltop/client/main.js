@@ -1,0 +1,255 @@
+// Joins everything: the session with the server, the match, the scene, the display and the controls. Owns the page's life: entry,
+// play, reload.
+
+import { HillfortSession } from '/sdk/js/session.js';
+import { Controls } from './controls.js';
+import { FormatError, moveOrder, readEvent, readState, stopOrder, SQUADS_PER_PLAYER } from './format.js';
+import { Hud, Minimap } from './hud.js';
+import { keepName, keepSession, keptName, takeSession, wasHelped } from './keep.js';
+import { Match } from './match.js';
+import { TEAMS } from './palette.js';
+import { Scene } from './scene.js';
+import { wordsFor } from './words.js';
+
+const GAME = 'hilltop';
+/** The land behind the entry screen, before the server has sent a map. */
+const ENTRY_MAP = {
+  width: 160, height: 100, seed: 20, bases: [{ x: 14, y: 50 }, { x: 146, y: 50 }],
+  hills: [[80, 50, 9], [44, 24, 8], [116, 76, 8], [44, 76, 8], [116, 24, 8]].map(([x, y, radius]) => ({ x, y, radius, name: '' })),
+};
+/** A lost seat is asked for again after this pause. */
+const REJOIN_MS = 1500;
+const DISPLAY_EVERY_MS = 100;
+
+const canvas = document.querySelector('#field');
+const scene = new Scene(canvas);
+const minimap = new Minimap(scene.camera);
+const stats = { statesReceived: 0, lastStateAt: 0, maxStateGap_ms: 0, rtt_ms: null, tick: 0, session: null, slot: null, fps: 0, drawnSquads: 0 };
+/** For tests and the curious: what the page knows about itself. */
+window.hillfort = { status: 'idle', stats };
+
+let session = null;
+let match = null;
+let hz = 20;
+let lastEvents = {}; // map and roster as they came, for a reload
+let lastScore = 0;
+
+const deeds = {
+  match: () => (match?.timeline.newest ? match : null),
+  select(mask, add) {
+    match.selected = add ? match.selected | mask : mask;
+    hud.show(match);
+  },
+  order(x, y) {
+    const inside = [Math.max(0, Math.min(match.map.width, x)), Math.max(0, Math.min(match.map.height, y))];
+    const { op, data } = moveOrder(match.selected, ...inside);
+    if (!session.input(op, data)) return;
+    match.order(match.selected, ...inside, performance.now());
+    scene.effects.tap(...inside, match.team);
+  },
+  stop() {
+    const { op, data } = stopOrder(match.selected);
+    if (session.input(op, data)) match.stop(match.selected);
+  },
+  centre(index) {
+    const squad = scene.troops.get(match.slot * SQUADS_PER_PLAYER + index);
+    if (squad !== undefined) scene.camera.goTo(squad.x, squad.y);
+  },
+};
+const hud = new Hud(deeds);
+new Controls(canvas, scene, deeds);
+
+// The session -----------------------------------------------------------------------------------------------------------------------
+
+function play(name, kept = null) {
+  session?.close();
+  session = new HillfortSession({ saved: kept?.session });
+  match = null;
+  lastEvents = {};
+  hz = kept?.session.room?.hz ?? 20;
+  session.on('status', onStatus);
+  session.on('joined', (seat) => {
+    hz = seat.hz;
+  });
+  session.on('left', onLeft);
+  session.on('event', onEvent);
+  session.on('state', onState);
+  session.on('refusal', (reject) => hud.say(reject.sentence, 'bad'));
+  session.on('rtt', (ms) => {
+    stats.rtt_ms = ms;
+    hud.addRtt(ms);
+  });
+  for (const event of kept?.events ?? []) onEvent(event);
+  session.start(name);
+  if (kept === null) session.join(GAME);
+  document.body.dataset.screen = 'game';
+}
+
+function onStatus(status) {
+  window.hillfort.status = status.name;
+  stats.session = session.id;
+  if (status.name === 'refused') {
+    showEntry(status.reject.sentence);
+    hud.sayStatus(null);
+    return;
+  }
+  if (status.name === 'restarted') match = null;
+  if (status.name === 'playing') stats.lastStateAt = 0;
+  hud.sayStatus(wordsFor(status, performance.now()));
+}
+
+function onLeft({ reject }) {
+  match = null;
+  if (reject === null) return;
+  hud.say(reject.sentence, 'bad');
+  const left = session;
+  setTimeout(() => {
+    if (left === session && match === null) session.join(GAME);
+  }, REJOIN_MS);
+}
+
+function onState({ tick, data, at_ms }) {
+  if (match === null) return;
+  let state;
+  try {
+    state = readState(data);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    hud.say('This page is older than the server: please reload it.', 'bad');
+    return;
+  }
+  const isFirst = match.timeline.newest === null;
+  if (!match.timeline.push(at_ms, tick, state)) return;
+  if (stats.lastStateAt !== 0) stats.maxStateGap_ms = Math.max(stats.maxStateGap_ms, at_ms - stats.lastStateAt);
+  stats.statesReceived += 1;
+  stats.lastStateAt = at_ms;
+  stats.tick = tick;
+  if (isFirst) welcome();
+  showGain();
+}
+
+function onEvent({ op, data }) {
+  const event = readEvent(op, data);
+  if (event === null) return;
+  if (event.kind === 'map') {
+    const sameLand = match !== null && match.map.seed === event.seed;
+    match = new Match(event, hz);
+    stats.slot = event.slot;
+    if (!sameLand) scene.setMap(event);
+  }
+  if (event.kind === 'map' || event.kind === 'roster') lastEvents[event.kind] = { op, data: data.slice() };
+  if (match !== null) HAPPENED[event.kind](event);
+}
+
+const HAPPENED = {
+  map: () => {},
+  roster: ({ players }) => {
+    const before = match.players;
+    match.setRoster(players);
+    if (before.size === 0) return;
+    for (const { slot, team, name } of players) if (!before.has(slot)) hud.tell([{ text: name, team }, ' joins']);
+    for (const [slot, { team, name }] of before) if (!match.players.has(slot)) hud.tell([{ text: name, team }, ' leaves']);
+  },
+  hill: ({ hill, holder }) => {
+    const where = match.map.hills[hill];
+    if (where === undefined) return;
+    scene.effects.capture(where, holder);
+    if (TEAMS[holder] === undefined) {
+      hud.tell([`${where.name} is nobody's`]);
+    } else {
+      hud.tell([{ text: TEAMS[holder].name, team: holder }, ` takes ${where.name}`]);
+      hud.say(`${TEAMS[holder].name} takes ${where.name}`, holder === 0 ? 'amber' : 'teal');
+    }
+  },
+  down: (event) => {
+    scene.onDown(match, event);
+    const name = (squad) => ({ text: match.nameOf(Math.floor(squad / SQUADS_PER_PLAYER)), team: match.teamOf(squad) });
+    if (match.isOwn(event.by) || match.isOwn(event.squad)) hud.tell([name(event.by), ' brings down ', name(event.squad)]);
+  },
+  round: (event) => hud.roundOver(event),
+};
+
+/** The first state of a match: looks at the own squads where the map does not fit, and explains the game once. */
+function welcome() {
+  lastScore = match.score;
+  const own = match.timeline.newest.squads.find((squad) => match.isOwn(squad.id));
+  if (own !== undefined) scene.camera.jumpTo(own.x, own.y);
+  if (!wasHelped() && !new URLSearchParams(location.search).has('auto')) hud.showHelp();
+}
+
+/** Lets the points of held hills float up; those of a squad brought down come with its event. */
+function showGain() {
+  const gain = match.score - lastScore;
+  lastScore = match.score;
+  if (gain <= 0 || gain >= 10) return;
+  const holding = [...scene.troops.squads].find((squad) => match.isOwn(squad.id) && squad.onHill && !squad.down);
+  if (holding !== undefined) scene.effects.word(holding.x, holding.y - 2, `+${gain}`, { size: 13, colour: '#f4efdf' });
+}
+
+// The page --------------------------------------------------------------------------------------------------------------------------
+
+function showEntry(note = '') {
+  document.body.dataset.screen = 'entry';
+  document.querySelector('#entry-note').textContent = note;
+  document.querySelector('#name').focus();
+}
+
+function resize() {
+  const narrow = window.matchMedia('(max-width: 900px), (max-height: 520px)').matches;
+  const insets = narrow ? { top: 62, bottom: window.innerHeight > 520 ? 74 : 8 } : { top: 62, bottom: 10 };
+  scene.resize(window.innerWidth, window.innerHeight, Math.min(window.devicePixelRatio, 2), insets);
+}
+
+let lastFrame = performance.now();
+let lastDisplay = 0;
+function frame(now) {
+  // A page that was hidden draws its first frame as if only a moment had passed.
+  const dt = Math.min(0.1, (now - lastFrame) / 1000);
+  stats.fps += (1 / Math.max(dt, 0.001) - stats.fps) * 0.05;
+  lastFrame = now;
+  scene.draw(now, dt, match?.map ?? null, match);
+  minimap.draw(scene, match);
+  hud.frame(now);
+  if (now - lastDisplay > DISPLAY_EVERY_MS) {
+    lastDisplay = now;
+    if (match !== null) hud.show(match);
+    if (session?.status.name === 'lost') hud.sayStatus(wordsFor(session.status, now));
+  }
+  requestAnimationFrame(frame);
+}
+
+window.addEventListener('resize', resize);
+window.addEventListener('pagehide', () => {
+  if (session === null) return;
+  session.suspend();
+  const saved = session.save();
+  if (saved !== null && lastEvents.map !== undefined) keepSession(saved, Object.values(lastEvents));
+});
+window.addEventListener('pageshow', (event) => {
+  // Back from the browser's memory of pages: go on with the session that was suspended.
+  if (!event.persisted || session === null) return;
+  takeSession();
+  session.start();
+});
+document.querySelector('#entry form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const name = document.querySelector('#name').value.trim();
+  if (name === '') return;
+  keepName(name);
+  document.querySelector('#name').blur();
+  play(name);
+});
+
+resize();
+requestAnimationFrame(frame);
+const query = new URLSearchParams(location.search);
+const kept = takeSession();
+document.querySelector('#name').value = query.get('name') ?? keptName();
+if (kept !== null) {
+  play(kept.session.name, kept);
+} else if (query.has('auto') && query.get('name')) {
+  play(query.get('name'));
+} else {
+  scene.setMap(ENTRY_MAP);
+  showEntry();
+}

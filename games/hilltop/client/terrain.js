@@ -1,0 +1,146 @@
+// Paints the land once, into a canvas that is then only copied: relief with light from the north-west, contour lines, shore, paths,
+// woods and camps. Works in slices, so that the page stays alive. Knows nothing of players.
+
+import { generator, smoothNoise, smoothStep } from './noise.js';
+import { TEAMS } from './palette.js';
+import { MARGIN, Relief } from './relief.js';
+import { paintScenery } from './scenery.js';
+
+const SLICE_MS = 10;
+/** Height between two contour lines. */
+const CONTOUR = 0.065;
+
+// Land by height, from the meadows to the bare tops.
+const LAND = [
+  [0.0, [62, 74, 52]],
+  [0.22, [74, 86, 57]],
+  [0.4, [92, 98, 64]],
+  [0.58, [113, 110, 76]],
+  [0.78, [139, 131, 101]],
+  [1.0, [172, 164, 138]],
+  [1.4, [201, 196, 178]],
+];
+const SAND = [150, 136, 101];
+const SHALLOW = [43, 78, 84];
+const DEEP = [13, 24, 34];
+
+/**
+ * Paints the terrain of `map` at `scale` pixels a unit; resolves to { canvas, left, top, width, height } with the place in units.
+ * Between slices `pause` is awaited; when it gives false, the work is given up and the result is null.
+ */
+export async function paintTerrain(map, scale, pause) {
+  const relief = new Relief(map);
+  const canvas = document.createElement('canvas');
+  canvas.width = Math.round(relief.width * scale);
+  canvas.height = Math.round(relief.height * scale);
+  const context = canvas.getContext('2d');
+  const image = context.createImageData(canvas.width, canvas.height);
+  const paintRow = rowPainter(map, relief, image, scale);
+  let sliceEnd = performance.now() + SLICE_MS;
+  for (let row = 0; row < canvas.height; row += 1) {
+    paintRow(row);
+    if (performance.now() > sliceEnd) {
+      if (!(await pause())) return null;
+      sliceEnd = performance.now() + SLICE_MS;
+    }
+  }
+  context.putImageData(image, 0, 0);
+  context.setTransform(scale, 0, 0, scale, -relief.left * scale, -relief.top * scale);
+  paintScenery(context, map, relief, generator(map.seed ^ 0x7ee5), TEAMS);
+  return { canvas, left: -MARGIN, top: -MARGIN, width: relief.width, height: relief.height };
+}
+
+function rowPainter(map, relief, image, scale) {
+  const broad = smoothNoise(map.seed ^ 0x1111);
+  const grain = smoothNoise(map.seed ^ 0x2222);
+  const here = {};
+  const colour = [0, 0, 0];
+  const pixels = image.data;
+  return (row) => {
+    const y = relief.top + (row + 0.5) / scale;
+    for (let column = 0; column < image.width; column += 1) {
+      const x = relief.left + (column + 0.5) / scale;
+      relief.sample(x, y, here);
+      // Strokes follow the slope, as a painter would lay them.
+      const along = here.eastward * 9;
+      const down = here.southward * 9;
+      const patches = broad(x / 5 + along * 0.3, y / 5 + down * 0.3);
+      const strokes = grain(x * 1.1 + down * 1.4, y * 1.9 - along * 1.4) * 0.6 + grain(x * 3.1, y * 3.7) * 0.4;
+      if (here.shore > 0) paintLand(colour, here, patches, strokes, scale);
+      else paintSea(colour, here, patches, strokes, x, y, relief);
+      // A soft shoreline: foam just outside, wet sand just inside.
+      const foam = Math.exp(-((here.shore + 0.12) ** 2) / 0.035) * 0.55;
+      const at = (row * image.width + column) * 4;
+      pixels[at] = colour[0] + (214 - colour[0]) * foam;
+      pixels[at + 1] = colour[1] + (222 - colour[1]) * foam;
+      pixels[at + 2] = colour[2] + (206 - colour[2]) * foam;
+      pixels[at + 3] = 255;
+    }
+  };
+}
+
+function paintLand(colour, here, patches, strokes, scale) {
+  const height = here.height + patches * 0.05 + strokes * 0.045;
+  ramp(colour, height);
+  mix(colour, SAND, 1 - smoothStep(0.3, 2.4 + patches, here.shore));
+
+  // Light from the north-west, warm; shadows cool. The slope stands for the angle to the light.
+  const light = -(here.eastward * 0.64 + here.southward * 0.77) * 3.1 + strokes * 0.05;
+  const bright = light > 0 ? Math.min(light, 0.75) : Math.max(light, -0.85) * 0.72;
+  const warm = Math.max(0, bright);
+  colour[0] *= 1 + bright * 0.62 + warm * 0.1;
+  colour[1] *= 1 + bright * 0.6 + warm * 0.03;
+  colour[2] *= 1 + bright * 0.5 - warm * 0.02;
+  const grainy = 1 + strokes * 0.055;
+  colour[0] *= grainy;
+  colour[1] *= grainy;
+  colour[2] *= grainy;
+
+  const steep = Math.hypot(here.eastward, here.southward);
+  const rise = here.height / CONTOUR;
+  const nearest = Math.round(rise);
+  // Way to the line in pixels, by the slope; flat land has none.
+  const pixels = (Math.abs(rise - nearest) * CONTOUR * scale) / Math.max(steep, 0.004);
+  const strong = nearest % 4 === 0;
+  const line = Math.max(0, 1 - pixels / (strong ? 1.15 : 0.85)) * smoothStep(0.006, 0.02, steep) * (strong ? 0.3 : 0.17);
+  mix(colour, [30, 26, 16], line);
+}
+
+function paintSea(colour, here, patches, strokes, x, y, relief) {
+  const depth = -here.shore;
+  mix(copy(colour, SHALLOW), DEEP, smoothStep(0, 8.5, depth + patches * 0.8));
+  // Lines along the coast, as engravers draw water: closer and stronger near the land.
+  for (let i = 0; i < 5; i += 1) {
+    const at = 0.9 + i * 1.05 + i * i * 0.16;
+    const line = Math.exp(-((depth - at) ** 2) / (0.006 + i * 0.001)) * (0.26 - i * 0.045);
+    mix(colour, [150, 190, 190], line);
+  }
+  const ripple = strokes * 2.2 * (1 - smoothStep(2, 12, depth));
+  colour[0] += ripple;
+  colour[1] += ripple;
+  colour[2] += ripple;
+  // The painting ends in the plain colour of the page.
+  const edge = Math.min(x - relief.left, y - relief.top, relief.left + relief.width - x, relief.top + relief.height - y);
+  mix(colour, DEEP, 1 - smoothStep(0, 8, edge));
+}
+
+function ramp(colour, height) {
+  let above = 1;
+  while (above < LAND.length - 1 && LAND[above][0] < height) above += 1;
+  const [from, low] = LAND[above - 1];
+  const [to, high] = LAND[above];
+  mix(copy(colour, low), high, Math.max(0, Math.min(1, (height - from) / (to - from))));
+}
+
+function copy(into, from) {
+  into[0] = from[0];
+  into[1] = from[1];
+  into[2] = from[2];
+  return into;
+}
+
+function mix(into, other, part) {
+  into[0] += (other[0] - into[0]) * part;
+  into[1] += (other[1] - into[1]) * part;
+  into[2] += (other[2] - into[2]) * part;
+}

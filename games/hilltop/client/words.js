@@ -1,0 +1,44 @@
+// What the player is told about the connection, in words. Pure: a status of the session goes in, a sentence comes out.
+
+/** { text, tone, lasting } for a status at `now` (local monotonic ms), or null when there is nothing to say. */
+export function wordsFor(status, now) {
+  switch (status.name) {
+    case 'connecting':
+      return status.again || status.attempt > 1
+        ? { text: 'Connection lost — trying again now', tone: 'bad', lasting: true }
+        : { text: 'Connecting…', tone: '', lasting: true };
+    case 'lost': {
+      const seconds = Math.max(1, Math.ceil((status.retryAt_ms - now) / 1000));
+      const why = status.reject ? `${status.reject.sentence} Trying` : 'Connection lost — trying';
+      return { text: `${why} again in ${seconds} s`, tone: 'bad', lasting: true };
+    }
+    case 'resumed':
+      return { text: 'Back: nothing was lost', tone: 'good', lasting: false };
+    case 'restarted':
+      return { text: RESTARTED[status.cause](status), tone: 'good', lasting: false };
+    case 'refused':
+      return { text: status.reject.sentence, tone: 'bad', lasting: true };
+    default:
+      return null;
+  }
+}
+
+const RESTARTED = {
+  server: () => 'Server restarted: new match',
+  expired: () => 'You were away too long: new squads',
+  closed: ({ reject }) => `${reject.sentence} You are back with new squads`,
+};
+
+/** What a squad is doing, in a word or two. */
+export function squadWords(squad, heldByOwn) {
+  if (squad.down) return 'Down';
+  if (squad.firing) return 'Fighting';
+  if (squad.moving) return 'Marching';
+  if (squad.onHill) return heldByOwn ? 'Holding' : 'Taking';
+  return 'Waiting';
+}
+
+/** Minutes and seconds. */
+export function clockWords(seconds) {
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}

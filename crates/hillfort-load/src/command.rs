@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::limits;
+use crate::{attack, bots, limits};
 
 /// Measures this machine and a server on it: raw limits, bots, attacks, report.
 #[derive(Debug, Parser)]
@@ -16,6 +16,10 @@ pub struct Command {
 enum Task {
     /// What bare system calls reach on this machine: the yardstick for everything else
     Limits(limits::Args),
+    /// Honest clients: measured, playing or idle
+    Bots(bots::Args),
+    /// Attacks a server on this machine, for at most 10 seconds
+    Attack(attack::Args),
     /// A bare server, run by `limits` as a process of its own
     #[command(hide = true)]
     Bare(limits::BareArgs),
@@ -31,6 +35,8 @@ impl Command {
         let own = crate::child::OwnProgram::new(prefix)?;
         match self.task {
             Task::Limits(args) => limits::run(&own, &args),
+            Task::Bots(args) => bots::run(&args),
+            Task::Attack(args) => attack::run(&args),
             Task::Bare(args) => limits::serve(&args),
         }
     }
@@ -38,9 +44,23 @@ impl Command {
 
 /// A duration of one measurement: more than 0, at most 60 s.
 pub(crate) fn seconds_up_to_60(text: &str) -> Result<f64, String> {
+    seconds_up_to(text, 60.0)
+}
+
+/// More than 0, at most 10 s: as long as an attack may take.
+pub(crate) fn seconds_up_to_10(text: &str) -> Result<f64, String> {
+    seconds_up_to(text, 10.0)
+}
+
+/// More than 0, at most an hour.
+pub(crate) fn seconds_up_to_3600(text: &str) -> Result<f64, String> {
+    seconds_up_to(text, 3600.0)
+}
+
+fn seconds_up_to(text: &str, max: f64) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(seconds) if seconds > 0.0 && seconds <= 60.0 => Ok(seconds),
-        Ok(_) => Err("more than 0 and at most 60 seconds".to_owned()),
+        Ok(seconds) if seconds > 0.0 && seconds <= max => Ok(seconds),
+        Ok(_) => Err(format!("more than 0 and at most {max} seconds")),
         Err(error) => Err(error.to_string()),
     }
 }

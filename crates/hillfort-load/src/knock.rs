@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use rustix::io::Errno;
-use socket2::{Domain, Socket, Type};
 
 use crate::gauge;
 use crate::limits::Rate;
+use crate::link::connect_from;
 
 /// Nobody was turned away for this long: the server does not refuse us.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
@@ -57,20 +56,6 @@ pub(crate) fn measure(
     }
     let (elapsed, after) = (started.elapsed(), gauge::processor_time(pid)?);
     Ok(Knocks { rate: Rate::new(turned_away, elapsed, after.saturating_sub(before)) })
-}
-
-/// Starts a connection from `source` without waiting for it.
-pub(crate) fn connect_from(server: SocketAddr, source: Ipv4Addr) -> anyhow::Result<TcpStream> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None).context("a socket for the client")?;
-    if source != Ipv4Addr::LOCALHOST {
-        socket.bind(&SocketAddr::from((source, 0)).into()).with_context(|| format!("source address {source}"))?;
-    }
-    match socket.connect(&server.into()) {
-        Ok(()) => {}
-        Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
-        Err(error) => return Err(error).with_context(|| format!("connecting to {server} from {source}")),
-    }
-    Ok(TcpStream::from_std(socket.into()))
 }
 
 fn knock(poll: &Poll, server: SocketAddr, source: Ipv4Addr, index: usize) -> anyhow::Result<TcpStream> {

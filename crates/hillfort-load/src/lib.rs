@@ -5,18 +5,33 @@
 //!
 //! - [`Command`]: the command line.
 //! - `limits`: what bare system calls reach on this machine.
+//! - `bots`: honest clients, measured, playing or idle; `hilltop` is the player's mind.
+//! - `attack`: bounded attacks on a server of this machine.
+//! - `crowd`, `link`: many clients in one thread; one connection of one client.
+//! - `pipeline`, `knock`: clients that do as little as possible, in a closed loop: for frames, and for connections that are refused.
+//! - `schedule`, `latency`: an open loop without coordinated omission, and its percentiles.
 //! - `machine`, `gauge`, `child`: cores, processor time and memory of a process, our own child processes.
-//! - `pipeline`, `knock`: clients in a closed loop, for frames and for connections that are refused.
 
 #![forbid(unsafe_code)]
 
+mod attack;
+mod bots;
 mod child;
+mod clock;
 mod command;
+mod credentials;
+mod crowd;
 mod gauge;
+mod hilltop;
 mod knock;
+mod latency;
 mod limits;
+mod link;
 mod machine;
 mod pipeline;
+mod random;
+mod schedule;
 mod table;
 
 pub use command::Command;
+pub use credentials::DEVELOPMENT_SECRET_HEX;

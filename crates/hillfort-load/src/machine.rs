@@ -85,6 +85,20 @@ fn pin(core: usize) -> anyhow::Result<()> {
     sched_setaffinity(None, &set).with_context(|| format!("pinning to core {core}"))
 }
 
+/// Lets this process open as many descriptors as the system allows it.
+pub(crate) fn raise_descriptors() -> anyhow::Result<()> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: limit.maximum, ..limit };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).context("raising the number of descriptors")
+}
+
+/// Sockets that this process may open, with some descriptors left for other things.
+pub(crate) fn sockets_max() -> usize {
+    const OTHERS: u64 = 64;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(limit.saturating_sub(OTHERS)).unwrap_or(usize::MAX)
+}
+
 /// The middle value; 0 of none. Robust against a neighbour's burst in one round.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();

@@ -1,3 +1,6 @@
 //! The load tool as a user runs it: real processes, real sockets.
 
+mod attack;
+mod bots;
 mod limits;
+mod stand_in;

@@ -1,0 +1,273 @@
+//! Attacks on a server of this machine: what they are called, how far they may go, and what they say. An attack is bounded in time and
+//! sockets and goes to loopback only; its addresses are 127.6.6.1 to 127.6.6.32, so that a ban meets the attacker and nobody else.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::{Args as ClapArgs, ValueEnum};
+use serde::Serialize;
+
+use crate::clock::Clock;
+use crate::credentials::Credentials;
+use crate::table::print;
+
+mod flood;
+mod hellos;
+mod siege;
+
+/// Time between two progress lines.
+pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+/// Most sockets that an attack holds at once.
+const SOCKETS_MAX: u16 = 4_000;
+/// Addresses that an attack comes from.
+const SOURCES: u8 = 32;
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    #[arg(value_enum)]
+    kind: Kind,
+    /// TCP door of the server; loopback only
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7352")]
+    target: SocketAddr,
+    /// How long, at most 10 seconds
+    #[arg(long, default_value_t = 8.0, value_parser = crate::command::seconds_up_to_10)]
+    seconds: f64,
+    /// Sockets at once, at most 4000; each kind has its own default
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=i64::from(SOCKETS_MAX)))]
+    sockets: Option<u16>,
+    /// Print progress four times a second
+    #[arg(long, value_enum)]
+    progress: Option<ProgressForm>,
+    /// Run at lower priority, 0 to 19, for measurements where honest players share the attacker's core
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(i32).range(0..=19))]
+    nice: i32,
+    #[command(flatten)]
+    credentials: Credentials,
+}
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// Hellos with a wrong magic, an old time, an unknown key or a wrong MAC
+    BadHello,
+    /// A good hello that was overheard, sent again and again
+    ReplayHello,
+    /// Connections that close at once or say nothing
+    ConnectFlood,
+    /// Many connections whose hello drips in
+    SlowHello,
+    /// Logged-in sessions that send inputs far over their rate
+    CommandFlood,
+    /// Proven connections whose frames are too long or have a wrong checksum
+    OversizeFrame,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ProgressForm {
+    /// One JSON object a line
+    Json,
+}
+
+/// Counts since the attack began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Progress {
+    pub(crate) kind: Kind,
+    pub(crate) t_ms: u64,
+    /// Connections begun.
+    pub(crate) offered: u64,
+    /// Connections whose handshake the kernel completed.
+    pub(crate) connected: u64,
+    /// Strokes: connections, hellos, frames or inputs, whichever the kind is about.
+    pub(crate) sent: u64,
+    /// Strokes that the server refused in any way, and connections that it closed on us.
+    pub(crate) refused: u64,
+    /// Of the refused ones, those that ended by RST.
+    pub(crate) reset: u64,
+    /// Strokes that had the effect of an honest one, or sockets that were held for longer than a hello may take.
+    pub(crate) succeeded: u64,
+    /// Connections open now.
+    pub(crate) open: u64,
+    /// Whether this is the last line.
+    pub(crate) done: bool,
+}
+
+/// An attack within its bounds.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) kind: Kind,
+    pub(crate) target: SocketAddr,
+    pub(crate) span: Duration,
+    pub(crate) sockets: usize,
+}
+
+/// Where progress goes, at its times.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    clock: Clock,
+    json: bool,
+    next: Duration,
+}
+
+impl Kind {
+    /// Sockets that it holds at once if nothing else is said.
+    const fn sockets(self) -> u16 {
+        match self {
+            Self::BadHello | Self::ReplayHello | Self::OversizeFrame => 256,
+            Self::ConnectFlood | Self::SlowHello => SOCKETS_MAX,
+            Self::CommandFlood => 16,
+        }
+    }
+}
+
+/// Checks the bounds and attacks.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let plan = Plan {
+        kind: args.kind,
+        target: loopback(args.target)?,
+        span: Duration::from_secs_f64(args.seconds),
+        sockets: usize::from(args.sockets.unwrap_or_else(|| args.kind.sockets())).min(crate::machine::sockets_max()),
+    };
+    if args.nice > 0 {
+        rustix::process::setpriority_process(None, args.nice)?;
+    }
+    let signer = args.credentials.signer()?;
+    let mut reporter = Reporter { clock: Clock::start(), json: args.progress == Some(ProgressForm::Json), next: PROGRESS_EVERY };
+    let last = match plan.kind {
+        Kind::CommandFlood => flood::run(&plan, &signer, &mut reporter)?,
+        _ => siege::run(&plan, &signer, &mut reporter)?,
+    };
+    reporter.finish(last)
+}
+
+/// Source address number `n` of an attack.
+pub(crate) const fn source(n: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 6, 6, (n % SOURCES as usize) as u8 + 1)
+}
+
+impl Progress {
+    pub(crate) const fn new(kind: Kind) -> Self {
+        Self { kind, t_ms: 0, offered: 0, connected: 0, sent: 0, refused: 0, reset: 0, succeeded: 0, open: 0, done: false }
+    }
+}
+
+impl Reporter {
+    pub(crate) const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Prints a line when one is due.
+    pub(crate) fn on_progress(&mut self, progress: &Progress) -> anyhow::Result<()> {
+        let elapsed = self.clock.now().since(hillfort_proto::time::Time::ZERO);
+        if !self.json || elapsed < self.next {
+            return Ok(());
+        }
+        // A late line does not make the next ones early.
+        while self.next <= elapsed {
+            self.next += PROGRESS_EVERY;
+        }
+        self.print_json(progress)
+    }
+
+    fn finish(&self, last: Progress) -> anyhow::Result<()> {
+        let last = Progress { done: true, ..last };
+        if self.json {
+            return self.print_json(&last);
+        }
+        let Progress { offered, connected, sent, refused, reset, succeeded, .. } = last;
+        let name = last.kind.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        print(&format!(
+            "{name}: {offered} connections begun, {connected} completed; {sent} strokes, {refused} refused ({reset} by reset), \
+             {succeeded} succeeded\n"
+        ))
+    }
+
+    fn print_json(&self, progress: &Progress) -> anyhow::Result<()> {
+        let progress = Progress { t_ms: self.clock.now().as_millis(), ..*progress };
+        print(&(serde_json::to_string(&progress)? + "\n"))
+    }
+}
+
+fn loopback(target: SocketAddr) -> anyhow::Result<SocketAddr> {
+    match target.ip() {
+        IpAddr::V4(address) if address.is_loopback() => Ok(target),
+        IpAddr::V6(address) if address.is_loopback() => {
+            bail!("attacks come from 127.6.6.1 to 127.6.6.32 and so need an IPv4 target: use 127.0.0.1:{}", target.port())
+        }
+        other => bail!(
+            "attacks go to this machine only (127.0.0.0/8), and {other} may be somebody else's. To test a server over a network, use \
+             a tool that its owner has agreed to."
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn bounds_are_kept_at_their_edges() {
+        let check = |flags: &[&str], good: bool| {
+            let line = Line::try_parse_from(["attack", "bad-hello"].iter().chain(flags));
+            assert_eq!(line.is_ok(), good, "{flags:?}");
+        };
+        check(&[], true);
+        check(&["--seconds", "10"], true);
+        check(&["--seconds", "10.01"], false);
+        check(&["--seconds", "0"], false);
+        check(&["--seconds", "NaN"], false);
+        check(&["--sockets", "4000"], true);
+        check(&["--sockets", "4001"], false);
+        check(&["--sockets", "0"], false);
+        check(&["--nice", "20"], false);
+        check(&["--target", "example.org:7352"], false);
+        check(&["--progress", "json"], true);
+        check(&["--secret-hex", "00"], true);
+    }
+
+    #[test]
+    fn only_loopback_is_attacked() {
+        let check = |target: &str, expect: Option<&str>| {
+            let verdict = loopback(target.parse().expect("an address"));
+            match expect {
+                None => assert!(verdict.is_ok(), "{target}"),
+                Some(why) => assert!(verdict.expect_err(target).to_string().contains(why), "{target}"),
+            }
+        };
+        check("127.0.0.1:7352", None);
+        check("127.255.255.254:1", None);
+        check("[::1]:7352", Some("use 127.0.0.1:7352"));
+        check("192.168.1.1:7352", Some("this machine only"));
+        check("128.0.0.1:7352", Some("this machine only"));
+        check("0.0.0.0:7352", Some("this machine only"));
+        check("[::ffff:127.0.0.1]:7352", Some("this machine only"));
+        check("[2001:db8::1]:7352", Some("this machine only"));
+    }
+
+    #[test]
+    fn sources_stay_in_their_range() {
+        assert_eq!(source(0), Ipv4Addr::new(127, 6, 6, 1));
+        assert_eq!(source(31), Ipv4Addr::new(127, 6, 6, 32));
+        assert_eq!(source(32), Ipv4Addr::new(127, 6, 6, 1));
+    }
+
+    #[test]
+    fn a_progress_line_has_the_fields_that_readers_know() {
+        let line =
+            serde_json::to_value(Progress { t_ms: 250, sent: 7, ..Progress::new(Kind::SlowHello) }).expect("plain numbers");
+        let expect = serde_json::json!({
+            "kind": "slow-hello", "t_ms": 250, "offered": 0, "connected": 0, "sent": 7, "refused": 0, "reset": 0, "succeeded": 0,
+            "open": 0, "done": false
+        });
+        assert_eq!(line, expect);
+    }
+}

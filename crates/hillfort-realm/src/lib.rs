@@ -1,10 +1,29 @@
 //! Floor 3: hosts rooms.
 //!
-//! World threads, each a struct that a test can turn by hand; placement of players; the panic wall around each room; lanes to and from
-//! the doors. Knows nothing of sockets and sessions' connections.
+//! [`Realm::start`] gives a [`RealmHandle`]: a port for each edge thread, snapshots for console and metrics, signals, the drain. Each world
+//! thread turns a [`World`], which a test can turn by hand ([`Realm::assemble`], [`Clock`]). A [`Game`] is a name and a maker of rooms.
+//! A panic, an overrun or a memory bomb in a room ends that room alone. Knows nothing of sockets, sessions' connections and the console.
 
 #![forbid(unsafe_code)]
 
+mod clock;
+mod config;
+mod echo;
 mod game;
+mod meter;
+mod outbox;
+mod placement;
+mod port;
+mod realm;
+mod slab;
+mod snapshot;
+mod wall;
+mod world;
 
+pub use clock::{Clock, SystemClock};
+pub use config::{Config, ROOMS_MAX};
+pub use echo::{ECHO_AS_EVENT, ECHO_AS_STATE, echo};
 pub use game::{Factory, Game};
+pub use realm::{Realm, RealmHandle, StartError, WorldMaker};
+pub use snapshot::{Distribution, FAULTS_KEPT, FaultRecord, ROOMS_LISTED_MAX, RoomSnapshot, Snapshot, Totals, WorldSnapshot};
+pub use world::World;

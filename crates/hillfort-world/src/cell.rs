@@ -124,13 +124,16 @@ impl RoomCell {
         self.call("on_join", out, |room, ctx| room.on_join(ctx, seat))
     }
 
-    /// Lets an input wait for the next tick. When the player's queue is full the oldest gives way.
-    pub fn push_input(&mut self, seat: Seat, op: u32, data: &[u8]) {
-        let Some(record) = self.seats.get_mut(usize::from(seat.0)).filter(|record| record.session.is_some()) else { return };
+    /// Lets an input of at most [`hillfort_proto::limits::INPUT_BYTES_MAX`] bytes wait for the next tick. When the player's queue is full
+    /// the oldest give way. Returns how many did.
+    pub fn push_input(&mut self, seat: Seat, op: u32, data: &[u8]) -> u64 {
+        let Some(record) = self.seats.get_mut(usize::from(seat.0)).filter(|record| record.session.is_some()) else { return 0 };
         if record.queue.is_empty() {
             self.pending.push(seat);
         }
-        self.inputs_lost += record.queue.push(self.caps.player_queue, op, data);
+        let lost = record.queue.push(self.caps.player_queue, op, data);
+        self.inputs_lost += lost;
+        lost
     }
 
     /// The slot came, `missed` times too late: how many ticks to run now.
@@ -261,6 +264,12 @@ impl RoomCell {
         };
         let heard = move |&(at, seat): &(usize, &SeatRecord)| skip != Some(at) && !(connected_only && seat.away_until.is_some());
         seats.iter().enumerate().filter(heard).filter_map(|(_, seat)| seat.session)
+    }
+
+    /// Whose seat it is.
+    #[must_use]
+    pub fn session(&self, seat: Seat) -> Option<SessionId> {
+        self.seats.get(usize::from(seat.0))?.session
     }
 
     /// What the room sees.

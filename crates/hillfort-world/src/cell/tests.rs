@@ -168,7 +168,7 @@ fn players_take_turns_and_none_starves() {
     (1..4).for_each(|session| assert!(rig.join(session).is_ok()));
     rig.noted();
     // Seat 0 floods, the others act once or twice.
-    (1..=20).for_each(|op| rig.cell.push_input(Seat(0), op, b""));
+    assert_eq!((1..=20).map(|op| rig.cell.push_input(Seat(0), op, b"")).sum::<u64>(), 15);
     rig.cell.push_input(Seat(1), 1, b"");
     rig.cell.push_input(Seat(2), 1, b"");
     rig.cell.push_input(Seat(2), 2, b"");
@@ -181,7 +181,9 @@ fn players_take_turns_and_none_starves() {
     let mut rig = Rig::new(|config| config.inputs = InputCaps { room_tick: 2, ..caps });
     (1..4).for_each(|session| assert!(rig.join(session).is_ok()));
     rig.noted();
-    (0..3).for_each(|seat| (1..=2).for_each(|op| rig.cell.push_input(Seat(seat), op, b"")));
+    for seat in 0..3 {
+        (1..=2).for_each(|op| assert_eq!(rig.cell.push_input(Seat(seat), op, b""), 0));
+    }
     assert_eq!(rig.tick(), ["1: 1 from 0", "1: 1 from 1"]);
     assert_eq!(rig.tick(), ["2: 1 from 2", "2: 2 from 0"]);
     assert_eq!(rig.tick(), ["3: 2 from 1", "3: 2 from 2"]);
@@ -307,7 +309,7 @@ fn a_steady_stream_allocates_nothing() {
     let seats: Vec<_> = (1..9).filter_map(|id| cell.take_seat(Who { session: SessionId(id), name: "a" })).collect();
     let mut round = || {
         for _ in 0..5 {
-            seats.iter().for_each(|&seat| cell.push_input(seat, 1, &[1; 100]));
+            seats.iter().for_each(|&seat| assert_eq!(cell.push_input(seat, 1, &[1; 100]), 0));
         }
         cell.on_tick(&mut out).expect("no fault");
         let sent = out.iter().map(|output| matches!(output, Output::Event { .. })).filter(|&event| event).count();

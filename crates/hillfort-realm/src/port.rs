@@ -1,0 +1,44 @@
+//! A door's end of the lanes to the world threads. Knows nothing of what the batches say.
+
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+
+use hillfort_proto::ids::RoomId;
+use hillfort_proto::reject::Reject;
+use hillfort_proto::route::{InboundBatch, LaneSender, RoomPort};
+
+use crate::placement::Placement;
+
+/// Set by a world thread when it runs, so that others can wake it. Never set when a test turns the world.
+pub(crate) type Waker = Arc<OnceLock<Thread>>;
+
+/// [`RoomPort`] of one edge thread.
+#[derive(Debug)]
+pub(crate) struct EdgePort {
+    pub(crate) placement: Arc<Placement>,
+    /// By world thread.
+    pub(crate) lanes: Vec<(LaneSender<InboundBatch>, Waker)>,
+}
+
+impl RoomPort for EdgePort {
+    fn place(&mut self, game: &str, room: Option<RoomId>) -> Result<u8, Reject> {
+        self.placement.place(game, room)
+    }
+
+    fn worlds(&self) -> usize {
+        self.placement.worlds()
+    }
+
+    fn submit(&mut self, world: u8, batch: &mut InboundBatch) -> bool {
+        let Some((lane, waker)) = self.lanes.get_mut(usize::from(world)) else { return false };
+        let urgent = batch.is_urgent();
+        let sent = lane.send(batch);
+        if urgent
+            && sent
+            && let Some(thread) = waker.get()
+        {
+            thread.unpark();
+        }
+        sent
+    }
+}

@@ -1,0 +1,268 @@
+//! Starts world threads and ends them. Knows nothing of what happens in a turn.
+
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Builder, JoinHandle};
+use std::time::Duration;
+
+use hillfort_proto::ids::RoomId;
+use hillfort_proto::reject::Reject;
+use hillfort_proto::route::{RoomPort, SessionPort, lane};
+use hillfort_proto::time::Time;
+use hillfort_world::RoomFault;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ROOMS_MAX};
+use crate::game::Game;
+use crate::outbox::Outbox;
+use crate::placement::Placement;
+use crate::port::{EdgePort, Waker};
+use crate::snapshot::{Snapshot, WorldSnapshot};
+use crate::wall;
+use crate::world::{Command, Parts, World};
+
+/// Commands that wait for one world thread at most.
+const COMMANDS_WAITING: usize = 64;
+/// A thread whose rooms are all gone waits this long for the edge threads to take what it has to say.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Starts realms.
+#[derive(Debug)]
+pub struct Realm;
+
+/// Why a realm did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There must be 1 to 256 world threads.
+    #[error("a realm needs 1 to 256 world threads, not {0}")]
+    Worlds(usize),
+    /// More rooms than a room id has bits for, or none.
+    #[error("rooms_max must be 1 to {ROOMS_MAX}")]
+    Rooms,
+    /// Two games have the same name.
+    #[error("game `{0}` is there twice")]
+    Twice(Arc<str>),
+    /// A game could not be set up.
+    #[error("game `{game}` could not be set up: {fault}")]
+    Game {
+        /// Its name.
+        game: Arc<str>,
+        /// What its maker said.
+        fault: RoomFault,
+    },
+    /// The operating system gave no thread.
+    #[error("no thread for a world")]
+    Thread(#[from] std::io::Error),
+    /// A world thread ended before it said that it was ready.
+    #[error("a world thread ended while it started")]
+    Ended,
+}
+
+/// Everything that a world needs but the thread to be built on.
+pub struct WorldMaker {
+    parts: Parts,
+    games: Vec<Game>,
+    waker: Waker,
+}
+
+/// A realm seen from outside: ports for the doors, snapshots, signals, the end.
+#[derive(Debug)]
+pub struct RealmHandle {
+    ports: Vec<EdgePort>,
+    worlds: Vec<WorldEnd>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct WorldEnd {
+    commands: SyncSender<Command>,
+    waker: Waker,
+    published: Arc<Mutex<Arc<WorldSnapshot>>>,
+}
+
+impl Realm {
+    /// Starts a world thread for each of `ports`, sets up the games on each, and returns when all are ready.
+    ///
+    /// # Errors
+    /// [`StartError`]; threads that were started before end again.
+    pub fn start(config: Config, games: Vec<Game>, ports: Vec<Box<dyn SessionPort>>) -> Result<RealmHandle, StartError> {
+        let (mut handle, makers) = Self::assemble(config, games, ports)?;
+        let clock = SystemClock::start();
+        for maker in makers {
+            let (ready, started) = sync_channel(1);
+            let thread = Builder::new().name(format!("world-{}", maker.parts.id)).spawn(move || {
+                let waker = Arc::clone(&maker.waker);
+                let made = maker.make(clock.now());
+                // Only this thread sets it.
+                let _set_once = waker.set(thread::current());
+                match made {
+                    Ok(world) => {
+                        let _starter_waits = ready.try_send(Ok(()));
+                        run(world, &clock);
+                    }
+                    Err(error) => {
+                        let _starter_waits = ready.try_send(Err(error));
+                    }
+                }
+            })?;
+            handle.threads.push(thread);
+            if let Err(error) = started.recv().unwrap_or(Err(StartError::Ended)) {
+                handle.drain(Duration::ZERO);
+                return Err(error);
+            }
+        }
+        Ok(handle)
+    }
+
+    /// Makes the same without threads: each world is to be made and turned by the caller, e.g. a test with a clock of its own.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn assemble(
+        config: Config,
+        games: Vec<Game>,
+        ports: Vec<Box<dyn SessionPort>>,
+    ) -> Result<(RealmHandle, Vec<WorldMaker>), StartError> {
+        if !(1..=256).contains(&ports.len()) {
+            return Err(StartError::Worlds(ports.len()));
+        }
+        if !(1..=ROOMS_MAX).contains(&config.rooms_max) {
+            return Err(StartError::Rooms);
+        }
+        let names: Vec<_> = games.iter().map(|game| Arc::clone(game.name())).collect();
+        if let Some((_, twice)) = names.iter().enumerate().find(|&(at, name)| names[..at].contains(name)) {
+            return Err(StartError::Twice(Arc::clone(twice)));
+        }
+        let placement = Arc::new(Placement::new(names, ports.len(), config.rooms_max));
+        let edges = ports.iter().map(|port| port.edges()).max().unwrap_or(0);
+        let mut edge_ports: Vec<_> =
+            std::iter::repeat_with(|| EdgePort { placement: Arc::clone(&placement), lanes: Vec::new() }).take(edges).collect();
+        let (mut worlds, mut makers) = (Vec::new(), Vec::new());
+        for (id, port) in ports.into_iter().enumerate() {
+            let (commands, commanded) = sync_channel(COMMANDS_WAITING);
+            let (waker, published) = (Waker::default(), Arc::<Mutex<Arc<WorldSnapshot>>>::default());
+            let lanes = edge_ports.iter_mut().map(|edge| {
+                let (sender, receiver) = lane();
+                edge.lanes.push((sender, Arc::clone(&waker)));
+                receiver
+            });
+            let parts = Parts {
+                id: id as u8,
+                config: config.clone(),
+                lanes: lanes.collect(),
+                commands: commanded,
+                outbox: Outbox::new(port),
+                placement: Arc::clone(&placement),
+                published: Arc::clone(&published),
+            };
+            makers.push(WorldMaker { parts, games: games.clone(), waker: Arc::clone(&waker) });
+            worlds.push(WorldEnd { commands, waker, published });
+        }
+        // Taken from the end, so that edge thread 0 gets the first.
+        edge_ports.reverse();
+        Ok((RealmHandle { ports: edge_ports, worlds, threads: Vec::new() }, makers))
+    }
+}
+
+impl WorldMaker {
+    /// Sets the games up on the calling thread. `now` is where the deadlines of the rooms count from.
+    ///
+    /// # Errors
+    /// [`StartError::Game`].
+    pub fn make(self, now: Time) -> Result<World, StartError> {
+        let mut games = Vec::new();
+        for game in &self.games {
+            let factory = wall::behind(|| game.factory());
+            let name = Arc::clone(game.name());
+            games.push((name, factory.map_err(|fault| StartError::Game { game: Arc::clone(game.name()), fault })?));
+        }
+        Ok(World::new(now, self.parts, games))
+    }
+}
+
+impl RealmHandle {
+    /// A port for the next edge thread; `None` when each has one.
+    pub fn port(&mut self) -> Option<Box<dyn RoomPort>> {
+        self.ports.pop().map(|port| Box::new(port) as Box<dyn RoomPort>)
+    }
+
+    /// What the world threads published last: a second old at most.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let published = |world: &WorldEnd| Arc::clone(&world.published.lock().unwrap_or_else(PoisonError::into_inner));
+        Snapshot { worlds: self.worlds.iter().map(published).collect() }
+    }
+
+    /// Whether all world threads run.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.threads.len() == self.worlds.len() && self.threads.iter().all(|thread| !thread.is_finished())
+    }
+
+    /// Passes a signal to a room and waits for its answer.
+    ///
+    /// # Errors
+    /// [`Reject::RoomUnknown`]; [`Reject::WorldBusy`] when there is no answer within `patience`; the room's fault.
+    pub fn signal(&self, room: RoomId, data: &[u8], patience: Duration) -> Result<Vec<u8>, Reject> {
+        let world = self.worlds.get(usize::from(room.owner())).ok_or(Reject::RoomUnknown)?;
+        let (reply, answer) = sync_channel(1);
+        world.tell(Command::Signal { room, data: data.to_vec(), reply }).map_err(|_| Reject::WorldBusy)?;
+        answer.recv_timeout(patience).unwrap_or(Err(Reject::WorldBusy))
+    }
+
+    /// Ends the realm: no more joins; rooms are told and may go on for `grace`, or until their players are gone; then players are told
+    /// and the threads end. Blocks until they have. A second call does nothing.
+    pub fn drain(&mut self, grace: Duration) {
+        self.begin_drain(grace);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a world thread panicked");
+            }
+        }
+    }
+
+    /// Begins what [`RealmHandle::drain`] does, and does not wait.
+    pub fn begin_drain(&self, grace: Duration) {
+        for world in &self.worlds {
+            // A queue full of signals empties within a turn; a thread that is gone needs no command.
+            while let Err(TrySendError::Full(_)) = world.tell(Command::Drain { grace }) {
+                thread::yield_now();
+            }
+        }
+    }
+}
+
+impl WorldEnd {
+    fn tell(&self, command: Command) -> Result<(), TrySendError<Command>> {
+        self.commands.try_send(command)?;
+        if let Some(thread) = self.waker.get() {
+            thread.unpark();
+        }
+        Ok(())
+    }
+}
+
+/// The loop of a world thread.
+fn run(mut world: World, clock: &SystemClock) {
+    let mut last_words = None;
+    while !world.is_done() {
+        let next = world.turn(clock);
+        let now = clock.now();
+        if world.is_drained() && now >= *last_words.get_or_insert(now + LAST_WORDS) {
+            tracing::warn!("an edge thread did not take the last answers of a world thread");
+            return;
+        }
+        if next > now {
+            thread::park_timeout(next.since(now));
+        }
+    }
+}
+
+impl std::fmt::Debug for WorldMaker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorldMaker").field("world", &self.parts.id).field("games", &self.games).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

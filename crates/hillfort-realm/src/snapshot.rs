@@ -1,0 +1,195 @@
+//! What the console and the metrics see of the realm: plain data, a second old at most.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hillfort_proto::ids::RoomId;
+use hillfort_world::{RoomFault, Spread};
+
+/// Rooms that a snapshot of one world thread lists at most. Those with players come first.
+pub const ROOMS_LISTED_MAX: usize = 256;
+/// Faults that a world thread remembers.
+pub const FAULTS_KEPT: usize = 32;
+
+/// All world threads.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// In order of their numbers.
+    pub worlds: Vec<Arc<WorldSnapshot>>,
+}
+
+/// One world thread.
+#[derive(Debug, Clone, Default)]
+pub struct WorldSnapshot {
+    /// Number of the world thread.
+    pub world: u8,
+    /// Open rooms.
+    pub rooms_open: u32,
+    /// Players with a seat.
+    pub players: u32,
+    /// Time that a room's tick took, with delivery, in the last second.
+    pub tick: Distribution,
+    /// Time between a tick's deadline and its start, in the last second.
+    pub lateness: Distribution,
+    /// Busy share of the thread in the last second, 0 to 1.
+    pub utilisation: f64,
+    /// Counts since the start.
+    pub totals: Totals,
+    /// At most [`ROOMS_LISTED_MAX`] of the rooms.
+    pub rooms: Vec<RoomSnapshot>,
+    /// The last [`FAULTS_KEPT`] faults, newest last.
+    pub faults: Vec<FaultRecord>,
+}
+
+/// One room.
+#[derive(Debug, Clone)]
+pub struct RoomSnapshot {
+    /// Its name.
+    pub id: RoomId,
+    /// Its game.
+    pub game: Arc<str>,
+    /// Its label.
+    pub label: String,
+    /// Seats taken.
+    pub players: u16,
+    /// Seats in all.
+    pub seats_max: u16,
+    /// Ticks a second of game time.
+    pub hz: u32,
+    /// Ticks a second at which it runs now: less while it is empty or dilated.
+    pub rate_hz: u32,
+    /// Last tick.
+    pub tick: u64,
+    /// Time that its last 64 ticks took.
+    pub tick_time: Spread,
+    /// Lateness of its last 64 ticks.
+    pub lateness: Spread,
+    /// Inputs heard a second since the last snapshot; 0 in its first.
+    pub inputs_per_second: f64,
+    /// Inputs pushed out of full queues since its start.
+    pub inputs_lost: u64,
+}
+
+/// Summary of a histogram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Distribution {
+    /// Values.
+    pub count: u64,
+    /// Half of the values are at or below.
+    pub p50: Duration,
+    /// 99 of 100 values are at or below.
+    pub p99: Duration,
+    /// Largest.
+    pub max: Duration,
+}
+
+/// Counts since the start. Each only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Rooms made.
+    pub rooms_created: u64,
+    /// Rooms gone, for whatever reason.
+    pub rooms_ended: u64,
+    /// Rooms that crashed.
+    pub faults_crashed: u64,
+    /// Rooms over their budget.
+    pub faults_budget: u64,
+    /// Rooms over their memory.
+    pub faults_memory: u64,
+    /// Seats taken.
+    pub joins: u64,
+    /// Joins refused.
+    pub joins_refused: u64,
+    /// Ticks run.
+    pub ticks: u64,
+    /// Deadlines that passed without a tick of their own.
+    pub ticks_missed: u64,
+    /// Inputs that reached a room's queue.
+    pub inputs: u64,
+    /// Inputs pushed out of full queues.
+    pub inputs_lost: u64,
+    /// Inputs of sessions that had no seat in the room they named.
+    pub inputs_stray: u64,
+    /// Outputs that rooms could not put out because they had put out too much in one tick.
+    pub outputs_refused: u64,
+    /// States not sent, counted for each receiver, because an edge thread took nothing.
+    pub states_dropped: u64,
+    /// Sessions cut off because an event for them would have been lost.
+    pub sessions_cut: u64,
+    /// Times that the lane to an edge thread was full.
+    pub lanes_full: u64,
+    /// Log lines of rooms that were not written.
+    pub log_lines_lost: u64,
+}
+
+/// A room that ended against its will.
+#[derive(Debug, Clone)]
+pub struct FaultRecord {
+    /// When, by the realm's clock.
+    pub at: hillfort_proto::time::Time,
+    /// Which room; 0 for one that could not be made.
+    pub room: RoomId,
+    /// Of which game.
+    pub game: Arc<str>,
+    /// In which tick.
+    pub tick: u64,
+    /// In which callback.
+    pub callback: &'static str,
+    /// Kind and message.
+    pub fault: RoomFault,
+}
+
+impl Snapshot {
+    /// Counts of all world threads together.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.worlds.iter().fold(Totals::default(), |sum, world| sum.plus(&world.totals))
+    }
+
+    /// Open rooms of all world threads.
+    #[must_use]
+    pub fn rooms_open(&self) -> u64 {
+        self.worlds.iter().map(|world| u64::from(world.rooms_open)).sum()
+    }
+
+    /// Players of all world threads.
+    #[must_use]
+    pub fn players(&self) -> u64 {
+        self.worlds.iter().map(|world| u64::from(world.players)).sum()
+    }
+}
+
+macro_rules! each_total {
+    ($($field:ident),* $(,)?) => {
+        impl Totals {
+            /// Names and values, for metrics.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($field), self.$field)),*].into_iter()
+            }
+
+            fn plus(&self, other: &Self) -> Self {
+                Self { $($field: self.$field + other.$field),* }
+            }
+        }
+    };
+}
+
+each_total!(
+    rooms_created,
+    rooms_ended,
+    faults_crashed,
+    faults_budget,
+    faults_memory,
+    joins,
+    joins_refused,
+    ticks,
+    ticks_missed,
+    inputs,
+    inputs_lost,
+    inputs_stray,
+    outputs_refused,
+    states_dropped,
+    sessions_cut,
+    lanes_full,
+    log_lines_lost,
+);

@@ -1,0 +1,330 @@
+//! One world thread without its thread: rooms, wheel, lanes. Knows nothing of sockets; reads the time from the clock it is given.
+//!
+//! A turn looks at commands and lanes, ticks what is due, and hands the outputs over. There is no lock, no await and no wake-up of another
+//! thread within a tick.
+
+mod join;
+mod leave;
+mod publish;
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hillfort_proto::ids::{RoomId, SessionId};
+use hillfort_proto::limits::INPUT_BYTES_MAX;
+use hillfort_proto::reject::Reject;
+use hillfort_proto::route::{Inbound, InboundBatch, LaneReceiver};
+use hillfort_proto::time::Time;
+use hillfort_world::{Due, Output, Outputs, RoomFault, Seat, Wheel};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::game::Factory;
+use crate::meter::Meter;
+use crate::outbox::Outbox;
+use crate::placement::Placement;
+use crate::slab::{Hosted, Slab};
+use crate::snapshot::WorldSnapshot;
+use crate::wall;
+
+/// Slots that one turn ticks at most, so that a thread that is always late still looks at its commands.
+const SLOTS_A_TURN: usize = 64;
+/// While somebody plays, lanes are looked at this often at least.
+const LANE_POLL: Duration = Duration::from_millis(20);
+/// While an edge thread takes nothing, it is offered again this often.
+const RETRY: Duration = Duration::from_millis(1);
+
+/// What a world thread is told besides inputs.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Passes `data` to a room.
+    Signal { room: RoomId, data: Vec<u8>, reply: SyncSender<Result<Vec<u8>, Reject>> },
+    /// Ends all rooms, at the latest after `grace`.
+    Drain { grace: Duration },
+}
+
+/// Where a session sits.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    room: u32,
+    seat: Seat,
+}
+
+/// A game on this thread.
+struct LocalGame {
+    name: Arc<str>,
+    factory: Factory,
+    /// Rooms with free seats; the newest is filled first.
+    open: Vec<u32>,
+    seats_free: u32,
+}
+
+/// Rooms of one thread, and all that is needed to turn them.
+pub struct World {
+    id: u8,
+    config: Config,
+    games: Vec<LocalGame>,
+    rooms: Slab,
+    wheel: Wheel,
+    sessions: HashMap<SessionId, Place>,
+    lanes: Vec<LaneReceiver<InboundBatch>>,
+    commands: Receiver<Command>,
+    outbox: Outbox,
+    /// Goes from room to room.
+    out: Outputs,
+    kicked: Vec<Seat>,
+    visit: Vec<u32>,
+    placement: Arc<Placement>,
+    meter: Meter,
+    published: Arc<Mutex<Arc<WorldSnapshot>>>,
+    drain_until: Option<Time>,
+}
+
+/// What a [`World`] is made of, besides its games.
+pub(crate) struct Parts {
+    pub(crate) id: u8,
+    pub(crate) config: Config,
+    pub(crate) lanes: Vec<LaneReceiver<InboundBatch>>,
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) outbox: Outbox,
+    pub(crate) placement: Arc<Placement>,
+    pub(crate) published: Arc<Mutex<Arc<WorldSnapshot>>>,
+}
+
+impl World {
+    pub(crate) fn new(now: Time, parts: Parts, games: Vec<(Arc<str>, Factory)>) -> Self {
+        let games = games.into_iter().map(|(name, factory)| LocalGame { name, factory, open: Vec::new(), seats_free: 0 });
+        Self {
+            id: parts.id,
+            config: parts.config,
+            games: games.collect(),
+            rooms: Slab::new(parts.id),
+            wheel: Wheel::new(now),
+            sessions: HashMap::new(),
+            lanes: parts.lanes,
+            commands: parts.commands,
+            outbox: parts.outbox,
+            out: Outputs::default(),
+            kicked: Vec::new(),
+            visit: Vec::new(),
+            placement: parts.placement,
+            meter: Meter::new(now),
+            published: parts.published,
+            drain_until: None,
+        }
+    }
+
+    /// Does what is to be done now. Returns when to turn again at the latest; earlier when something urgent is submitted.
+    pub fn turn(&mut self, clock: &dyn Clock) -> Time {
+        let started = clock.now();
+        self.obey(started);
+        self.hear(started);
+        let mut now = started;
+        for _ in 0..SLOTS_A_TURN {
+            let Some(due) = self.wheel.pop_due(now) else { break };
+            now = self.tick_slot(clock, now, due);
+            self.outbox.flush();
+            self.hear(now);
+        }
+        if self.drain_until.is_some_and(|until| now >= until) {
+            self.end_all();
+        }
+        self.outbox.flush();
+        if now >= self.meter.window_end() {
+            self.publish(now);
+        }
+        let ended = clock.now();
+        self.meter.on_busy(ended.since(started));
+        self.next_turn(ended)
+    }
+
+    /// Whether the world was told to drain and all rooms are gone.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.drain_until.is_some() && self.rooms.len() == 0
+    }
+
+    /// Whether besides all that it had to say was taken.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.is_drained() && self.outbox.is_empty()
+    }
+
+    fn next_turn(&self, now: Time) -> Time {
+        let mut next = self.meter.window_end();
+        if let Some(deadline) = self.wheel.next_deadline() {
+            next = next.min(deadline);
+        }
+        if !self.sessions.is_empty() {
+            next = next.min(now + LANE_POLL);
+        }
+        if !self.outbox.is_empty() {
+            next = next.min(now + RETRY);
+        }
+        self.drain_until.filter(|_| self.rooms.len() > 0).map_or(next, |until| next.min(until))
+    }
+
+    /// Commands of the operator.
+    fn obey(&mut self, now: Time) {
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Signal { room, data, reply } => {
+                    let answer = self.signal(now, room, &data);
+                    // Whoever asked may have stopped waiting.
+                    let _gone = reply.try_send(answer);
+                }
+                Command::Drain { grace } => self.drain(now, grace),
+            }
+        }
+    }
+
+    /// Inputs, joins and leaves from the doors, except from those that take nothing.
+    fn hear(&mut self, now: Time) {
+        for edge in 0..self.lanes.len() {
+            while !self.outbox.is_congested(edge)
+                && let Some(batch) = self.lanes[edge].receive()
+            {
+                for entry in batch.iter() {
+                    self.on_inbound(now, entry);
+                }
+                self.lanes[edge].recycle(batch);
+            }
+        }
+        self.cut_off(now);
+    }
+
+    fn on_inbound(&mut self, now: Time, entry: Inbound<'_>) {
+        match entry {
+            Inbound::Input { session, room, op, data } => self.on_input(session, room, op, data),
+            Inbound::Join { session, room, game, name } => self.on_join(now, session, room, game, name),
+            Inbound::Leave { session, room } => self.on_leave(now, session, room),
+            Inbound::Drop { session, room } => {
+                self.with_seat(now, session, room, |world, hosted, seat| {
+                    wall::behind(|| hosted.cell.on_drop(now, seat, &mut world.out))
+                });
+            }
+            Inbound::Reconnect { session, room } => {
+                let seated = self.with_seat(now, session, room, |world, hosted, seat| {
+                    wall::behind(|| hosted.cell.on_reconnect(seat, &mut world.out))
+                });
+                if !seated {
+                    self.outbox.left(session, room, Some(Reject::NotJoined));
+                }
+            }
+        }
+    }
+
+    fn on_input(&mut self, session: SessionId, room: RoomId, op: u32, data: &[u8]) {
+        let place = self.sessions.get(&session);
+        let hosted = place.and_then(|place| self.rooms.get_mut(place.room)).filter(|hosted| hosted.id == room);
+        match (place, hosted) {
+            (Some(place), Some(hosted)) if data.len() <= INPUT_BYTES_MAX => {
+                self.meter.totals.inputs += 1;
+                self.meter.totals.inputs_lost += hosted.cell.push_input(place.seat, op, data);
+            }
+            _ => self.meter.totals.inputs_stray += 1,
+        }
+    }
+
+    /// Ticks the rooms of a slot. Returns the time at its end.
+    fn tick_slot(&mut self, clock: &dyn Clock, now: Time, due: Due) -> Time {
+        let mut visit = std::mem::take(&mut self.visit);
+        visit.clear();
+        visit.extend_from_slice(self.wheel.rooms(due.slot));
+        self.meter.totals.ticks_missed += due.missed * visit.len() as u64;
+        let mut started = now;
+        for &index in &visit {
+            let Some(mut hosted) = self.rooms.take(index) else { continue };
+            let ticks = hosted.cell.on_due(due.missed);
+            let result = self.tick_room(started, &mut hosted, ticks);
+            let ended = clock.now();
+            let (duration, lateness) = (ended.since(started) / ticks, started.since(due.deadline));
+            hosted.cell.stats_mut().record(duration, lateness);
+            self.meter.on_tick(duration, lateness);
+            self.settle(ended, hosted, result);
+            started = ended;
+        }
+        self.visit = visit;
+        self.cut_off(started);
+        started
+    }
+
+    fn tick_room(&mut self, now: Time, hosted: &mut Hosted, ticks: u32) -> Result<(), RoomFault> {
+        while let Some(seat) = hosted.cell.poll_expired(now) {
+            self.leave_seat(hosted, seat, Some(Reject::ResumeUnknown))?;
+        }
+        for _ in 0..ticks {
+            wall::behind(|| hosted.cell.on_tick(&mut self.out))?;
+            self.meter.totals.ticks += 1;
+            self.deliver(hosted);
+            if hosted.cell.is_ended() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what the room put out; kicks are noted for [`World::settle`].
+    fn deliver(&mut self, hosted: &Hosted) {
+        if self.out.is_empty() && self.out.refused() == 0 {
+            return;
+        }
+        let tick = hosted.cell.ctx().tick();
+        for output in self.out.iter() {
+            match output {
+                Output::Event { to, op, data } => self.outbox.event(hosted.cell.recipients(to, false), hosted.id, op, data),
+                Output::State { to, data } => self.outbox.state(hosted.cell.recipients(to, true), hosted.id, tick, data),
+                Output::Kick { seat } => self.kicked.push(seat),
+                Output::Log { line } => self.meter.on_log(hosted.id, &hosted.game_name, tick, line),
+            }
+        }
+        self.meter.totals.outputs_refused += self.out.refused();
+        self.meter.totals.log_lines_lost += self.out.log_lines_lost();
+        self.out.clear();
+    }
+
+    /// Calls into the room in which `session` sits. `false`: it does not sit in `room`.
+    fn with_seat(
+        &mut self,
+        now: Time,
+        session: SessionId,
+        room: RoomId,
+        call: impl FnOnce(&mut Self, &mut Hosted, Seat) -> Result<(), RoomFault>,
+    ) -> bool {
+        let Some(&place) = self.sessions.get(&session) else { return false };
+        if self.rooms.get(place.room).is_none_or(|hosted| hosted.id != room) {
+            return false;
+        }
+        let Some(mut hosted) = self.rooms.take(place.room) else { return false };
+        let result = call(self, &mut hosted, place.seat);
+        if result.is_ok() {
+            self.deliver(&hosted);
+        }
+        self.settle(now, hosted, result);
+        true
+    }
+
+    fn signal(&mut self, now: Time, room: RoomId, data: &[u8]) -> Result<Vec<u8>, Reject> {
+        let index = self.rooms.find(room).ok_or(Reject::RoomUnknown)?;
+        let mut hosted = self.rooms.take(index).ok_or(Reject::RoomUnknown)?;
+        let mut reply = Vec::new();
+        let result = wall::behind(|| hosted.cell.on_signal(data, &mut reply, &mut self.out));
+        let answer = result.as_ref().map(|()| reply).map_err(RoomFault::reject);
+        if result.is_ok() {
+            self.deliver(&hosted);
+        }
+        self.settle(now, hosted, result);
+        answer
+    }
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("id", &self.id).field("rooms", &self.rooms.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Seating players: which room, or a new one. Knows nothing of how they leave.
+
+use std::sync::Arc;
+
+use hillfort_proto::ids::{RoomId, SessionId};
+use hillfort_proto::reject::Reject;
+use hillfort_proto::time::Time;
+use hillfort_world::{HZ_IDLE, Rng, RoomCell, RoomFault, Who};
+
+use super::{Place, World};
+use crate::slab::Hosted;
+use crate::snapshot::FaultRecord;
+use crate::wall;
+
+/// Open rooms that are asked for a seat before a new one is made.
+const ROOMS_ASKED: usize = 8;
+
+impl World {
+    pub(super) fn on_join(&mut self, now: Time, session: SessionId, room: Option<RoomId>, game: &str, name: &str) {
+        let who = Who { session, name };
+        if let Err(reject) = self.find_seat(now, who, room, game) {
+            self.meter.totals.joins_refused += 1;
+            self.outbox.refused(session, reject);
+        }
+    }
+
+    fn find_seat(&mut self, now: Time, who: Who<'_>, room: Option<RoomId>, game: &str) -> Result<(), Reject> {
+        if self.drain_until.is_some() {
+            return Err(Reject::Draining);
+        }
+        if self.sessions.contains_key(&who.session) {
+            return Err(Reject::AlreadyJoined);
+        }
+        let game = self.games.iter().position(|local| *local.name == *game).ok_or(Reject::RoomGame)?;
+        if let Some(id) = room {
+            let index = self.rooms.find(id).filter(|&index| self.rooms.get(index).is_some_and(|hosted| hosted.game == game));
+            return self.seat_in(now, who, index.ok_or(Reject::RoomUnknown)?);
+        }
+        for back in 0..ROOMS_ASKED {
+            // The list is read anew each time: a room that fails leaves it.
+            let open = &self.games[game].open;
+            let Some(&index) = open.len().checked_sub(back + 1).and_then(|at| open.get(at)) else { break };
+            match self.seat_in(now, who, index) {
+                Err(Reject::RoomFull) => {}
+                answer => return answer,
+            }
+        }
+        let index = self.create_room(now, game)?;
+        self.seat_in(now, who, index)
+    }
+
+    /// Asks one room. The seat is counted in the same breath, so it is never given twice.
+    fn seat_in(&mut self, now: Time, who: Who<'_>, index: u32) -> Result<(), Reject> {
+        let Some(mut hosted) = self.rooms.take(index) else { return Err(Reject::RoomUnknown) };
+        let verdict = wall::behind(|| hosted.cell.on_join_attempt(who, &mut self.out));
+        let verdict = match verdict {
+            Ok(verdict) => verdict,
+            Err(fault) => {
+                let reject = fault.reject();
+                self.settle(now, hosted, Err(fault));
+                return Err(reject);
+            }
+        };
+        self.deliver(&hosted);
+        let seat = verdict.and_then(|()| hosted.cell.take_seat(who).ok_or(Reject::RoomFull));
+        let result = match seat {
+            Ok(seat) => {
+                self.meter.totals.joins += 1;
+                self.sessions.insert(who.session, Place { room: index, seat });
+                let ctx = hosted.cell.ctx();
+                self.outbox.joined(who.session, hosted.id, &hosted.game_name, ctx.hz(), ctx.tick());
+                wall::behind(|| hosted.cell.on_join(seat, &mut self.out))
+            }
+            Err(_) => Ok(()),
+        };
+        if result.is_ok() {
+            self.deliver(&hosted);
+        }
+        self.settle(now, hosted, result);
+        seat.map(|_| ())
+    }
+
+    fn create_room(&mut self, now: Time, game: usize) -> Result<u32, Reject> {
+        if !self.placement.open_room() {
+            return Err(Reject::RoomsFull);
+        }
+        let (index, id) = self.rooms.reserve();
+        match self.make_cell(id, game) {
+            Ok(cell) => {
+                self.meter.totals.rooms_created += 1;
+                let slot = self.wheel.insert(now, index, HZ_IDLE);
+                let game_name = Arc::clone(&self.games[game].name);
+                let (empty_since, seats_counted) = (Some(now), 0);
+                let hosted = Hosted { id, index, game, game_name, cell, slot, empty_since, seats_counted, listed: None };
+                self.deliver(&hosted);
+                self.settle(now, Box::new(hosted), Ok(()));
+                Ok(index)
+            }
+            Err(fault) => {
+                let reject = fault.reject();
+                let game = Arc::clone(&self.games[game].name);
+                self.meter.on_fault(FaultRecord { at: now, room: id, game, tick: 0, callback: "on_create", fault });
+                self.out.clear();
+                self.rooms.release(index);
+                self.placement.close_room();
+                Err(reject)
+            }
+        }
+    }
+
+    fn make_cell(&mut self, id: RoomId, game: usize) -> Result<RoomCell, RoomFault> {
+        let room = wall::behind(&mut self.games[game].factory)?;
+        let mut cell = RoomCell::new(room, Rng::new(self.config.seed ^ id.0).next_u64());
+        // The cell stays outside of the wall: a panic inside must not drop it while it unwinds.
+        let created = wall::behind(|| cell.on_create(&[], &mut self.out));
+        match created {
+            Ok(()) => Ok(cell),
+            Err(fault) => {
+                // That it could not even be dropped says no more than the first fault.
+                let _second = wall::bury(cell);
+                Err(fault)
+            }
+        }
+    }
+
+    /// Brings the game's list of open rooms and its sum of free seats up to date with one room. `seats_free` is 0 for one that ends.
+    pub(super) fn count_seats(&mut self, hosted: &mut Hosted, seats_free: u16) {
+        let before = hosted.seats_counted;
+        if before == seats_free {
+            return;
+        }
+        let game = &mut self.games[hosted.game];
+        if before == 0 {
+            game.open.push(hosted.index);
+        } else if seats_free == 0 {
+            game.open.retain(|&index| index != hosted.index);
+        }
+        game.seats_free = game.seats_free + u32::from(seats_free) - u32::from(before);
+        hosted.seats_counted = seats_free;
+        self.placement.set_seats_free(hosted.game, self.id, game.seats_free);
+    }
+}

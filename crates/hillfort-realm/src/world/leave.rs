@@ -1,0 +1,134 @@
+//! Players and rooms on their way out: leaves, kicks, faults, drain. Knows nothing of how they came.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hillfort_proto::ids::{RoomId, SessionId};
+use hillfort_proto::reject::Reject;
+use hillfort_proto::time::Time;
+use hillfort_world::{RoomFault, Seat, To};
+
+use super::World;
+use crate::slab::Hosted;
+use crate::snapshot::FaultRecord;
+use crate::wall;
+
+impl World {
+    pub(super) fn on_leave(&mut self, now: Time, session: SessionId, room: RoomId) {
+        let seated = self.with_seat(now, session, room, |world, hosted, seat| world.leave_seat(hosted, seat, None));
+        if !seated {
+            // Its seat is gone already; the answer is the same.
+            self.outbox.left(session, room, None);
+        }
+    }
+
+    /// Has the player on `seat` leave: the room hears of it, then the session.
+    pub(super) fn leave_seat(&mut self, hosted: &mut Hosted, seat: Seat, reject: Option<Reject>) -> Result<(), RoomFault> {
+        if hosted.cell.session(seat).is_none() {
+            return Ok(());
+        }
+        wall::behind(|| hosted.cell.on_leave(seat, &mut self.out))?;
+        self.deliver(hosted);
+        if let Some(session) = hosted.cell.free_seat(seat) {
+            self.sessions.remove(&session);
+            self.outbox.left(session, hosted.id, reject);
+        }
+        Ok(())
+    }
+
+    /// After any call into a room: carries out its kicks, ends it or gives it back its place, at the rate that it needs now.
+    pub(super) fn settle(&mut self, now: Time, mut hosted: Box<Hosted>, mut result: Result<(), RoomFault>) {
+        while let Some(seat) = self.kicked.pop() {
+            if result.is_ok() {
+                result = self.leave_seat(&mut hosted, seat, Some(Reject::RoomKicked));
+            }
+        }
+        if let Err(fault) = result {
+            let reject = fault.reject();
+            self.on_fault(now, &hosted, hosted.cell.callback(), fault);
+            return self.end_room(now, hosted, reject);
+        }
+        let (empty, draining) = (hosted.cell.seats_taken() == 0, self.drain_until.is_some());
+        if hosted.cell.is_ended() || (empty && draining) {
+            let reject = if draining { Reject::Shutdown } else { Reject::RoomClosed };
+            return self.end_room(now, hosted, reject);
+        }
+        hosted.empty_since = empty.then(|| hosted.empty_since.unwrap_or(now));
+        if hosted.is_deserted(now, self.config.empty_room) {
+            let disposed = wall::behind(|| hosted.cell.on_dispose(Duration::ZERO, &mut self.out));
+            self.out.clear();
+            if let Err(fault) = disposed {
+                self.on_fault(now, &hosted, "on_dispose", fault);
+            }
+            return self.end_room(now, hosted, Reject::RoomClosed);
+        }
+        let rate = hosted.cell.rate();
+        if rate != hosted.slot.hz() {
+            self.wheel.remove(hosted.slot, hosted.index);
+            hosted.slot = self.wheel.insert(now, hosted.index, rate);
+        }
+        let seats_free = hosted.cell.seats_free();
+        self.count_seats(&mut hosted, seats_free);
+        self.rooms.put(hosted);
+    }
+
+    /// Sessions that could not be sent an event leave their rooms.
+    pub(super) fn cut_off(&mut self, now: Time) {
+        while let Some(session) = self.outbox.poll_cut() {
+            let Some(&place) = self.sessions.get(&session) else { continue };
+            let Some(id) = self.rooms.get(place.room).map(|hosted| hosted.id) else { continue };
+            self.meter.totals.sessions_cut += 1;
+            self.with_seat(now, session, id, |world, hosted, seat| world.leave_seat(hosted, seat, Some(Reject::SlowConsumer)));
+        }
+    }
+
+    /// Tells all rooms that they are to end within `grace`, and takes no more players.
+    pub(super) fn drain(&mut self, now: Time, grace: Duration) {
+        if self.drain_until.is_some() {
+            return;
+        }
+        self.drain_until = Some(now + grace);
+        self.placement.drain();
+        for index in 0..self.rooms.numbers() {
+            let Some(mut hosted) = self.rooms.take(index) else { continue };
+            let result = wall::behind(|| hosted.cell.on_dispose(grace, &mut self.out));
+            if result.is_ok() {
+                self.deliver(&hosted);
+            }
+            self.settle(now, hosted, result);
+        }
+    }
+
+    /// Ends all rooms at once.
+    pub(super) fn end_all(&mut self) {
+        let now = self.drain_until.unwrap_or_default();
+        for index in 0..self.rooms.numbers() {
+            if let Some(hosted) = self.rooms.take(index) {
+                self.end_room(now, hosted, Reject::Shutdown);
+            }
+        }
+    }
+
+    /// Ends a room: its players are told why, its number is free, its code is dropped.
+    fn end_room(&mut self, now: Time, mut hosted: Box<Hosted>, reject: Reject) {
+        for session in hosted.cell.recipients(To::All, false) {
+            self.sessions.remove(&session);
+            self.outbox.left(session, hosted.id, Some(reject));
+        }
+        self.out.clear();
+        self.wheel.remove(hosted.slot, hosted.index);
+        self.count_seats(&mut hosted, 0);
+        self.meter.totals.rooms_ended += 1;
+        self.rooms.release(hosted.index);
+        self.placement.close_room();
+        let (room, game, tick) = (hosted.id, Arc::clone(&hosted.game_name), hosted.cell.ctx().tick());
+        if let Err(fault) = wall::bury(hosted) {
+            self.meter.on_fault(FaultRecord { at: now, room, game, tick, callback: "drop", fault });
+        }
+    }
+
+    fn on_fault(&mut self, now: Time, hosted: &Hosted, callback: &'static str, fault: RoomFault) {
+        let (game, tick) = (Arc::clone(&hosted.game_name), hosted.cell.ctx().tick());
+        self.meter.on_fault(FaultRecord { at: now, room: hosted.id, game, tick, callback, fault });
+    }
+}

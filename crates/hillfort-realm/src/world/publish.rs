@@ -1,0 +1,64 @@
+//! What a world thread shows of itself once a second, outside of ticks. Knows nothing of who looks.
+
+use std::sync::{Arc, PoisonError};
+
+use hillfort_proto::time::Time;
+
+use super::World;
+use crate::slab::Hosted;
+use crate::snapshot::{ROOMS_LISTED_MAX, RoomSnapshot, WorldSnapshot};
+
+/// Rooms that are looked at for the list, so that ten thousand of them do not cost a tick.
+const ROOMS_LOOKED_AT: usize = 4096;
+
+impl World {
+    pub(super) fn publish(&mut self, now: Time) {
+        self.meter.totals.states_dropped = self.outbox.states_dropped;
+        self.meter.totals.lanes_full = self.outbox.lanes_full;
+        let mut snapshot = WorldSnapshot {
+            world: self.id,
+            rooms_open: self.rooms.len() as u32,
+            players: self.sessions.len() as u32,
+            rooms: self.list_rooms(now),
+            ..WorldSnapshot::default()
+        };
+        let load = self.meter.finish_window(now, &mut snapshot);
+        self.placement.set_load(self.id, load);
+        // Readers hold the lock for as long as it takes to clone an Arc. The old snapshot is freed after it is let go.
+        let mut snapshot = Arc::new(snapshot);
+        std::mem::swap(&mut *self.published.lock().unwrap_or_else(PoisonError::into_inner), &mut snapshot);
+    }
+
+    fn list_rooms(&mut self, now: Time) -> Vec<RoomSnapshot> {
+        let mut rooms: Vec<_> = self.rooms.iter_mut().take(ROOMS_LOOKED_AT).collect();
+        if rooms.len() > ROOMS_LISTED_MAX {
+            rooms.select_nth_unstable_by_key(ROOMS_LISTED_MAX, |hosted| std::cmp::Reverse(hosted.cell.seats_taken()));
+            rooms.truncate(ROOMS_LISTED_MAX);
+        }
+        rooms.sort_unstable_by_key(|hosted| (std::cmp::Reverse(hosted.cell.seats_taken()), hosted.index));
+        rooms.into_iter().map(|hosted| room(hosted, now)).collect()
+    }
+}
+
+fn room(hosted: &mut Hosted, now: Time) -> RoomSnapshot {
+    let cell = &hosted.cell;
+    let before = hosted.listed.replace((now, cell.inputs()));
+    let inputs_per_second = before.map_or(0.0, |(then, inputs)| {
+        let seconds = now.since(then).as_secs_f64();
+        if seconds > 0.0 { (cell.inputs() - inputs) as f64 / seconds } else { 0.0 }
+    });
+    RoomSnapshot {
+        id: hosted.id,
+        game: Arc::clone(&hosted.game_name),
+        label: cell.ctx().label().to_owned(),
+        players: cell.seats_taken(),
+        seats_max: cell.seats_taken() + cell.seats_free(),
+        hz: cell.ctx().hz(),
+        rate_hz: cell.rate(),
+        tick: cell.ctx().tick(),
+        tick_time: cell.stats().duration(),
+        lateness: cell.stats().lateness(),
+        inputs_per_second,
+        inputs_lost: cell.inputs_lost(),
+    }
+}

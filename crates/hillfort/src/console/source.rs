@@ -1,0 +1,258 @@
+//! What the console is told and what it may ask for: plain rows and one trait. Knows nothing of doors, rooms or guards; the wiring does.
+
+use std::net::IpAddr;
+
+use hillfort_proto::reject::Reject;
+use serde::Serialize;
+
+/// Rows that a table of [`Tables`] holds at most; a source gives the most telling ones and the total beside.
+pub const ROWS_MAX: usize = 200;
+/// Characters of a text that a person typed (a reason, say) at most.
+pub const TEXT_CHARS_MAX: usize = 120;
+
+/// The server as the console sees it. Called from the console's own thread: must not block longer than a lock is held for a copy.
+pub trait Source: Send + Sync + 'static {
+    /// Counters and gauges of this moment. Asked for by the sampler alone, every [`super::SAMPLE_EVERY`], so quantiles are those
+    /// since the reading before.
+    fn read(&self) -> Reading;
+
+    /// Tables of this moment, at most [`ROWS_MAX`] rows each.
+    fn tables(&self) -> Tables;
+
+    /// Hands a change to its owner. `Ok` says that it was taken over, the tables show when it is done.
+    ///
+    /// # Errors
+    /// [`ChangeRefused`]: nothing was changed.
+    fn change(&self, change: Change) -> Result<(), ChangeRefused>;
+}
+
+/// Counters since the start and gauges of now.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// Gauges of the doors.
+    pub connections: Connections,
+    /// Counters of the doors.
+    pub traffic: Traffic,
+    /// Counters of refusals.
+    pub rejects: Rejects,
+    /// Round trip of players, microseconds.
+    pub latency_us: Quantiles,
+    /// One for each world thread, in order.
+    pub worlds: Vec<World>,
+}
+
+/// Connections and sessions of now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Connections {
+    /// Sockets open at the doors.
+    pub open: u64,
+    /// Of these, the ones that have not said a valid hello yet.
+    pub unproven: u64,
+    /// Logged-in sessions, with or without a connection.
+    pub sessions: u64,
+    /// Of these, the ones that wait for their client to come back.
+    pub detached: u64,
+}
+
+/// Counters since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Connections that the guard let in.
+    pub accepted: u64,
+    /// Hellos that were valid.
+    pub proven: u64,
+    /// Frames and WebSocket messages read.
+    pub frames_in: u64,
+    /// Frames and WebSocket messages written.
+    pub frames_out: u64,
+    /// Bytes read.
+    pub bytes_in: u64,
+    /// Bytes written.
+    pub bytes_out: u64,
+}
+
+/// Median and 99th percentile; both 0 when nothing was measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quantiles {
+    /// Median.
+    pub p50: u64,
+    /// 99th percentile.
+    pub p99: u64,
+}
+
+/// One world thread.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct World {
+    /// Room ticks since the start.
+    pub ticks: u64,
+    /// Room ticks that were skipped because they came too late, since the start.
+    pub skipped: u64,
+    /// Time that a room tick took, microseconds.
+    pub tick_us: Quantiles,
+    /// How long after its deadline a room tick began, microseconds.
+    pub late_us: Quantiles,
+    /// Rooms of now.
+    pub rooms: u64,
+    /// Seats taken now.
+    pub seats: u64,
+}
+
+/// Refusals since the start, one counter for each [`Reject`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rejects([u64; Reject::ALL.len()]);
+
+impl Default for Rejects {
+    fn default() -> Self {
+        Self([0; Reject::ALL.len()])
+    }
+}
+
+impl Rejects {
+    /// Adds `n` refusals for `reject`.
+    pub fn add(&mut self, reject: Reject, n: u64) {
+        for (slot, known) in self.0.iter_mut().zip(Reject::ALL) {
+            if *known == reject {
+                *slot = slot.saturating_add(n);
+            }
+        }
+    }
+
+    /// All counters in order of their numbers.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Reject, u64)> {
+        Reject::ALL.iter().copied().zip(self.0)
+    }
+
+    /// What came since `earlier`; a counter that fell counts as 0.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut difference = *self;
+        for (slot, before) in difference.0.iter_mut().zip(earlier.0) {
+            *slot = slot.saturating_sub(before);
+        }
+        difference
+    }
+}
+
+/// What is looked at row by row.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Tables {
+    /// Rooms, fullest first.
+    pub rooms: Vec<RoomRow>,
+    /// Rooms in all.
+    pub rooms_total: u64,
+    /// Players, worst latency first.
+    pub players: Vec<PlayerRow>,
+    /// Players in all.
+    pub players_total: u64,
+    /// Bans, newest first.
+    pub bans: Vec<BanRow>,
+    /// Bans in all.
+    pub bans_total: u64,
+    /// Addresses that are always let in.
+    pub allowed: Vec<IpAddr>,
+    /// Limits of the guard.
+    pub limits: Vec<LimitRow>,
+}
+
+/// One room.
+#[derive(Debug, Clone, Serialize)]
+pub struct RoomRow {
+    /// [`hillfort_proto::ids::RoomId`] as people read it.
+    pub id: String,
+    /// Name of the game.
+    pub game: String,
+    /// World thread.
+    pub world: u8,
+    /// Seats taken.
+    pub seats: u32,
+    /// Seats in all.
+    pub seats_max: u32,
+    /// Ticks a second.
+    pub hz: u32,
+    /// Ticks since it began.
+    pub tick: u64,
+    /// 99th percentile of the tick time lately, microseconds.
+    pub tick_us_p99: u64,
+    /// Ticks skipped since it began.
+    pub skipped: u64,
+}
+
+/// One session.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlayerRow {
+    /// [`hillfort_proto::ids::SessionId`] as people read it.
+    pub session: String,
+    /// Display name.
+    pub name: String,
+    /// Where it comes from; `None` while it has no connection.
+    pub address: Option<IpAddr>,
+    /// `"tcp"` or `"websocket"`, and so on.
+    pub door: &'static str,
+    /// The room it sits in.
+    pub room: Option<String>,
+    /// Last round trip, microseconds; `None` before the first one.
+    pub latency_us: Option<u64>,
+    /// Inputs that were refused since it began.
+    pub refused: u64,
+}
+
+/// One banned address.
+#[derive(Debug, Clone, Serialize)]
+pub struct BanRow {
+    /// The address.
+    pub address: IpAddr,
+    /// Label of the [`Reject`] that led to it, or what a person typed.
+    pub reason: String,
+    /// What was seen, in few words.
+    pub evidence: String,
+    /// Time left, milliseconds.
+    pub expires_in_ms: u64,
+    /// Connections refused by this ban.
+    pub hits: u64,
+}
+
+/// One limit that can be changed while running.
+#[derive(Debug, Clone, Serialize)]
+pub struct LimitRow {
+    /// Stable name, as in the configuration file.
+    pub key: &'static str,
+    /// What it limits, in few words.
+    pub label: &'static str,
+    /// Unit, e.g. `"1/s"`.
+    pub unit: &'static str,
+    /// Value of now.
+    pub value: u64,
+    /// Smallest value that is taken.
+    pub min: u64,
+    /// Largest value that is taken.
+    pub max: u64,
+}
+
+/// What a person at the console asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Refuses all connections of an address for a time.
+    Ban { address: IpAddr, reason: String, seconds: u64 },
+    /// Ends a ban.
+    Lift { address: IpAddr },
+    /// Always lets an address in.
+    Allow { address: IpAddr },
+    /// Takes an address off the allow list.
+    Disallow { address: IpAddr },
+    /// Sets one limit, a [`LimitRow::key`].
+    Limit { key: String, value: u64 },
+}
+
+/// Why a change was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeRefused {
+    /// No such ban, address or limit.
+    #[error("there is no such {0}")]
+    Unknown(&'static str),
+    /// The value cannot be.
+    #[error("{0}")]
+    Invalid(String),
+    /// The queue to the owner is full, or a table is.
+    #[error("the server is too busy to take the change; try again")]
+    Busy,
+}

@@ -1,0 +1,331 @@
+//! The console over real sockets, with a made-up source behind it.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hillfort_proto::reject::Reject;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// Nothing in these tests takes longer, however slow the machine.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A server that counts one more of everything at each reading.
+#[derive(Default)]
+struct Fake {
+    readings: AtomicU64,
+    changes: Mutex<Vec<Change>>,
+    bans: Mutex<Vec<BanRow>>,
+}
+
+impl Source for Fake {
+    fn read(&self) -> Reading {
+        let n = self.readings.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut reading = Reading::default();
+        reading.traffic.frames_out = 1_000 * n;
+        reading.rejects.add(Reject::HelloMac, 500 * n);
+        reading.latency_us = Quantiles { p50: 1_000, p99: 2_000 };
+        reading.worlds.push(World { ticks: 10 * n, ..World::default() });
+        reading
+    }
+
+    fn tables(&self) -> Tables {
+        let limit = LimitRow { key: "guard.connect.rate", label: "Connections", unit: "1/s", value: 3_000, min: 1, max: 100_000 };
+        Tables { bans: self.bans.lock().unwrap().clone(), limits: vec![limit], ..Tables::default() }
+    }
+
+    fn change(&self, change: Change) -> Result<(), ChangeRefused> {
+        let mut bans = self.bans.lock().unwrap();
+        match &change {
+            Change::Ban { address, reason, seconds } => bans.push(BanRow {
+                address: *address,
+                reason: reason.clone(),
+                evidence: String::new(),
+                expires_in_ms: seconds * 1_000,
+                hits: 0,
+            }),
+            Change::Lift { address } => {
+                let at = bans.iter().position(|ban| ban.address == *address).ok_or(ChangeRefused::Unknown("ban"))?;
+                bans.remove(at);
+            }
+            Change::Allow { .. } | Change::Disallow { .. } => return Err(ChangeRefused::Busy),
+            Change::Limit { .. } => {}
+        }
+        self.changes.lock().unwrap().push(change);
+        Ok(())
+    }
+}
+
+struct Rig {
+    console: Console,
+    address: SocketAddr,
+    source: Arc<Fake>,
+}
+
+/// A shell script in place of the load tool.
+fn script(text: &str) -> AttackTool {
+    AttackTool {
+        program: "/bin/sh".into(),
+        prefix: vec!["-c".into(), text.into(), "attack".into()],
+        target: (Ipv4Addr::LOCALHOST, 7352).into(),
+    }
+}
+
+fn start(development: bool, attack: Option<AttackTool>) -> Rig {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let source = Arc::new(Fake::default());
+    let settings = Settings { version: "0.0.0", development, attack, hosts: Vec::new(), game_port: Some(7350), assets: None };
+    let console = serve(listener, Arc::clone(&source) as Arc<dyn Source>, settings).unwrap();
+    Rig { console, address, source }
+}
+
+impl Rig {
+    fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> BufReader<TcpStream> {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let length = body.len();
+        let request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+        stream.write_all(request.as_bytes()).unwrap();
+        BufReader::new(stream)
+    }
+
+    /// Status and whole answer.
+    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let mut answer = String::new();
+        self.send(method, path, headers, body).read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+        (status.unwrap_or_else(|| panic!("no status in {answer:?}")), answer)
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        self.ask("GET", path, &format!("host: {}\r\n", self.address), "")
+    }
+
+    fn post(&self, path: &str, body: &Value) -> (u16, String) {
+        let headers = format!("host: {}\r\ncontent-type: application/json\r\n", self.address);
+        self.ask("POST", path, &headers, &body.to_string())
+    }
+
+    fn live(&self) -> Live {
+        Live(self.send("GET", "/api/live", &format!("host: {}\r\n", self.address), ""))
+    }
+}
+
+/// Reads server-sent events.
+struct Live(BufReader<TcpStream>);
+
+impl Live {
+    /// Next event called `name`.
+    fn next(&mut self, name: &str) -> Value {
+        let mut inside = false;
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "the feed ended");
+            if let Some(found) = line.strip_prefix("event: ") {
+                inside = found.trim() == name;
+            } else if let (true, Some(data)) = (inside, line.strip_prefix("data: ")) {
+                return serde_json::from_str(data.trim()).unwrap();
+            }
+        }
+    }
+
+    /// Next state of the attack that satisfies `wanted`.
+    fn attack_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let board = self.next("attack");
+            if wanted(&board) {
+                return board;
+            }
+        }
+    }
+}
+
+fn ban(address: &str) -> BanRow {
+    let address = address.parse().unwrap();
+    BanRow { address, reason: "hello_mac".into(), evidence: "40 in 10 s".into(), expires_in_ms: 60_000, hits: 3 }
+}
+
+#[test]
+fn the_feed_begins_with_the_history_and_goes_on() {
+    let rig = start(false, None);
+    let mut live = rig.live();
+    let hello = live.next("hello");
+    assert_eq!(hello["version"], "0.0.0");
+    assert_eq!((&hello["development"], &hello["attacks"]), (&json!(false), &json!(false)));
+    assert_eq!(hello["rejects"].as_array().unwrap().len(), Reject::ALL.len());
+    assert_eq!(live.next("tables")["limits"][0]["value"], 3_000);
+    let first = live.next("samples")[0].clone();
+    let second = live.next("samples")[0].clone();
+    assert_eq!(second["seq"].as_u64().unwrap(), first["seq"].as_u64().unwrap() + 1);
+    assert_eq!(first["refused"][0][0], Reject::HelloMac.code());
+    assert!(first["frames"][1].as_f64().unwrap() > 0.0, "{first}");
+    assert_eq!(first["latency"], json!([1.0, 2.0]));
+
+    let mut late = rig.live();
+    late.next("hello");
+    let history = late.next("samples");
+    assert!(history.as_array().unwrap().len() >= 2, "{history}");
+    assert_eq!(history[0]["seq"], 1);
+    rig.console.stop();
+}
+
+#[test]
+fn bans_are_made_and_lifted() {
+    let rig = start(false, None);
+    rig.source.bans.lock().unwrap().push(ban("192.0.2.1"));
+    let mut live = rig.live();
+    assert_eq!(live.next("tables")["bans"][0]["evidence"], "40 in 10 s");
+
+    let address: IpAddr = "192.0.2.1".parse().unwrap();
+    assert_eq!(rig.post("/api/lift", &json!({ "address": address })).0, 202);
+    assert_eq!(rig.post("/api/lift", &json!({ "address": address })).0, 404);
+    let reason = "typed by hand";
+    assert_eq!(rig.post("/api/ban", &json!({ "address": "::ffff:192.0.2.2", "reason": reason, "seconds": 60 })).0, 202);
+    let expect =
+        [Change::Lift { address }, Change::Ban { address: "192.0.2.2".parse().unwrap(), reason: reason.into(), seconds: 60 }];
+    assert_eq!(*rig.source.changes.lock().unwrap(), expect);
+    rig.console.stop();
+}
+
+#[test]
+fn bad_requests_change_nothing() {
+    let rig = start(true, None);
+    let long = "x".repeat(TEXT_CHARS_MAX + 1);
+    let check = |path: &str, body: Value, expect: u16| {
+        let (status, answer) = rig.post(path, &body);
+        assert_eq!(status, expect, "{path} {body}: {answer}");
+    };
+    check("/api/ban", json!({ "address": "192.0.2.1", "reason": "", "seconds": 60 }), 422);
+    check("/api/ban", json!({ "address": "192.0.2.1", "reason": long, "seconds": 60 }), 422);
+    check("/api/ban", json!({ "address": "192.0.2.1", "reason": "a\nb", "seconds": 60 }), 422);
+    check("/api/ban", json!({ "address": "192.0.2.1", "reason": "x", "seconds": 0 }), 422);
+    check("/api/ban", json!({ "address": "192.0.2.1", "reason": "x", "seconds": 86_401 }), 422);
+    check("/api/ban", json!({ "address": "192.0.2", "reason": "x", "seconds": 1 }), 422);
+    check("/api/ban", json!({ "address": "192.0.2.1", "reason": "x", "seconds": 1, "more": 1 }), 422);
+    check("/api/limits", json!({ "key": "guard.connect.rate", "value": 0 }), 422);
+    check("/api/limits", json!({ "key": "guard.connect.rate", "value": 100_001 }), 422);
+    check("/api/limits", json!({ "key": "guard.unknown", "value": 1 }), 404);
+    check("/api/allow", json!({ "address": "192.0.2.1" }), 503);
+    check("/api/attack", json!({ "kind": "rm-rf" }), 422);
+    check("/api/lift", json!({ "address": "192.0.2.1", "padding": "x".repeat(8 * 1024) }), 413);
+    let plain = format!("host: {}\r\ncontent-type: text/plain\r\n", rig.address);
+    assert_eq!(rig.ask("POST", "/api/lift", &plain, r#"{"address":"192.0.2.1"}"#).0, 415);
+    assert!(rig.source.changes.lock().unwrap().is_empty());
+    check("/api/limits", json!({ "key": "guard.connect.rate", "value": 100_000 }), 202);
+    rig.console.stop();
+}
+
+#[test]
+fn other_sites_neither_read_nor_change() {
+    let rig = start(true, Some(script("echo started")));
+    let json = "content-type: application/json\r\n";
+    let own = format!("host: {}\r\n", rig.address);
+    assert_eq!(rig.ask("GET", "/metrics", "host: evil.example\r\n", "").0, 403);
+    assert_eq!(rig.ask("GET", "/api/live", "host: evil.example:7351\r\n", "").0, 403);
+    let lift = r#"{"address":"192.0.2.1"}"#;
+    for foreign in ["origin: http://evil.example\r\n", "sec-fetch-site: cross-site\r\n", "origin: http://127.0.0.1:1\r\n"] {
+        assert_eq!(rig.ask("POST", "/api/lift", &format!("{own}{json}{foreign}"), lift).0, 403, "{foreign}");
+        let attack = r#"{"kind":"bad-hello"}"#;
+        assert_eq!(rig.ask("POST", "/api/attack", &format!("{own}{json}{foreign}"), attack).0, 403, "{foreign}");
+    }
+    let answer = rig.get("/").1;
+    assert!(answer.contains("content-security-policy: default-src 'none'"), "{answer}");
+    assert!(answer.contains("x-frame-options: DENY"), "{answer}");
+    assert!(rig.source.changes.lock().unwrap().is_empty());
+    rig.console.stop();
+}
+
+#[test]
+fn attacks_are_for_development_and_loopback() {
+    let bad = json!({ "kind": "bad-hello" });
+    let rig = start(false, Some(script("echo started")));
+    assert_eq!(rig.post("/api/attack", &bad).0, 403);
+    rig.console.stop();
+    let rig = start(true, None);
+    assert_eq!(rig.post("/api/attack", &bad).0, 403);
+    rig.console.stop();
+    let abroad = AttackTool { target: "192.0.2.1:7352".parse().unwrap(), ..script("echo started") };
+    let rig = start(true, Some(abroad));
+    let (status, answer) = rig.post("/api/attack", &bad);
+    assert!(status == 403 && answer.contains("loopback"), "{answer}");
+    rig.console.stop();
+}
+
+#[test]
+fn an_attack_shows_its_progress_and_ends_with_a_verdict() {
+    let line = r#"{"sent":300,"refused":299,"succeeded":1}"#;
+    let rig = start(
+        true,
+        Some(script(&format!(
+            r#"test "$*" = "connect-flood --target 127.0.0.1:7352 --seconds 8 --progress json" || exit 3; echo '{line}'; echo noise; sleep 1"#
+        ))),
+    );
+    let mut live = rig.live();
+    assert_eq!(live.next("attack")["marks"], json!([]));
+    let kind = json!({ "kind": "connect-flood" });
+    assert_eq!(rig.post("/api/attack", &kind).0, 202);
+    assert_eq!(rig.post("/api/attack", &kind).0, 409);
+    let board = live.attack_until(|board| board["progress"]["sent"] == 300);
+    assert_eq!((&board["running"], &board["marks"][0]["to"]), (&json!(true), &Value::Null));
+    let board = live.attack_until(|board| !board["verdict"].is_null());
+    assert_eq!(board["end"]["how"], "finished", "{board}");
+    assert_eq!(board["running"], false);
+    assert!(board["marks"][0]["to"].as_u64() > board["marks"][0]["from"].as_u64(), "{board}");
+    let verdict = &board["verdict"];
+    assert_eq!(verdict["attacker"], json!({ "sent": 300, "refused": 299, "succeeded": 1 }));
+    assert_eq!(verdict["refused"][0][0], Reject::HelloMac.code());
+    assert_eq!(verdict["latency_p99"]["during"], 2.0);
+    assert_eq!(verdict["ticks_kept"], 1.0);
+    rig.console.stop();
+}
+
+#[test]
+fn an_attack_that_fails_says_why() {
+    let rig = start(true, Some(script("echo no such door >&2; exit 3")));
+    let mut live = rig.live();
+    assert_eq!(rig.post("/api/attack", &json!({ "kind": "slow-hello" })).0, 202);
+    let board = live.attack_until(|board| !board["end"].is_null());
+    assert_eq!(board["end"], json!({ "how": "failed", "why": "no such door" }));
+    rig.console.stop();
+}
+
+#[test]
+fn an_attack_that_does_not_end_is_killed() {
+    let rig = start(true, Some(script("exec sleep 60")));
+    let mut live = rig.live();
+    assert_eq!(rig.post("/api/attack", &json!({ "kind": "command-flood" })).0, 202);
+    let board = live.attack_until(|board| !board["end"].is_null());
+    assert_eq!(board["end"]["how"], "killed");
+    let lasted = board["marks"][0]["to"].as_u64().unwrap() - board["marks"][0]["from"].as_u64().unwrap();
+    assert!((9_900..15_000).contains(&lasted), "{lasted} ms");
+    rig.console.stop();
+}
+
+#[test]
+fn readers_are_bounded() {
+    let rig = start(false, None);
+    let mut readers: Vec<_> = (0..live::READERS_MAX).map(|_| rig.live()).collect();
+    readers.iter_mut().for_each(|reader| {
+        reader.next("hello");
+    });
+    assert_eq!(rig.get("/api/live").0, 503);
+    rig.console.stop();
+}
+
+#[test]
+fn metrics_show_the_latest_reading() {
+    let rig = start(false, None);
+    rig.live().next("samples");
+    let (status, answer) = rig.get("/metrics");
+    assert_eq!(status, 200);
+    assert!(answer.contains("content-type: application/openmetrics-text"), "{answer}");
+    let refusals = answer.lines().find(|line| line.starts_with("hillfort_refusals_total{reason=\"hello_mac\"")).unwrap();
+    assert!(refusals.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap() >= 1_000.0, "{refusals}");
+    assert!(answer.trim_end().ends_with("# EOF"), "{answer}");
+    assert_eq!(rig.get("/no/such/page").0, 404);
+    rig.console.stop();
+}

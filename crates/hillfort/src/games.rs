@@ -1,0 +1,185 @@
+//! The games that this server can run: those that ship in the binary, and those in the operator's folder, which come first.
+//!
+//! Owns where a game's files lie (`<game>/server/main.luau`, `<game>/client/…`). Knows nothing of rooms or HTTP.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rust_embed::RustEmbed;
+
+use crate::files::stays_inside;
+
+#[derive(RustEmbed)]
+#[folder = "../../games"]
+struct Shipped;
+
+#[derive(RustEmbed)]
+#[folder = "../../sdk/js"]
+struct Library;
+
+/// Bytes of a script at most: larger ones are not read.
+pub const SCRIPT_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Files of the games and of the client library.
+#[derive(Debug, Clone, Default)]
+pub struct Games {
+    folder: Option<PathBuf>,
+}
+
+/// A game with rules written in Luau.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Name of the game.
+    pub name: String,
+    /// Where the source came from, for error messages.
+    pub origin: String,
+    /// Source of its rules.
+    pub source: String,
+}
+
+/// A game that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum GamesError {
+    /// The folder cannot be listed.
+    #[error("games.folder = \"{}\" cannot be read: create it, or remove the setting to use the games that ship", .0.display())]
+    Folder(PathBuf, #[source] std::io::Error),
+    /// A script is there but unreadable or too large.
+    #[error("{} cannot be read: a script is UTF-8 text of at most 1 MiB", .0.display())]
+    Script(PathBuf, #[source] std::io::Error),
+    /// A folder whose name cannot be the name of a game.
+    #[error("{} is not a name for a game: use 1 to 32 of a-z, 0-9 and -", .0.display())]
+    Name(PathBuf),
+}
+
+impl Games {
+    /// The games that ship, with `folder` over them.
+    #[must_use]
+    pub fn new(folder: Option<PathBuf>) -> Self {
+        Self { folder }
+    }
+
+    /// Rules of every game, by name. A game in the folder replaces the one of its name that ships.
+    ///
+    /// # Errors
+    /// [`GamesError`] with the path and what to do.
+    pub fn scripts(&self) -> Result<Vec<Script>, GamesError> {
+        let mut scripts = match &self.folder {
+            Some(folder) => scripts_in(folder)?,
+            None => Vec::new(),
+        };
+        let taken: BTreeSet<String> = scripts.iter().map(|script| script.name.clone()).collect();
+        for path in Shipped::iter() {
+            let Some(name) = path.strip_suffix("/server/main.luau") else { continue };
+            let file = Shipped::get(&path).expect("it was listed");
+            if !taken.contains(name) {
+                let source = String::from_utf8(file.data.into_owned()).expect("scripts that ship are UTF-8");
+                scripts.push(Script { name: name.to_owned(), origin: format!("games/{path}"), source });
+            }
+        }
+        scripts.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(scripts)
+    }
+
+    /// A file of a game's client.
+    #[must_use]
+    pub fn client_file(&self, game: &str, path: &str) -> Option<Cow<'static, [u8]>> {
+        if !is_name(game) || !stays_inside(path) {
+            return None;
+        }
+        let own = self.folder.as_ref().and_then(|folder| std::fs::read(folder.join(game).join("client").join(path)).ok());
+        own.map(Cow::Owned).or_else(|| Shipped::get(&format!("{game}/client/{path}")).map(|file| file.data))
+    }
+
+    /// A module of the client library.
+    #[must_use]
+    pub fn library_file(path: &str) -> Option<Cow<'static, [u8]>> {
+        let is_module = path.ends_with(".js") && !path.ends_with(".test.js");
+        if is_module { Library::get(path).map(|file| file.data) } else { None }
+    }
+}
+
+fn scripts_in(folder: &Path) -> Result<Vec<Script>, GamesError> {
+    let unreadable = |error| GamesError::Folder(folder.to_path_buf(), error);
+    let mut scripts = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let script = path.join("server/main.luau");
+        if !script.is_file() {
+            continue;
+        }
+        let name = path.file_name().and_then(|name| name.to_str()).filter(|name| is_name(name));
+        let name = name.ok_or_else(|| GamesError::Name(path.clone()))?.to_owned();
+        let source = read_bounded(&script).map_err(|error| GamesError::Script(script.clone(), error))?;
+        scripts.push(Script { name, origin: script.display().to_string(), source });
+    }
+    Ok(scripts)
+}
+
+fn read_bounded(path: &Path) -> std::io::Result<String> {
+    if std::fs::metadata(path)?.len() > SCRIPT_BYTES_MAX {
+        return Err(std::io::Error::other("larger than 1 MiB"));
+    }
+    std::fs::read_to_string(path)
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=hillfort_proto::limits::GAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hilltop_ships() {
+        let scripts = Games::default().scripts().unwrap();
+        assert_eq!(scripts.iter().map(|script| script.name.as_str()).collect::<Vec<_>>(), ["hilltop"]);
+        assert!(Games::default().client_file("hilltop", "index.html").is_some());
+    }
+
+    #[test]
+    fn a_folder_adds_and_replaces() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, source) in [("hilltop", "-- mine"), ("chess", "-- chess")] {
+            std::fs::create_dir_all(folder.path().join(name).join("server")).unwrap();
+            std::fs::write(folder.path().join(name).join("server/main.luau"), source).unwrap();
+        }
+        let scripts = Games::new(Some(folder.path().to_path_buf())).scripts().unwrap();
+        let seen: Vec<_> = scripts.iter().map(|script| (script.name.as_str(), script.source.as_str())).collect();
+        assert_eq!(seen, [("chess", "-- chess"), ("hilltop", "-- mine")]);
+    }
+
+    #[test]
+    fn bad_folders_say_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = Games::new(Some(folder.path().join("none"))).scripts().unwrap_err();
+        assert!(missing.to_string().contains("games.folder"), "{missing}");
+        std::fs::create_dir_all(folder.path().join("Bad Name/server")).unwrap();
+        std::fs::write(folder.path().join("Bad Name/server/main.luau"), "").unwrap();
+        let name = Games::new(Some(folder.path().to_path_buf())).scripts().unwrap_err();
+        assert!(matches!(name, GamesError::Name(_)), "{name}");
+    }
+
+    #[test]
+    fn scripts_have_a_size_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = folder.path().join("big/server");
+        std::fs::create_dir_all(&server).unwrap();
+        for (bytes, fits) in [(SCRIPT_BYTES_MAX, true), (SCRIPT_BYTES_MAX + 1, false)] {
+            std::fs::write(server.join("main.luau"), vec![b' '; usize::try_from(bytes).unwrap()]).unwrap();
+            assert_eq!(Games::new(Some(folder.path().to_path_buf())).scripts().is_ok(), fits, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn no_path_leads_out() {
+        for path in ["../server/main.luau", "/etc/passwd", "../../hilltop/client/index.html", "a/../../x"] {
+            assert!(Games::default().client_file("hilltop", path).is_none(), "{path}");
+        }
+        assert!(Games::default().client_file("..", "index.html").is_none());
+        assert!(Games::library_file("hello.test.js").is_none());
+        assert!(Games::library_file("../../Cargo.toml").is_none());
+    }
+}

@@ -1,0 +1,268 @@
+//! What a monitoring system scrapes: the latest reading in the OpenMetrics text format. Owns names, units and help texts; labels come
+//! from enums, the index of a world thread being the one number among them. Counts nothing itself.
+
+use std::fmt;
+
+use hillfort_proto::reject::{Reject, Stage};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabel, EncodeMetric, LabelEncoder};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::console::process::Usage;
+use crate::console::{Quantiles, Reading, World};
+
+/// Media type of [`text`].
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The exposition of one reading.
+pub(crate) fn text(reading: &Reading, usage: Usage, version: &'static str, uptime_ms: u64) -> String {
+    let mut registry = Registry::with_prefix("hillfort");
+    registry.register_collector(Box::new(Exposition { reading: reading.clone(), usage, version, uptime_ms }));
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).expect("writing to a string cannot fail");
+    text
+}
+
+#[derive(Debug)]
+struct Exposition {
+    reading: Reading,
+    usage: Usage,
+    version: &'static str,
+    uptime_ms: u64,
+}
+
+/// All labels that exist.
+#[derive(Debug, Clone, Copy)]
+enum Label {
+    Version(&'static str),
+    Direction(Direction),
+    State(Standing),
+    Reason(Reject),
+    Stage(Stage),
+    Quantile(Quantile),
+    /// Index of a world thread.
+    World(u8),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Direction {
+    In,
+    Out,
+}
+
+/// What a connection or a session is doing.
+#[derive(Debug, Clone, Copy)]
+enum Standing {
+    Unproven,
+    Proven,
+    Attached,
+    Detached,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Quantile {
+    P50,
+    P99,
+}
+
+impl EncodeLabel for Label {
+    fn encode(&self, encoder: LabelEncoder<'_>) -> fmt::Result {
+        match *self {
+            Self::Version(version) => ("version", version).encode(encoder),
+            Self::Direction(Direction::In) => ("direction", "in").encode(encoder),
+            Self::Direction(Direction::Out) => ("direction", "out").encode(encoder),
+            Self::State(Standing::Unproven) => ("state", "unproven").encode(encoder),
+            Self::State(Standing::Proven) => ("state", "proven").encode(encoder),
+            Self::State(Standing::Attached) => ("state", "attached").encode(encoder),
+            Self::State(Standing::Detached) => ("state", "detached").encode(encoder),
+            Self::Reason(reject) => ("reason", reject.label()).encode(encoder),
+            Self::Stage(stage) => ("stage", stage.label()).encode(encoder),
+            Self::Quantile(Quantile::P50) => ("quantile", "0.5").encode(encoder),
+            Self::Quantile(Quantile::P99) => ("quantile", "0.99").encode(encoder),
+            Self::World(index) => ("world", index).encode(encoder),
+        }
+    }
+}
+
+impl Collector for Exposition {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(encoder);
+        self.process(&mut page)?;
+        self.doors(&mut page)?;
+        self.worlds(&mut page)
+    }
+}
+
+impl Exposition {
+    fn process(&self, page: &mut Page<'_>) -> fmt::Result {
+        page.gauges("build_info", "Always 1; the label says what runs.", [([Label::Version(self.version)], 1.0)])?;
+        page.gauges("uptime_seconds", "Time since the start.", [([], self.uptime_ms as f64 / 1e3)])?;
+        page.gauges("resident_memory_bytes", "Resident memory of the process.", [([], self.usage.rss_bytes as f64)])?;
+        page.counters("cpu_seconds", "Processor time of the process.", [([], self.usage.cpu_ns as f64 / 1e9)])
+    }
+
+    fn doors(&self, page: &mut Page<'_>) -> fmt::Result {
+        let (now, since) = (self.reading.connections, self.reading.traffic);
+        let proven = now.open.saturating_sub(now.unproven);
+        let attached = now.sessions.saturating_sub(now.detached);
+        page.gauges(
+            "connections",
+            "Connections open now, by whether they have said a valid hello.",
+            [([Label::State(Standing::Unproven)], now.unproven as f64), ([Label::State(Standing::Proven)], proven as f64)],
+        )?;
+        page.gauges(
+            "sessions",
+            "Logged-in sessions now, by whether they have a connection.",
+            [([Label::State(Standing::Attached)], attached as f64), ([Label::State(Standing::Detached)], now.detached as f64)],
+        )?;
+        page.counters("connections_accepted", "Connections that the guard let in.", [([], since.accepted as f64)])?;
+        page.counters("hellos_proven", "Signed hellos that were valid.", [([], since.proven as f64)])?;
+        let directions = |inward: u64, outward: u64| {
+            [([Label::Direction(Direction::In)], inward as f64), ([Label::Direction(Direction::Out)], outward as f64)]
+        };
+        page.counters("frames", "Frames and WebSocket messages.", directions(since.frames_in, since.frames_out))?;
+        page.counters("traffic_bytes", "Bytes on the doors' sockets.", directions(since.bytes_in, since.bytes_out))?;
+        let refusals = self.reading.rejects.iter();
+        page.counters(
+            "refusals",
+            "Refusals, by reason and by the stage at which they happened.",
+            refusals.map(|(reject, n)| ([Label::Reason(reject), Label::Stage(reject.stage())], n as f64)),
+        )?;
+        let latency = quantiles(self.reading.latency_us).map(|(label, value)| ([label], value));
+        page.gauges("latency_seconds", "Round trip of players in the last half second.", latency)
+    }
+
+    fn worlds(&self, page: &mut Page<'_>) -> fmt::Result {
+        let worlds = || (0_u8..=u8::MAX).map(Label::World).zip(&self.reading.worlds);
+        let each = |of: fn(&World) -> u64| worlds().map(move |(label, world)| ([label], of(world) as f64));
+        let both = |of: fn(&World) -> Quantiles| {
+            worlds().flat_map(move |(label, world)| quantiles(of(world)).map(|(quantile, value)| ([label, quantile], value)))
+        };
+        page.counters("ticks", "Room ticks.", each(|world| world.ticks))?;
+        page.counters("ticks_skipped", "Room ticks skipped because they came too late.", each(|world| world.skipped))?;
+        page.gauges("rooms", "Rooms now.", each(|world| world.rooms))?;
+        page.gauges("seats", "Seats taken now.", each(|world| world.seats))?;
+        page.gauges("tick_seconds", "Time that a room tick took in the last half second.", both(|world| world.tick_us))?;
+        let help = "How long after its deadline a room tick began, in the last half second.";
+        page.gauges("tick_late_seconds", help, both(|world| world.late_us))
+    }
+}
+
+fn quantiles(us: Quantiles) -> [(Label, f64); 2] {
+    [(Quantile::P50, us.p50), (Quantile::P99, us.p99)].map(|(quantile, us)| (Label::Quantile(quantile), us as f64 / 1e6))
+}
+
+/// The text under way.
+struct Page<'a>(DescriptorEncoder<'a>);
+
+impl Page<'_> {
+    fn counters<const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = ([Label; N], f64)>,
+    ) -> fmt::Result {
+        self.family(name, help, values, ConstCounter::new)
+    }
+
+    fn gauges<const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = ([Label; N], f64)>,
+    ) -> fmt::Result {
+        self.family(name, help, values, ConstGauge::new)
+    }
+
+    fn family<const N: usize, M: EncodeMetric>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = ([Label; N], f64)>,
+        metric: fn(f64) -> M,
+    ) -> fmt::Result {
+        let kind = metric(0.0).metric_type();
+        let mut encoder = self.0.encode_descriptor(name, help, None, kind)?;
+        for (labels, value) in values {
+            let metric = metric(value);
+            // An empty label set would be written as a pair of braces.
+            if N == 0 {
+                metric.encode(encoder)?;
+                break;
+            } else {
+                metric.encode(encoder.encode_family(&labels)?)?
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::{Connections, Rejects, Traffic};
+
+    /// Every field of a reading has its own value, so that a metric that nothing feeds, or that is fed twice, shows.
+    fn everything() -> Reading {
+        let mut rejects = Rejects::default();
+        for reject in Reject::ALL {
+            rejects.add(*reject, u64::from(reject.code()) * 1_000);
+        }
+        let quantiles = |n| Quantiles { p50: n, p99: n + 1 };
+        let world = |n| World {
+            ticks: n,
+            skipped: n + 1,
+            tick_us: quantiles(n + 2),
+            late_us: quantiles(n + 4),
+            rooms: n + 6,
+            seats: n + 7,
+        };
+        Reading {
+            connections: Connections { open: 1_007, unproven: 1_004, sessions: 2_008, detached: 2_003 },
+            traffic: Traffic { accepted: 11, proven: 12, frames_in: 13, frames_out: 14, bytes_in: 15, bytes_out: 16 },
+            rejects,
+            latency_us: quantiles(21),
+            worlds: vec![world(31), world(51)],
+        }
+    }
+
+    fn lines() -> Vec<(String, f64)> {
+        let usage = Usage { rss_bytes: 61, cpu_ns: 62_000_000_000 };
+        let text = text(&everything(), usage, "9.8.7", 63_000);
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        let values = text.lines().filter(|line| !line.starts_with('#'));
+        values.map(|line| line.rsplit_once(' ').unwrap()).map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn every_metric_is_fed_by_a_field_of_its_own() {
+        let lines = lines();
+        let mut values: Vec<f64> = lines.iter().map(|(_, value)| *value).collect();
+        assert!(values.iter().all(|value| *value > 0.0), "{lines:?}");
+        values.sort_by(f64::total_cmp);
+        assert!(values.windows(2).all(|pair| pair[0] < pair[1]), "two metrics show the same field: {lines:?}");
+    }
+
+    #[test]
+    fn names_labels_and_units() {
+        let lines = lines();
+        let check = |name: &str, expect: f64| {
+            let found = lines.iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no {name} in {lines:?}"));
+            assert_eq!(found.1, expect, "{name}");
+        };
+        check("hillfort_build_info{version=\"9.8.7\"}", 1.0);
+        check("hillfort_uptime_seconds", 63.0);
+        check("hillfort_cpu_seconds_total", 62.0);
+        check("hillfort_connections{state=\"proven\"}", 3.0);
+        check("hillfort_sessions{state=\"attached\"}", 5.0);
+        check("hillfort_connections_accepted_total", 11.0);
+        check("hillfort_frames_total{direction=\"out\"}", 14.0);
+        check("hillfort_refusals_total{reason=\"hello_mac\",stage=\"hello\"}", 203_000.0);
+        check("hillfort_latency_seconds{quantile=\"0.99\"}", 22e-6);
+        check("hillfort_ticks_total{world=\"1\"}", 51.0);
+        check("hillfort_tick_late_seconds{world=\"0\",quantile=\"0.5\"}", 35e-6);
+        assert_eq!(lines.iter().filter(|(name, _)| name.starts_with("hillfort_refusals_total")).count(), Reject::ALL.len());
+    }
+}

@@ -43,7 +43,7 @@ fn start(name: &str) -> (Vm, Instance, Entry, Payload) {
     let vm = vm();
     let instance = vm.instance().expect("runs");
     let entry = instance.entry(name).expect("defined");
-    let inbox = instance.inbox();
+    let inbox = Payload::default();
     (vm, instance, entry, inbox)
 }
 

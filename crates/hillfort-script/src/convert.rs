@@ -5,6 +5,8 @@ use std::io::Read;
 
 use mlua::{FromLua, IntoLua, Lua};
 
+use crate::library::HostError;
+
 /// Arguments of host functions and results of entries: numbers, booleans, [`Bytes`], [`Value`], `Option`s and tuples of them.
 pub use mlua::FromLuaMulti as FromScript;
 /// Results of host functions and arguments of entries: the same, and `&Object`, `&Payload`.
@@ -45,6 +47,13 @@ pub struct Object(pub(crate) mlua::Table);
 #[derive(Debug)]
 pub struct Payload(pub(crate) mlua::Value);
 
+impl Default for Payload {
+    /// Nothing yet: see [`crate::Vm::fill`].
+    fn default() -> Self {
+        Self(mlua::Value::Nil)
+    }
+}
+
 impl Bytes {
     /// Number of bytes.
     #[must_use]
@@ -63,14 +72,27 @@ impl Bytes {
 
     /// Appends a copy to `out`.
     pub fn append_to(self, out: &mut Vec<u8>) {
+        let len = self.len();
+        self.append_start_to(len, out).expect("it has as many bytes as it has");
+    }
+
+    /// Appends a copy of the first `len` bytes to `out`.
+    ///
+    /// # Errors
+    /// There are fewer; nothing was appended.
+    pub fn append_start_to(self, len: usize, out: &mut Vec<u8>) -> Result<(), HostError> {
+        if len > self.len() {
+            return Err(HostError(format!("{len} bytes asked for of {}", self.len())));
+        }
         match self.0 {
             Store::Buffer(buffer) => {
                 let from = out.len();
-                out.resize(from + buffer.len(), 0);
-                buffer.cursor().read_exact(&mut out[from..]).expect("reads as many bytes as the buffer has");
+                out.resize(from + len, 0);
+                buffer.cursor().read_exact(&mut out[from..]).expect("the buffer has as many bytes");
             }
-            Store::Text(text) => out.extend_from_slice(&text.as_bytes()),
+            Store::Text(text) => out.extend_from_slice(&text.as_bytes()[..len]),
         }
+        Ok(())
     }
 
     /// A copy.
@@ -120,6 +142,14 @@ impl Object {
     #[must_use]
     pub fn get(&self, name: &str) -> Value {
         self.0.raw_get(name).unwrap_or(Value::Nil)
+    }
+
+    /// A key that is not among `known`, as text.
+    #[must_use]
+    pub fn unknown(&self, known: &[&str]) -> Option<String> {
+        let keys = self.0.pairs::<mlua::Value, mlua::Value>().filter_map(Result::ok);
+        keys.map(|(key, _)| key.to_string().unwrap_or_else(|_| key.type_name().to_owned()))
+            .find(|key| !known.contains(&key.as_str()))
     }
 }
 

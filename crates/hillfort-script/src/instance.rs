@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::convert::{Object, Payload};
+use crate::convert::Object;
 use crate::vm::Slots;
 
 /// One room's sandboxed globals. Ends when dropped: the collector takes its memory in passing.
@@ -36,12 +36,6 @@ impl Instance {
     #[must_use]
     pub fn object(&self) -> &Object {
         &self.object
-    }
-
-    /// A payload to fill with messages.
-    #[must_use]
-    pub fn inbox(&self) -> Payload {
-        Payload(mlua::Value::Nil)
     }
 }
 

@@ -13,7 +13,7 @@
 //! - **Loops**: a call ends after [`Limits::steps_max`] loop turns, calls, returns and pattern steps, in coroutines, callbacks and
 //!   error handlers too. Catching the error does not help: the budget stays spent, and the call fails even when the script returns.
 //! - **Slow single operations** (a shift in a huge table, a comparison of huge strings) are counted as one step each, so a call also ends
-//!   after [`Limits::time_max`] of the given clock, looked at every 16 steps. Searches, sorts and moves whose work grows faster than
+//!   after [`Limits::time_max`] of the given clocks, looked at every 64 steps. Searches, sorts and moves whose work grows faster than
 //!   their data are bounded by `sandbox.luau`.
 //! - **Memory**: a call can add [`Limits::room_bytes_max`] to what the VM holds and no more, so a bomb fails in the room that built it. What a
 //!   room keeps over many calls is looked at when the VM's memory has doubled since the last look: after a full collection, each

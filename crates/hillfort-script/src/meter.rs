@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Steps between two looks at the clock.
-const STEPS_PER_LOOK: i64 = 16;
+const STEPS_PER_LOOK: i64 = 64;
 
 /// What scripts may use.
 #[derive(Debug, Clone, Copy)]
@@ -13,11 +13,12 @@ pub struct Limits {
     pub steps_max: u32,
     /// Steps of running a source's top level, once for each instance.
     pub load_steps_max: u32,
-    /// Time of one call by `clock`. Only calls of more than 16 steps are looked at.
+    /// Time of one call, by both clocks below. Only calls of more than 64 steps are looked at.
     pub time_max: Duration,
-    /// Time as `time_max` means it. Processor time of the thread is the fair choice: a preempted room is not punished.
-    /// A function that always says zero turns the time limit off.
+    /// A clock that is cheap to read. One that always says zero turns the time limit off.
     pub clock: fn() -> Duration,
+    /// Processor time of the thread: asked when `clock` says that the time is over, so that a preempted room is not punished.
+    pub busy_clock: fn() -> Duration,
     /// Bytes that one call may add, and that one instance may keep.
     pub room_bytes_max: usize,
 }
@@ -36,7 +37,10 @@ pub(crate) struct Meter {
     spent: AtomicU8,
     /// Clock reading at which the call is over; 0: not looked yet.
     deadline_nanos: AtomicU64,
+    /// Reading of the busy clock at which the call is over.
+    busy_deadline_nanos: AtomicU64,
     clock: fn() -> Duration,
+    busy_clock: fn() -> Duration,
     time_max: Duration,
 }
 
@@ -46,7 +50,9 @@ impl Meter {
             left: AtomicI64::new(0),
             spent: AtomicU8::new(0),
             deadline_nanos: AtomicU64::new(0),
+            busy_deadline_nanos: AtomicU64::new(0),
             clock: limits.clock,
+            busy_clock: limits.busy_clock,
             time_max: limits.time_max,
         }
     }
@@ -87,11 +93,19 @@ impl Meter {
         let now = nanos((self.clock)());
         let deadline = self.deadline_nanos.load(Ordering::Relaxed);
         if deadline == 0 {
-            // The first look starts the clock, so that short calls never read it.
-            self.deadline_nanos.store(now.saturating_add(nanos(self.time_max)).max(1), Ordering::Relaxed);
+            // The first look starts the clocks, so that short calls never read them.
+            let time_max = nanos(self.time_max);
+            self.deadline_nanos.store(now.saturating_add(time_max).max(1), Ordering::Relaxed);
+            self.busy_deadline_nanos.store(nanos((self.busy_clock)()).saturating_add(time_max), Ordering::Relaxed);
             return true;
         }
         if now <= deadline {
+            return true;
+        }
+        let busy = nanos((self.busy_clock)());
+        let busy_deadline = self.busy_deadline_nanos.load(Ordering::Relaxed);
+        if busy <= busy_deadline {
+            self.deadline_nanos.store(now.saturating_add(busy_deadline - busy).max(1), Ordering::Relaxed);
             return true;
         }
         self.spent.store(2, Ordering::Relaxed);
@@ -105,13 +119,14 @@ fn nanos(time: Duration) -> u64 {
 }
 
 impl Default for Limits {
-    /// 80,000 steps (below 2 ms when they do nothing but loop), ten times that for the top level, 4 MiB, no clock.
+    /// 80,000 steps (below 2 ms when they do nothing but loop), 200,000 for the top level, 4 MiB, no clock.
     fn default() -> Self {
         Self {
             steps_max: 80_000,
-            load_steps_max: 1_000_000,
+            load_steps_max: 200_000,
             time_max: Duration::from_millis(25),
             clock: || Duration::ZERO,
+            busy_clock: || Duration::ZERO,
             room_bytes_max: 4 * 1024 * 1024,
         }
     }
@@ -131,15 +146,26 @@ mod tests {
         assert_eq!((meter.spent(), meter.step()), (None, true));
     }
 
-    #[test]
-    fn time_ends_a_call_that_has_steps_left() {
+    /// Says 1 ms, then 11, 21, ...
+    fn hand() -> Duration {
         static NOW_MS: AtomicU64 = AtomicU64::new(1);
-        let clock = || Duration::from_millis(NOW_MS.fetch_add(10, Ordering::Relaxed));
-        let meter = Meter::new(&Limits { clock, time_max: Duration::from_millis(25), ..Limits::default() });
-        meter.start(1_000_000);
-        // Looks at 16 steps each read 1, 11, 21, 31: the fourth is beyond 1 + 25.
-        let steps = (0..1_000).take_while(|_| meter.step()).count();
-        assert!((48..=64).contains(&steps), "{steps}");
-        assert_eq!((meter.spent(), meter.step()), (Some(Spent::Time), false));
+        Duration::from_millis(NOW_MS.fetch_add(10, Ordering::Relaxed))
+    }
+
+    fn steps_until_over(busy_clock: fn() -> Duration) -> usize {
+        let meter = Meter::new(&Limits { clock: hand, busy_clock, time_max: Duration::from_millis(25), ..Limits::default() });
+        meter.start(100_000);
+        let steps = (0..1_000_000).take_while(|_| meter.step()).count();
+        assert!(!meter.step(), "stays over");
+        steps
+    }
+
+    #[test]
+    fn time_ends_a_call_that_has_steps_left_unless_the_thread_did_not_run() {
+        // 25 ms are over at the fourth look.
+        let looks = steps_until_over(|| hand() * 100) as i64 / STEPS_PER_LOOK;
+        assert!((1..=4).contains(&looks), "{looks}");
+        // Preempted all the time: only the steps count.
+        assert_eq!(steps_until_over(|| Duration::ZERO), 100_000);
     }
 }

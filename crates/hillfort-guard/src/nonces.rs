@@ -79,9 +79,12 @@ impl Nonces {
     }
 }
 
+/// Slots of one table at most, 32 MiB: enough for 160,000 hellos a second, which is more than one thread can check.
+const SLOTS_MAX: usize = 1 << 22;
+
 /// Slots of one table; the lines round them up to a power of two.
 fn slots(connect: &Rate) -> usize {
-    2 * (connect.per_s() as usize * NONCE_MEMORY.as_secs() as usize + connect.burst() as usize)
+    (2 * (connect.per_s() as usize * NONCE_MEMORY.as_secs() as usize + connect.burst() as usize)).min(SLOTS_MAX)
 }
 
 impl Table {

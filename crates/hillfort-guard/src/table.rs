@@ -5,7 +5,7 @@
 //! of line and tag, which costs them a share of a burst.
 
 use crate::bucket::{Cell, Rate};
-use crate::lines::Lines;
+use crate::lines::{LINE_WORDS, Lines};
 
 /// Sources that are remembered at most: 16 MiB of address space, of which only touched pages become memory.
 pub const SOURCES_MAX: usize = 1 << 21;
@@ -36,25 +36,23 @@ impl Table {
     pub(crate) fn charge(&mut self, hash: u64, now: u32, rate: &Rate) -> bool {
         let tag = ((hash >> 32) as u32).max(1);
         let line = self.lines.line_mut(hash);
-        let (mut victim, mut debt_min) = (0, u32::MAX);
-        for (at, word) in line.iter_mut().enumerate() {
-            let (held, cell) = unpack(*word);
-            if held == tag {
-                let Some(cell) = cell.after(now, rate, 1) else { return false };
-                *word = pack(tag, cell);
-                return true;
-            }
-            if held == 0 {
-                // Entries are never taken out, so behind the first empty one all are empty.
-                self.used += 1;
-                (victim, debt_min) = (at, 0);
-                break;
-            }
-            let debt = cell.debt(now, rate);
-            if debt < debt_min {
-                (victim, debt_min) = (at, debt);
-            }
+        // Looks at all eight without a branch: which one it is cannot be predicted.
+        let own = (0..LINE_WORDS).rev().fold(LINE_WORDS, |own, at| if unpack(line[at]).0 == tag { at } else { own });
+        if let Some(word) = line.get_mut(own) {
+            let Some(cell) = unpack(*word).1.after(now, rate, 1) else { return false };
+            *word = pack(tag, cell);
+            return true;
         }
+        let (victim, debt_min) = match line.iter().position(|&word| word == 0) {
+            Some(empty) => {
+                self.used += 1;
+                (empty, 0)
+            }
+            None => {
+                let debts = line.iter().map(|&word| unpack(word).1.debt(now, rate));
+                debts.enumerate().min_by_key(|(_, debt)| *debt).expect("eight words")
+            }
+        };
         self.evicted += u64::from(debt_min > 0);
         let cell = Cell::full(now).after(now, rate, 1).expect("a burst is at least one event");
         line[victim] = pack(tag, cell);

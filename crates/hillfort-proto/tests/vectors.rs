@@ -1,6 +1,8 @@
 //! The test vectors that every client's tests read too: writes them from this implementation, holds the committed files against it,
 //! and checks that each says what it claims. `UPDATE_VECTORS=1 cargo test -p hillfort-proto --test vectors` writes them anew.
 
+#![expect(clippy::unwrap_used, reason = "all of this is a test")]
+
 #[path = "vectors/frames.rs"]
 mod frames;
 #[path = "vectors/hellos.rs"]

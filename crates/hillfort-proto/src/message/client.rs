@@ -243,15 +243,21 @@ impl Encode for ClientView<'_> {
     }
 }
 
-/// Whether a display name may be shown: 1 to [`NAME_CHARS_MAX`] characters, no control characters, no space at either end.
+/// Whether a display name may be shown: 1 to [`NAME_CHARS_MAX`] characters, no space at either end, no control characters and none
+/// that turn the direction of the text around or are nothing to see (U+200B, U+200E, U+200F, U+202A–202E, U+2066–2069, U+FEFF).
 ///
 /// # Errors
 /// [`Reject::LoginName`].
 pub fn check_name(name: &str) -> Result<(), Reject> {
     // A character has at most 4 bytes, so the first test bounds the others.
     let fits = name.len() <= NAME_CHARS_MAX * 4 && (1..=NAME_CHARS_MAX).contains(&name.chars().count());
-    let plain = !name.chars().any(char::is_control) && name.trim().len() == name.len();
+    let plain = !name.chars().any(is_hidden) && name.trim().len() == name.len();
     if fits && plain { Ok(()) } else { Err(Reject::LoginName) }
+}
+
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
 /// Whether this can be the name of a game: 1 to [`GAME_BYTES_MAX`] of `a`–`z`, `0`–`9` and `-`.

@@ -35,6 +35,7 @@ const SLEPT_MS = 3000;
 export class HillfortSession {
   #env;
   #urls;
+  #key;
   #listeners = new Map();
   #unwatch = () => {};
 
@@ -69,9 +70,11 @@ export class HillfortSession {
 
   /**
    * `origin`: where the server is, e.g. "http://127.0.0.1:7350"; the page's own by default. `saved`: what `save()` gave before a reload.
+   * `key`: { app, key, secret (hex) } for servers that do not give their key away in /client.json.
    * `env` replaces the browser's parts in tests.
    */
-  constructor({ origin = globalThis.location?.origin, saved = null, env = {} } = {}) {
+  constructor({ origin = globalThis.location?.origin, saved = null, key = null, env = {} } = {}) {
+    this.#key = key;
     this.#env = { ...browserEnv(), ...env };
     this.#urls = {
       info: new URL('/client.json', origin).href,
@@ -166,7 +169,7 @@ export class HillfortSession {
     this.#setStatus({ name: 'connecting', again: this.#begun, attempt: this.#attempts + 1 });
     try {
       this.#abort = new AbortController();
-      const info = await fetchClientInfo(this.#env, this.#urls.info, this.#abort.signal);
+      const info = await fetchClientInfo(this.#env, this.#urls.info, this.#key, this.#abort.signal);
       if (epoch !== this.#epoch) return;
       this.#open(epoch, info);
     } catch {

@@ -112,14 +112,12 @@ function decodeEnvelope(envelope, bytes) {
   const message = { seq: 0, ack: 0, kind: null, body: null };
   const reader = new Reader(bytes);
   readMessage(reader, envelope, message, (field, part) => {
-    // As protobuf has it: the last member of a oneof wins, and the same member twice is merged.
-    if (message.kind !== field.name) {
-      message.kind = field.name;
-      message.body = blank(field.type);
-    }
+    if (message.kind !== null) throw new WireError('more than one body');
+    message.kind = field.name;
+    message.body = blank(field.type);
     readMessage(part, field.type, message.body);
   });
-  if (message.kind === null) throw new WireError('no known body');
+  if (message.kind === null) throw new WireError('no body that is known');
   if (message.seq !== 0 && !SEQUENCED.has(message.kind)) throw new WireError(`${message.kind} has no sequence number`);
   return message;
 }

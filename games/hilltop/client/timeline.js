@@ -9,6 +9,10 @@ export const DELAY_MAX_MS = 250;
 export const EXTRAPOLATE_MAX_MS = 200;
 /** A squad that is farther away than it could walk in the time was put there: it is not blended. */
 export const SNAP_UNITS = 3;
+/** A picture that is off by more than this is set right at once; else it runs up to these parts slower or faster. */
+const JUMP_MS = 400;
+const SLOWER = 0.25;
+const FASTER = 0.25;
 const SPEED_UNITS = 7;
 const KEEP = 64;
 
@@ -18,6 +22,8 @@ export class Timeline {
   #origin_ms = null; // local time of tick 0, if it had come without any delay
   #jitter_ms = 0;
   #delay_ms = DELAY_MIN_MS;
+  #shown_ms = -Infinity; // the moment that was drawn last ...
+  #shownAt_ms = 0; // ... and when
 
   constructor(hz) {
     this.#tick_ms = 1000 / hz;
@@ -50,11 +56,23 @@ export class Timeline {
   /** Squads as they are to be drawn at `now`, and how old the picture is: { state, squads, time_ms }; null before the first state. */
   at(now) {
     if (this.#states.length === 0) return null;
-    const time_ms = now - this.#origin_ms - this.#delay_ms;
+    const time_ms = this.#show(now);
     const after = this.#states.findIndex((entry) => entry.time_ms > time_ms);
     if (after === 0) return this.#still(this.#states[0], time_ms);
     if (after === -1) return this.#beyond(time_ms);
     return this.#between(this.#states[after - 1], this.#states[after], time_ms);
+  }
+
+  // The picture runs a little faster or slower towards where it should be, and never backwards; it jumps only when it is far off.
+  #show(now) {
+    const wanted_ms = now - this.#origin_ms - this.#delay_ms;
+    const passed_ms = now - this.#shownAt_ms;
+    const off_ms = wanted_ms - (this.#shown_ms + passed_ms);
+    const near = passed_ms >= 0 && Math.abs(off_ms) < JUMP_MS;
+    const bend_ms = Math.max(-SLOWER * passed_ms, Math.min(FASTER * passed_ms, off_ms));
+    this.#shown_ms = near ? this.#shown_ms + passed_ms + bend_ms : wanted_ms;
+    this.#shownAt_ms = now;
+    return this.#shown_ms;
   }
 
   // The earliest arrivals say when a tick happens; later ones say how uneven the way is. The origin follows slowly when all states

@@ -3,9 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hillfort_proto::limits::{LOGIN_WAIT, SERVER_PAYLOAD_BYTES_MAX, UNACKED_BYTES_MAX};
 use thiserror::Error;
 
 use crate::tls::{Certificate, CertificateError};
+
+const PENDING_BYTES_MIN: usize = UNACKED_BYTES_MAX + SERVER_PAYLOAD_BYTES_MAX;
 
 /// Settings of the edge. All need a restart; what may change while running goes by [`crate::Control`].
 #[derive(Debug, Clone)]
@@ -24,13 +27,14 @@ pub struct Config {
     pub unproven_max: usize,
     /// Open HTTP connections; at least 1.
     pub http_connections_max: usize,
-    /// Sessions, detached ones too; 1 to 16,000,000.
+    /// Sessions, detached ones too; 1 to 12,000,000.
     pub sessions_max: usize,
-    /// Time for TLS handshake and hello together.
+    /// Time for TLS handshake and hello together. On HTTP: for the TLS handshake, for a request's header, and for the next request.
     pub hello_patience: Duration,
     /// Time from hello to login or resume.
     pub login_patience: Duration,
-    /// Bytes that wait for one connection whose socket is full; beyond that it is a slow consumer. At least 64 KiB.
+    /// Bytes that wait for one connection whose socket is full; beyond that it is a slow consumer. At least 320 KiB, so that all that
+    /// a resumed session has missed fits.
     pub pending_bytes_max: usize,
 }
 
@@ -58,7 +62,7 @@ pub enum BindError {
 
 impl Config {
     /// Defaults around two addresses: 60,000 connections and sessions, 4,096 of them not logged in, 512 HTTP, 3 s for the hello, 10 s
-    /// for the login, 256 KiB pending.
+    /// for the login, 512 KiB pending.
     #[must_use]
     pub fn new(frames_addr: SocketAddr, http_addr: SocketAddr, guard: hillfort_guard::Config) -> Self {
         Self {
@@ -71,8 +75,8 @@ impl Config {
             http_connections_max: 512,
             sessions_max: 60_000,
             hello_patience: Duration::from_secs(3),
-            login_patience: Duration::from_secs(10),
-            pending_bytes_max: 256 * 1024,
+            login_patience: LOGIN_WAIT,
+            pending_bytes_max: 512 * 1024,
         }
     }
 
@@ -83,7 +87,7 @@ impl Config {
         within("connections_max", self.connections_max, 1..=4_000_000)?;
         within("unproven_max", self.unproven_max, 1..=self.connections_max)?;
         within("http_connections_max", self.http_connections_max, 1..=1_000_000)?;
-        within("sessions_max", self.sessions_max, 1..=16_000_000)?;
-        within("pending_bytes_max", self.pending_bytes_max, 64 * 1024..=64 * 1024 * 1024)
+        within("sessions_max", self.sessions_max, 1..=12_000_000)?;
+        within("pending_bytes_max", self.pending_bytes_max, PENDING_BYTES_MIN..=64 * 1024 * 1024)
     }
 }

@@ -110,11 +110,14 @@ impl Edge {
         let (arrivals_in, arrivals) = tokio::sync::mpsc::channel(ARRIVALS_DEPTH);
         // A place for each connection that can be there, so that none is ever refused the way back.
         let (departures_in, departures): (SyncSender<_>, _) = sync_channel(config.http_connections_max);
-        let exit = http::Exit { departures: departures_in, waker };
-        let (acceptor, http_stats) = (tls.clone().map(TlsAcceptor::from), Arc::clone(&stats));
-        let http = std::thread::Builder::new()
-            .name("http".into())
-            .spawn(move || http::run(arrivals, exit, acceptor, router, http_stats))?;
+        let house = http::House {
+            exit: http::Exit { departures: departures_in, waker },
+            tls: tls.clone().map(TlsAcceptor::from),
+            router,
+            patience: config.hello_patience,
+            stats: Arc::clone(&stats),
+        };
+        let http = std::thread::Builder::new().name("http".into()).spawn(move || http::run(arrivals, house))?;
         let guard = Guard::new(config.guard.clone(), seed);
         let parts = Parts { poll, config, guard, tls, listeners, rooms, lanes, orders, arrivals: arrivals_in, departures, stats };
         Ok((EdgeThread::new(parts), http))

@@ -32,8 +32,6 @@ use tungstenite::handshake::derive_accept_key;
 use crate::stats::Stats;
 use crate::stream::{Stream, TLS_BUFFER_BYTES_MAX};
 
-/// Longest wait for a TLS handshake, for a request's header, and of a connection that is kept alive between requests.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest life of a connection that is no WebSocket: a peer that reads its answer byte by byte ends here.
 const LIFE_MAX: Duration = Duration::from_secs(120);
 /// Bytes of a request's header, and of what hyper buffers.
@@ -78,47 +76,53 @@ struct Visit {
     stats: Arc<Stats>,
 }
 
+/// What all connections share.
+#[derive(Clone)]
+pub(crate) struct House {
+    pub(crate) exit: Exit,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) router: Router,
+    /// Longest wait for a TLS handshake, for a request's header, and for the next request.
+    pub(crate) patience: Duration,
+    pub(crate) stats: Arc<Stats>,
+}
+
 /// Serves arrivals until their sender is gone.
 ///
 /// # Errors
 /// No runtime could be started.
-pub(crate) fn run(
-    arrivals: Receiver<Arrival>,
-    exit: Exit,
-    tls: Option<TlsAcceptor>,
-    router: Router,
-    stats: Arc<Stats>,
-) -> io::Result<()> {
+pub(crate) fn run(arrivals: Receiver<Arrival>, house: House) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(arrivals, exit, tls, router, stats));
+    runtime.block_on(serve(arrivals, house));
     // Connections that are left are of no use without the loop.
     runtime.shutdown_background();
     Ok(())
 }
 
-async fn serve(mut arrivals: Receiver<Arrival>, exit: Exit, tls: Option<TlsAcceptor>, router: Router, stats: Arc<Stats>) {
-    let router = Router::new().route("/session", get(upgrade)).fallback_service(router);
+async fn serve(mut arrivals: Receiver<Arrival>, mut house: House) {
+    house.router = Router::new().route("/session", get(upgrade)).fallback_service(house.router);
     while let Some(Arrival { socket, peer, admitted }) = arrivals.recv().await {
-        let visit = Arc::new(Visit { peer, admitted: Mutex::new(Some(admitted)), exit: exit.clone(), stats: Arc::clone(&stats) });
+        let (exit, stats) = (house.exit.clone(), Arc::clone(&house.stats));
+        let visit = Arc::new(Visit { peer, admitted: Mutex::new(Some(admitted)), exit, stats });
         // Bounded by the loop, which hands over no more connections than configured.
-        tokio::spawn(host(socket, tls.clone(), router.clone(), visit));
+        tokio::spawn(host(socket, house.clone(), visit));
     }
 }
 
-async fn host(socket: TcpStream, tls: Option<TlsAcceptor>, router: Router, visit: Arc<Visit>) {
+async fn host(socket: TcpStream, house: House, visit: Arc<Visit>) {
     let Ok(socket) = tokio::net::TcpStream::from_std(socket) else { return };
-    let Some(tls) = tls else {
-        return speak(TokioIo::new(socket), router, visit).await;
+    let Some(tls) = &house.tls else {
+        return speak(TokioIo::new(socket), house, visit).await;
     };
     let handshake = tls.accept_with(socket, |tls| tls.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX)));
-    match tokio::time::timeout(PATIENCE, handshake).await {
-        Ok(Ok(stream)) => speak(TokioIo::new(stream), router, visit).await,
+    match tokio::time::timeout(house.patience, handshake).await {
+        Ok(Ok(stream)) => speak(TokioIo::new(stream), house, visit).await,
         Ok(Err(_)) | Err(_) => visit.stats.http.refuse(Reject::Tls),
     }
 }
 
-async fn speak<IO: Read + Write + Unpin + Send + 'static>(io: IO, router: Router, visit: Arc<Visit>) {
-    let router = TowerToHyperService::new(router);
+async fn speak<IO: Read + Write + Unpin + Send + 'static>(io: IO, house: House, visit: Arc<Visit>) {
+    let router = TowerToHyperService::new(house.router);
     let stats = Arc::clone(&visit.stats);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(visit.peer));
@@ -127,7 +131,7 @@ async fn speak<IO: Read + Write + Unpin + Send + 'static>(io: IO, router: Router
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(house.patience)
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(io, service)

@@ -85,8 +85,14 @@ impl Stream {
         match self {
             Self::Plain(socket) => write_some(socket, buf),
             Self::Tls(tls) => {
-                let taken = tls.tls.writer().write(buf)?;
-                tls.flush()?;
+                let mut taken = 0;
+                // Until the socket is full: only then will a readiness event tell when to go on.
+                while taken < buf.len() {
+                    taken += tls.tls.writer().write(&buf[taken..])?;
+                    if !tls.flush()? {
+                        break;
+                    }
+                }
                 Ok(taken)
             }
         }

@@ -1,4 +1,13 @@
 //! The doors with real sockets, in one thread: the tests turn the loop, and time goes on when they say so.
 
+mod admission;
+mod descriptors;
 mod frames;
+mod hello;
+mod http;
+mod memory;
 mod rig;
+mod rooms;
+mod sessions;
+mod tls;
+mod websocket;

@@ -17,11 +17,15 @@ use hillfort_proto::message::{ClientBody, ClientView, Encode, ServerBody, Server
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{Inbound, InboundBatch, Outbound, OutboundBatch, Recycle, RoomPort, SessionPort};
 use hillfort_proto::time::UnixMs;
+use rustls::ClientConnection;
 
 use crate::{Config, Control, Door, Edge, EdgeThread, Stats};
 
 pub(super) const SECRET: &[u8] = b"a secret of the test";
 pub(super) const GAME: &str = "chess";
+
+pub(super) const UPGRADE: &str = "GET /session HTTP/1.1\r\nHost: fort\r\nOrigin: http://elsewhere\r\nConnection: keep-alive, Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 pub(super) struct Rig {
     pub(super) edge: EdgeThread,
@@ -185,6 +189,43 @@ impl Rig {
         Client::new(TcpStream::connect(self.frames).unwrap())
     }
 
+    /// A client on the HTTP door.
+    pub(super) fn connect_http(&mut self) -> Client {
+        Client::new(TcpStream::connect(self.http).unwrap())
+    }
+
+    /// Sends an HTTP request and waits for the header of its answer; what follows stays in `received`.
+    pub(super) fn request(&mut self, client: &mut Client, request: &str) -> String {
+        client.send(request.as_bytes());
+        let mut end = None;
+        self.until("an HTTP answer", |_| {
+            client.read();
+            end = client.received.windows(4).position(|w| w == b"\r\n\r\n");
+            end.is_some() || client.ended
+        });
+        let Some(end) = end else { return String::new() };
+        String::from_utf8(client.received.drain(..end + 4).collect()).unwrap()
+    }
+
+    /// Makes a WebSocket of a client on the HTTP door.
+    pub(super) fn upgrade(&mut self, client: &mut Client) {
+        let answer = self.request(client, UPGRADE);
+        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+        // The example of RFC 6455 §1.3.
+        assert!(answer.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{answer}");
+        client.framing = Framing::WebSocketMasked([1, 2, 3, 4]);
+    }
+
+    /// A client that has said hello and logged in over WebSocket.
+    pub(super) fn login_websocket(&mut self, name: &str) -> Client {
+        let mut client = self.connect_http();
+        self.upgrade(&mut client);
+        client.message(&hello());
+        client.say(ClientBody::Login { name });
+        self.welcome(&mut client);
+        client
+    }
+
     /// A client that has said hello and logged in over TCP frames.
     pub(super) fn login(&mut self, name: &str) -> Client {
         let mut client = self.connect();
@@ -257,6 +298,7 @@ pub(super) struct Client {
     pub(super) ended: bool,
     pub(super) reset: bool,
     pub(super) framing: Framing,
+    pub(super) tls: Option<ClientConnection>,
     seq: u64,
 }
 
@@ -272,13 +314,38 @@ impl Client {
             ended: false,
             reset: false,
             framing: Framing::Tcp,
+            tls: None,
             seq: 0,
         }
     }
 
     /// Sends; what does not fit or comes too late is lost, as the peer is gone.
     pub(super) fn send(&mut self, bytes: &[u8]) {
-        let _peer_is_gone = self.socket.write(bytes);
+        let Some(tls) = &mut self.tls else {
+            let _peer_is_gone = self.socket.write(bytes);
+            return;
+        };
+        tls.writer().write_all(bytes).unwrap();
+        self.pump();
+    }
+
+    /// Moves TLS records both ways.
+    fn pump(&mut self) {
+        let Some(tls) = &mut self.tls else { return };
+        while tls.wants_write() && tls.write_tls(&mut self.socket).is_ok() {}
+        while let Ok(1..) = tls.read_tls(&mut self.socket) {
+            if tls.process_new_packets().is_err() {
+                return self.ended = true;
+            }
+        }
+        while tls.wants_write() && tls.write_tls(&mut self.socket).is_ok() {}
+    }
+
+    /// One message, framed as the connection wants it.
+    pub(super) fn message(&mut self, payload: &[u8]) {
+        let mut out = Vec::new();
+        self.framing.put(&mut out, payload.len(), |out| out.extend_from_slice(payload));
+        self.send(&out);
     }
 
     pub(super) fn say(&mut self, body: ClientBody<'_>) {
@@ -298,8 +365,13 @@ impl Client {
 
     pub(super) fn read(&mut self) {
         let mut buffer = [0; 64 * 1024];
+        self.pump();
         loop {
-            match self.socket.read(&mut buffer) {
+            let read = match &mut self.tls {
+                Some(tls) => tls.reader().read(&mut buffer),
+                None => self.socket.read(&mut buffer),
+            };
+            match read {
                 Ok(0) => return self.ended = true,
                 Ok(n) => self.received.extend_from_slice(&buffer[..n]),
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
@@ -321,6 +393,10 @@ impl Client {
     }
 
     fn poll_websocket(&mut self) -> Option<Vec<u8>> {
+        if self.received.first() == Some(&0x88) {
+            // Stays for the test that wants to look at it.
+            return None;
+        }
         let (opcode, payload) = self.poll_websocket_frame()?;
         (opcode == 2).then_some(payload)
     }

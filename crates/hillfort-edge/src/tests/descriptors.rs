@@ -1,0 +1,48 @@
+//! No descriptor is left. In a process of its own, because the limit is the process's.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::rig::*;
+
+const CHILD: &str = "HILLFORT_TEST_FEW_DESCRIPTORS";
+const NAME: &str = "tests::descriptors::without_descriptors_the_loop_refuses_and_rests";
+
+#[test]
+fn without_descriptors_the_loop_refuses_and_rests() {
+    if std::env::var_os(CHILD).is_some() {
+        return child();
+    }
+    let test = std::env::current_exe().unwrap();
+    let status = Command::new(test).args(["--exact", NAME, "--nocapture"]).env(CHILD, "1").status().unwrap();
+    assert!(status.success());
+}
+
+fn child() {
+    let mut rig = Rig::new(config());
+    // Both ends of each connection are in this process; the clients are opened before the limit falls.
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+    let mut clients: Vec<Client> = (0..20).map(|_| rig.connect()).collect();
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: Some(open + 20 + 8), maximum }).unwrap();
+    let begin = Instant::now();
+    let mut turns = 0;
+    while begin.elapsed() < Duration::from_millis(300) {
+        rig.edge.turn(Some(Duration::from_millis(100))).unwrap();
+        turns += 1;
+    }
+    let refused = rig.refused(hillfort_proto::reject::Reject::Descriptors);
+    let accepted = rig.stats.snapshot().accepted;
+    assert!((5..=12).contains(&(accepted - refused)), "{accepted} {refused}");
+    // One refusal for each pause of 50 ms, and a turn or two: no spinning.
+    assert!((1..=8).contains(&refused) && turns < 40, "{refused} refused in {turns} turns");
+    // As soon as there are descriptors again, those that waited come in.
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    rig.until("the rest", |rig| rig.stats.snapshot().accepted == 20);
+    for client in &mut clients {
+        client.read();
+    }
+    assert_eq!(clients.iter().filter(|client| client.reset).count() as u64, refused);
+}

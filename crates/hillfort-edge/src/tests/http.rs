@@ -1,0 +1,75 @@
+//! HTTP: what is served, what is not, who is too slow.
+
+use std::time::Duration;
+
+use hillfort_proto::reject::Reject;
+
+use super::rig::*;
+use crate::{Config, Door};
+
+fn status(rig: &mut Rig, request: &str) -> String {
+    let mut client = rig.connect_http();
+    rig.request(&mut client, request).lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_router_is_served_and_nothing_else() {
+    let mut rig = Rig::new(config());
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: fort\r\n\r\n");
+    assert_eq!(status(&mut rig, &get("/")), "HTTP/1.1 200 OK");
+    for path in ["/ws", "/v2", "/v2/account", "/sessions", "/x"] {
+        assert_eq!(status(&mut rig, &get(path)), "HTTP/1.1 404 Not Found", "{path}");
+    }
+    assert_eq!(rig.refusals(), []);
+}
+
+#[test]
+fn each_bad_upgrade_has_its_refusal() {
+    let mut rig = Rig::new(config());
+    let table = [
+        (UPGRADE.replace("Upgrade: websocket", "Upgrade: h2c"), "HTTP/1.1 426 Upgrade Required"),
+        (UPGRADE.replace("Version: 13", "Version: 8"), "HTTP/1.1 426 Upgrade Required"),
+        (UPGRADE.replace("keep-alive, Upgrade", "keep-alive"), "HTTP/1.1 426 Upgrade Required"),
+        (UPGRADE.replace("dGhlIHNhbXBsZSBub25jZQ==", "c2hvcnQ="), "HTTP/1.1 426 Upgrade Required"),
+        (UPGRADE.replace("GET", "POST"), "HTTP/1.1 405 Method Not Allowed"),
+    ];
+    for (n, (request, expect)) in table.iter().enumerate() {
+        assert_eq!(status(&mut rig, request), *expect, "{request}");
+        // The last one is the router's answer, not the upgrade's.
+        assert_eq!(rig.refused(Reject::WebSocket), (n as u64 + 1).min(4), "{request}");
+    }
+    assert_eq!(rig.stats.snapshot().open(Door::WebSocket), 0);
+}
+
+#[test]
+fn malformed_and_oversized_requests_end() {
+    let mut rig = Rig::new(config());
+    for (n, request) in
+        ["\x00\x01\x02\r\n\r\n".into(), format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "x".repeat(40_000))].iter().enumerate()
+    {
+        let mut client = rig.connect_http();
+        client.send(request.as_bytes());
+        rig.until("the end", |_| {
+            client.read();
+            client.ended
+        });
+        rig.until("the count", |rig| rig.refused(Reject::Http) == n as u64 + 1);
+    }
+    rig.until("the way back", |rig| rig.stats.snapshot().open_http == 0);
+}
+
+#[test]
+fn slow_and_idle_requests_end() {
+    let mut rig = Rig::new(Config { hello_patience: Duration::from_millis(100), ..config() });
+    let (mut silent, mut half, mut idle) = (rig.connect_http(), rig.connect_http(), rig.connect_http());
+    half.send(b"GET / HTTP/1.1\r\nHost:");
+    assert!(rig.request(&mut idle, "GET / HTTP/1.1\r\nHost: fort\r\n\r\n").starts_with("HTTP/1.1 200"));
+    for client in [&mut silent, &mut half, &mut idle] {
+        rig.until("the end", |_| {
+            client.read();
+            client.ended
+        });
+    }
+    rig.until("the way back", |rig| rig.stats.snapshot().open_http == 0);
+    assert!(rig.refused(Reject::Http) >= 1, "{:?}", rig.refusals());
+}

@@ -1,0 +1,158 @@
+//! Between sessions and rooms: joins, inputs, outputs, full lanes, slow readers.
+
+use hillfort_proto::ids::RoomId;
+use hillfort_proto::message::{ClientBody, ServerBody, ServerView};
+use hillfort_proto::reject::Reject;
+use hillfort_proto::route::{BATCH_ENTRIES_MAX, Outbound};
+
+use super::rig::*;
+use crate::Config;
+
+const ROOM: RoomId = RoomId(0x100);
+
+#[test]
+fn a_visit_to_a_room() {
+    let mut rig = Rig::new(config());
+    let mut client = rig.login("ann");
+    client.sequenced(ClientBody::Join { game: GAME, room: None });
+    rig.expect_told("join chess ann");
+    rig.say(Outbound::Joined { session: client.session, room: ROOM, game: GAME, hz: 20, tick: 5 });
+    let message = rig.next(&mut client);
+    let body = ServerView::read(&message).unwrap().body;
+    assert_eq!(body, ServerBody::Joined { room: ROOM, game: GAME, hz: 20, tick: 5 });
+    client.sequenced(ClientBody::Input { op: 3, data: b"e2e4" });
+    rig.expect_told("input 3 e2e4");
+    let to = [client.session];
+    rig.batch.push(Outbound::Event { to: &to, room: ROOM, op: 1, data: b"check" }).unwrap();
+    rig.say(Outbound::State { to: &to, room: ROOM, tick: 6, data: b"board" });
+    let message = rig.next(&mut client);
+    assert_eq!(ServerView::read(&message).unwrap().body, ServerBody::Event { op: 1, data: b"check" });
+    let message = rig.next(&mut client);
+    assert_eq!(ServerView::read(&message).unwrap().body, ServerBody::State { tick: 6, data: b"board" });
+    client.sequenced(ClientBody::Leave);
+    rig.expect_told("leave");
+    rig.say(Outbound::Left { session: client.session, room: ROOM, reject: None });
+    let message = rig.next(&mut client);
+    assert!(matches!(ServerView::read(&message).unwrap().body, ServerBody::Left { code: 0, .. }));
+    client.sequenced(ClientBody::Join { game: GAME, room: None });
+    rig.expect_told("join chess ann");
+    rig.say(Outbound::JoinRefused { session: client.session, reject: Reject::RoomFull });
+    let message = rig.next(&mut client);
+    let ServerBody::Left { code, .. } = ServerView::read(&message).unwrap().body else { panic!("not refused") };
+    assert_eq!((Reject::from_code(code), rig.refused(Reject::RoomFull)), (Some(Reject::RoomFull), 1));
+}
+
+#[test]
+fn a_seat_for_nobody_is_given_back() {
+    let mut rig = Rig::new(config());
+    let mut client = rig.login("ann");
+    client.sequenced(ClientBody::Join { game: GAME, room: None });
+    rig.expect_told("join chess ann");
+    let session = client.session;
+    client.say(ClientBody::Bye);
+    rig.closed(&mut client);
+    rig.say(Outbound::Joined { session, room: ROOM, game: GAME, hz: 20, tick: 5 });
+    rig.expect_told("leave");
+}
+
+#[test]
+fn inputs_wait_for_a_full_lane_up_to_a_bound_and_notices_beyond() {
+    let mut rig = Rig::new(config());
+    let mut client = rig.login("ann");
+    rig.seat(&mut client, ROOM);
+    let mut other = rig.login("bob");
+    rig.seat(&mut other, ROOM);
+    (rig.rooms.lock().unwrap().busy, rig.rooms.lock().unwrap().quiet) = (true, false);
+    let bound = BATCH_ENTRIES_MAX * 3 / 4;
+    for _ in 0..bound + 10 {
+        client.sequenced(ClientBody::Input { op: 0, data: b"x" });
+        rig.edge.turn(Some(std::time::Duration::ZERO)).unwrap();
+        client.read();
+    }
+    rig.until("the refusals", |rig| rig.refused(Reject::WorldBusy) == 10);
+    assert_eq!(rig.stats.snapshot().inputs, bound as u64);
+    drop(other);
+    rig.settle();
+    rig.rooms.lock().unwrap().busy = false;
+    for _ in 0..bound {
+        rig.expect_told("input 0 x");
+    }
+    rig.expect_told("drop");
+}
+
+#[test]
+fn inputs_above_their_rate_are_refused_and_then_a_flood() {
+    let mut guard = guard_config();
+    (guard.inputs.kind, guard.inputs.tolerance) = (rate(1, 3), rate(1, 5));
+    let mut rig = Rig::new(Config { guard, ..config() });
+    let mut client = rig.login("ann");
+    rig.seat(&mut client, ROOM);
+    for _ in 0..9 {
+        client.sequenced(ClientBody::Input { op: 0, data: b"x" });
+    }
+    assert_eq!(rig.closed(&mut client), Some(Reject::InputFlood));
+    assert_eq!(rig.refusals(), [("input_rate", 5), ("input_flood", 1)]);
+    for _ in 0..3 {
+        rig.expect_told("input 0 x");
+    }
+    rig.expect_told("leave");
+}
+
+#[test]
+fn who_acknowledges_nothing_is_a_slow_consumer() {
+    let mut rig = Rig::new(config());
+    let mut client = rig.login("ann");
+    rig.seat(&mut client, ROOM);
+    let to = [client.session];
+    for n in 0..300 {
+        rig.say(Outbound::Event { to: &to, room: ROOM, op: n, data: b"event" });
+        rig.settle();
+        client.read();
+        if client.ended {
+            break;
+        }
+    }
+    assert_eq!(rig.closed(&mut client), Some(Reject::SlowConsumer));
+    rig.expect_told("leave");
+    assert_eq!(rig.edge.sessions.len(), 0);
+}
+
+#[test]
+fn a_full_socket_gets_the_newest_state() {
+    let mut rig = Rig::new(config());
+    let mut client = rig.login("ann");
+    rig.seat(&mut client, ROOM);
+    let (to, data) = ([client.session], vec![7; 50_000]);
+    let last = 400;
+    // More than any socket buffers, and nobody reads.
+    for tick in 0..=last {
+        rig.say(Outbound::State { to: &to, room: ROOM, tick, data: &data });
+        rig.edge.turn(Some(std::time::Duration::ZERO)).unwrap();
+    }
+    let replaced = rig.stats.snapshot().states_replaced;
+    assert!(replaced > 0 && rig.edge.conns[0].pending() <= 60_000, "{replaced} {}", rig.edge.conns[0].pending());
+    let (mut states, mut newest) = (0, 0);
+    rig.until("the newest state", |_| {
+        while let Some(message) = client.poll() {
+            let ServerBody::State { tick, .. } = ServerView::read(&message).unwrap().body else { continue };
+            assert!(tick == 0 || tick > newest, "never back in time");
+            (states, newest) = (states + 1, tick);
+        }
+        newest == last
+    });
+    assert_eq!(states + replaced, last + 1);
+    assert_eq!(rig.refusals(), []);
+}
+
+#[test]
+fn who_asks_and_does_not_read_is_a_slow_consumer() {
+    let mut rig = Rig::new(Config { pending_bytes_max: 320 * 1024, ..config() });
+    let mut client = rig.login("ann");
+    rig.until("the end", |rig| {
+        for _ in 0..200 {
+            client.say(ClientBody::Ping { echo: 0, pad: &[0; 64] });
+        }
+        rig.refused(Reject::SlowConsumer) == 1
+    });
+    assert_eq!(rig.edge.sessions.len(), 0);
+}

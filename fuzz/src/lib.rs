@@ -1,0 +1,16 @@
+//! What is fuzzed: one function for each target, which takes bytes and panics when something that must hold does not.
+//!
+//! libFuzzer calls them (`fuzz_targets/`), and so does a plain test that replays the corpora (`tests/replay.rs`). To add a target:
+//! a function here, an entry in [`TARGETS`], a main in `fuzz_targets/`, a `[[bin]]` in Cargo.toml, some inputs in `corpus/<name>/`.
+
+mod proto;
+mod script;
+
+pub use proto::{frame, hello, message};
+pub use script::session;
+
+/// One target.
+pub type Target = fn(&[u8]);
+
+/// Name and function of each target.
+pub const TARGETS: &[(&str, Target)] = &[("hello", hello), ("frame", frame), ("message", message), ("session", session)];

@@ -1,7 +1,7 @@
 //! Starts world threads and ends them. Knows nothing of what happens in a turn.
 
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder, JoinHandle};
 use std::time::Duration;
 
@@ -65,12 +65,12 @@ pub struct WorldMaker {
     waker: Waker,
 }
 
-/// A realm seen from outside: ports for the doors, snapshots, signals, the end.
+/// A realm seen from outside: ports for the doors, snapshots, signals, the end. Can be shared.
 #[derive(Debug)]
 pub struct RealmHandle {
-    ports: Vec<EdgePort>,
+    ports: Mutex<Vec<EdgePort>>,
     worlds: Vec<WorldEnd>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Realm {
     /// # Errors
     /// [`StartError`]; threads that were started before end again.
     pub fn start(config: Config, games: Vec<Game>, ports: Vec<Box<dyn SessionPort>>) -> Result<RealmHandle, StartError> {
-        let (mut handle, makers) = Self::assemble(config, games, ports)?;
+        let (handle, makers) = Self::assemble(config, games, ports)?;
         let clock = SystemClock::start();
         for maker in makers {
             let (ready, started) = sync_channel(1);
@@ -105,7 +105,7 @@ impl Realm {
                     }
                 }
             })?;
-            handle.threads.push(thread);
+            locked(&handle.threads).push(thread);
             if let Err(error) = started.recv().unwrap_or(Err(StartError::Ended)) {
                 handle.drain(Duration::ZERO);
                 return Err(error);
@@ -160,7 +160,7 @@ impl Realm {
         }
         // Taken from the end, so that edge thread 0 gets the first.
         edge_ports.reverse();
-        Ok((RealmHandle { ports: edge_ports, worlds, threads: Vec::new() }, makers))
+        Ok((RealmHandle { ports: Mutex::new(edge_ports), worlds, threads: Mutex::default() }, makers))
     }
 }
 
@@ -182,21 +182,21 @@ impl WorldMaker {
 
 impl RealmHandle {
     /// A port for the next edge thread; `None` when each has one.
-    pub fn port(&mut self) -> Option<Box<dyn RoomPort>> {
-        self.ports.pop().map(|port| Box::new(port) as Box<dyn RoomPort>)
+    pub fn port(&self) -> Option<Box<dyn RoomPort>> {
+        locked(&self.ports).pop().map(|port| Box::new(port) as Box<dyn RoomPort>)
     }
 
     /// What the world threads published last: a second old at most.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let published = |world: &WorldEnd| Arc::clone(&world.published.lock().unwrap_or_else(PoisonError::into_inner));
-        Snapshot { worlds: self.worlds.iter().map(published).collect() }
+        Snapshot { worlds: self.worlds.iter().map(|world| Arc::clone(&locked(&world.published))).collect() }
     }
 
     /// Whether all world threads run.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        self.threads.len() == self.worlds.len() && self.threads.iter().all(|thread| !thread.is_finished())
+        let threads = locked(&self.threads);
+        threads.len() == self.worlds.len() && threads.iter().all(|thread| !thread.is_finished())
     }
 
     /// Passes a signal to a room and waits for its answer.
@@ -212,9 +212,10 @@ impl RealmHandle {
 
     /// Ends the realm: no more joins; rooms are told and may go on for `grace`, or until their players are gone; then players are told
     /// and the threads end. Blocks until they have. A second call does nothing.
-    pub fn drain(&mut self, grace: Duration) {
+    pub fn drain(&self, grace: Duration) {
         self.begin_drain(grace);
-        for thread in self.threads.drain(..) {
+        let threads = std::mem::take(&mut *locked(&self.threads));
+        for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a world thread panicked");
             }
@@ -232,6 +233,13 @@ impl RealmHandle {
     }
 }
 
+#[cfg(test)]
+impl RealmHandle {
+    pub(crate) fn tell(&self, world: usize, command: Command) {
+        self.worlds[world].tell(command).expect("is there and not full");
+    }
+}
+
 impl WorldEnd {
     fn tell(&self, command: Command) -> Result<(), TrySendError<Command>> {
         self.commands.try_send(command)?;
@@ -240,6 +248,11 @@ impl WorldEnd {
         }
         Ok(())
     }
+}
+
+/// What is behind these locks stays whole when a holder panics.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The loop of a world thread.

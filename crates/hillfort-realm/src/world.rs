@@ -29,8 +29,8 @@ use crate::slab::{Hosted, Slab};
 use crate::snapshot::WorldSnapshot;
 use crate::wall;
 
-/// Slots that one turn ticks at most, so that a thread that is always late still looks at its commands.
-const SLOTS_A_TURN: usize = 64;
+/// A turn begins no further slot after this long, so that a thread that is always late still looks at its commands.
+const TURN_MAX: Duration = Duration::from_millis(10);
 /// While somebody plays, lanes are looked at this often at least.
 const LANE_POLL: Duration = Duration::from_millis(20);
 /// While an edge thread takes nothing, it is offered again this often.
@@ -122,8 +122,9 @@ impl World {
         self.obey(started);
         self.hear(started);
         let mut now = started;
-        for _ in 0..SLOTS_A_TURN {
-            let Some(due) = self.wheel.pop_due(now) else { break };
+        while now.since(started) < TURN_MAX
+            && let Some(due) = self.wheel.pop_due(now)
+        {
             now = self.tick_slot(clock, now, due);
             self.outbox.flush();
             self.hear(now);

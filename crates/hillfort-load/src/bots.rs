@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{ArgGroup, Args as ClapArgs};
+use hillfort_proto::hello::HelloKey;
 use mio::Interest;
 use mio::unix::SourceFd;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -25,7 +26,7 @@ mod players;
 
 pub(crate) use idle::Idle;
 pub(crate) use measured::Measured;
-pub(crate) use metered::{ECHO_GAME, ECHO_OP, Metered, Pacing, Stroke};
+pub(crate) use metered::{ECHO_GAME, ECHO_OP, Metered, PING_PAD_BYTES, Pacing, Stroke};
 
 /// No further client could log in for this long: something is wrong.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -124,6 +125,13 @@ pub(crate) fn measure(crowd: &mut Crowd, stroke: Stroke, pacing: Pacing, span: D
     crowd.open_all(&mut metered, PATIENCE, |_| ())?;
     metered.seat_all(crowd)?;
     metered.measure(crowd, span)
+}
+
+/// A client of each name, logged in over TCP and ready to use as plain sockets.
+pub(crate) fn streams(door: Door, signer: HelloKey, count: usize) -> anyhow::Result<Vec<std::net::TcpStream>> {
+    let mut crowd = Crowd::new(door, signer, &names(count), &sources(1))?;
+    crowd.open_all(&mut Idle, PATIENCE, |_| ())?;
+    Ok(crowd.into_streams())
 }
 
 /// Addresses from 127.7.0.1 on.

@@ -30,18 +30,27 @@ impl OwnProgram {
         Ok(Self { path, prefix: prefix.iter().map(OsString::from).collect() })
     }
 
+    /// The server: this program when it is the server, else the one beside it.
+    pub(crate) fn server(&self) -> anyhow::Result<PathBuf> {
+        if !self.prefix.is_empty() {
+            return Ok(self.path.clone());
+        }
+        let beside = self.path.with_file_name("hillfort");
+        if beside.is_file() { Ok(beside) } else { bail!("no server beside this program: say --server PATH") }
+    }
+
     /// Calls this program with `args`.
     pub(crate) fn start(&self, args: &[&str]) -> anyhow::Result<Child> {
         let mut command = process::Command::new(&self.path);
-        command.args(&self.prefix).args(args);
+        command.args(&self.prefix).args(args).stdout(Stdio::piped());
         Child::start(command)
     }
 }
 
 impl Child {
-    /// Starts `command` with stdin and stdout connected to us; stderr is ours.
+    /// Starts `command` with stdin connected to us.
     pub(crate) fn start(mut command: process::Command) -> anyhow::Result<Self> {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stdin(Stdio::piped());
         let mut process = command.spawn().with_context(|| format!("starting {}", command.get_program().to_string_lossy()))?;
         let (stdin, stdout) = (process.stdin.take(), process.stdout.take().map(BufReader::new));
         Ok(Self { process, _stdin: stdin, stdout })
@@ -49,6 +58,11 @@ impl Child {
 
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Its exit status, if it has ended.
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<process::ExitStatus>> {
+        self.process.try_wait().context("asking for a child process")
     }
 
     /// Next line that the child prints, without its end.

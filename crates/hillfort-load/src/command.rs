@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{attack, bots, limits};
+use crate::{attack, bots, limits, report};
 
 /// Measures this machine and a server on it: raw limits, bots, attacks, report.
 #[derive(Debug, Parser)]
@@ -20,6 +20,8 @@ enum Task {
     Bots(bots::Args),
     /// Attacks a server on this machine, for at most 10 seconds
     Attack(attack::Args),
+    /// Measures a server of its own against the limits and says which promises are met
+    Report(report::Args),
     /// A bare server, run by `limits` as a process of its own
     #[command(hide = true)]
     Bare(limits::BareArgs),
@@ -37,6 +39,7 @@ impl Command {
             Task::Limits(args) => limits::run(&own, &args),
             Task::Bots(args) => bots::run(&args),
             Task::Attack(args) => attack::run(&args),
+            Task::Report(args) => report::run(&own, &args),
             Task::Bare(args) => limits::serve(&args),
         }
     }

@@ -30,6 +30,11 @@ impl Credentials {
         let secret = bytes_of_hex(&self.secret_hex).context("the secret is not hexadecimal")?;
         HelloKey::new(AppId(self.app), KeyId(self.key), &secret).context("the secret cannot be used")
     }
+
+    /// The key that a server has when nothing is configured.
+    pub(crate) fn development() -> Self {
+        Self { app: 1, key: 1, secret_hex: DEVELOPMENT_SECRET_HEX.to_owned() }
+    }
 }
 
 /// A hello of now with a fresh nonce.

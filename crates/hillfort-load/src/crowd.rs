@@ -216,6 +216,11 @@ impl Crowd {
         Ok(())
     }
 
+    /// The sockets of all clients that are open, in no order. Their sessions are forgotten here, not at the server.
+    pub(crate) fn into_streams(self) -> Vec<std::net::TcpStream> {
+        self.clients.into_iter().filter_map(|client| client.link?.into_stream()).collect()
+    }
+
     /// Says goodbye on all connections.
     pub(crate) fn bye(&mut self) {
         for client in &mut self.clients {

@@ -7,6 +7,7 @@
 //! - `limits`: what bare system calls reach on this machine.
 //! - `bots`: honest clients, measured, playing or idle; `hilltop` is the player's mind.
 //! - `attack`: bounded attacks on a server of this machine.
+//! - `report`: figures next to limits, and which promises they meet.
 //! - `crowd`, `link`: many clients in one thread; one connection of one client.
 //! - `pipeline`, `knock`: clients that do as little as possible, in a closed loop: for frames, and for connections that are refused.
 //! - `schedule`, `latency`: an open loop without coordinated omission, and its percentiles.
@@ -21,6 +22,7 @@ mod clock;
 mod command;
 mod credentials;
 mod crowd;
+mod date;
 mod gauge;
 mod hilltop;
 mod knock;
@@ -30,6 +32,7 @@ mod link;
 mod machine;
 mod pipeline;
 mod random;
+mod report;
 mod schedule;
 mod table;
 

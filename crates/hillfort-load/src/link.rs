@@ -186,6 +186,14 @@ impl Link {
             }
         }
     }
+
+    /// The socket of an open link; what was half received is lost.
+    pub(crate) fn into_stream(self) -> Option<std::net::TcpStream> {
+        match self.stage {
+            Stage::Open(stream) => Some(stream.into()),
+            _ => None,
+        }
+    }
 }
 
 /// What an error of a socket means.

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use hillfort_proto::frame;
+use hillfort_proto::limits::SERVER_PAYLOAD_BYTES_MAX;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::gauge;
@@ -29,6 +31,8 @@ pub(crate) struct Frames {
 pub(crate) enum Answers {
     /// Each so many bytes, nothing else comes.
     Bytes(usize),
+    /// Frames of Hillfort whose payload begins with this byte; other frames are passed over.
+    Frames(u8),
 }
 
 /// Connections in a closed loop.
@@ -46,8 +50,8 @@ pub(crate) struct Clients {
 #[derive(Debug)]
 struct Connection {
     stream: mio::net::TcpStream,
-    /// Bytes of an unfinished answer.
-    partial: usize,
+    /// The beginning of an answer whose end has not come.
+    partial: Vec<u8>,
 }
 
 impl Clients {
@@ -66,7 +70,7 @@ impl Clients {
             stream.set_nodelay(true)?;
             let mut stream = mio::net::TcpStream::from_std(stream);
             poll.registry().register(&mut stream, Token(index), Interest::READABLE)?;
-            connections.push(Connection { stream, partial: 0 });
+            connections.push(Connection { stream, partial: vec![] });
         }
         let requests = frames.request.repeat(pipeline);
         Ok(Self { poll, connections, requests, request_bytes: frames.request.len(), answers: frames.answers, started: false })
@@ -121,10 +125,15 @@ impl Clients {
         match connection.stream.read(buffer) {
             Ok(0) => bail!("the server closed a connection"),
             Ok(got) => {
-                let Answers::Bytes(each) = self.answers;
-                let bytes = connection.partial + got;
-                connection.partial = bytes % each;
-                Ok(bytes / each)
+                if connection.partial.is_empty() {
+                    let (count, used) = self.answers.count(&buffer[..got])?;
+                    connection.partial.extend_from_slice(&buffer[used..got]);
+                    return Ok(count);
+                }
+                connection.partial.extend_from_slice(&buffer[..got]);
+                let (count, used) = self.answers.count(&connection.partial)?;
+                connection.partial.drain(..used);
+                Ok(count)
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
             Err(error) => Err(error).context("reading answers"),
@@ -138,5 +147,45 @@ impl Clients {
             bail!("the server reads more slowly than it answers: its socket buffer is full");
         }
         Ok(())
+    }
+}
+
+impl Answers {
+    /// Whole answers in `bytes`, and how many bytes they and what is passed over are.
+    fn count(self, bytes: &[u8]) -> anyhow::Result<(usize, usize)> {
+        match self {
+            Self::Bytes(each) => Ok((bytes.len() / each, bytes.len() / each * each)),
+            Self::Frames(first) => {
+                let (mut count, mut used) = (0, 0);
+                while let Some(frame) = frame::read(&bytes[used..], SERVER_PAYLOAD_BYTES_MAX)? {
+                    count += usize::from(frame.payload.first() == Some(&first));
+                    used += frame.consumed;
+                }
+                Ok((count, used))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hillfort_proto::frame::Framing;
+
+    use super::*;
+
+    #[test]
+    fn answers_are_counted_and_rests_are_kept() {
+        let check = |answers: Answers, bytes: &[u8], expect: (usize, usize)| {
+            assert_eq!(answers.count(bytes).expect("good bytes"), expect, "{answers:?}");
+        };
+        check(Answers::Bytes(4), &[0; 11], (2, 8));
+        check(Answers::Bytes(4), &[], (0, 0));
+        let mut frames = vec![];
+        for payload in [&[7, 1][..], &[9], &[7]] {
+            Framing::Tcp.put(&mut frames, payload.len(), |out| out.extend_from_slice(payload));
+        }
+        check(Answers::Frames(7), &frames, (2, frames.len()));
+        check(Answers::Frames(7), &frames[..frames.len() - 1], (1, frames.len() - 9));
+        assert!(Answers::Frames(7).count(b"HTTP/1.1 400").is_err());
     }
 }

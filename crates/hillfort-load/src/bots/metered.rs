@@ -110,6 +110,16 @@ impl Metered {
 
     /// Runs for `span` after a warm-up. May be called again.
     pub(crate) fn measure(&mut self, crowd: &mut Crowd, span: Duration) -> anyhow::Result<Measured> {
+        self.measure_with(crowd, span, |_| ())
+    }
+
+    /// The same; `edge` is called with `true` when counting begins and with `false` when it ends.
+    pub(crate) fn measure_with(
+        &mut self,
+        crowd: &mut Crowd,
+        span: Duration,
+        mut edge: impl FnMut(bool),
+    ) -> anyhow::Result<Measured> {
         let before = crowd.counts();
         let start = crowd.now();
         (self.from, self.until) = (start + WARM_UP, start + WARM_UP + span);
@@ -123,8 +133,11 @@ impl Metered {
                 }
             }
         }
-        let end = self.until;
+        let (begin, end) = (self.from, self.until);
+        crowd.run(self, |now, _, _| now >= begin)?;
+        edge(true);
         crowd.run(self, |now, _, _| now >= end)?;
+        edge(false);
         (self.schedule, self.flows) = (None, false);
         crowd.run(self, |now, _, metered: &Self| now >= end + GRACE || metered.latencies.count() >= metered.offered)?;
         let after = crowd.counts();

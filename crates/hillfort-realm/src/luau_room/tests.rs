@@ -6,6 +6,7 @@ use hillfort_world::{Output, Outputs, RoomCell, To};
 
 use super::*;
 
+mod documented;
 mod hilltop;
 
 /// One room of a game, driven by hand.

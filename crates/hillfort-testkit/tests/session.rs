@@ -1,5 +1,7 @@
 //! Both ends of a session over connections that are cut at any byte: nothing lost, nothing doubled, order kept.
 
+#![expect(clippy::unwrap_used, reason = "all of this is a test")]
+
 use std::time::Duration;
 
 use hillfort_proto::limits::{RESUME_WINDOW, UNACKED_MESSAGES_MAX};

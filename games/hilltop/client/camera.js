@@ -3,7 +3,8 @@
 
 /** A map below this many pixels a unit is too small to play on: part of it is shown then. */
 const PLAYABLE_SCALE = 5.4;
-const ZOOM_MAX = 3.5;
+/** Beyond this the painted land is too coarse. */
+const SCALE_MAX = 24;
 /** Sea that may be seen around the map, in units. */
 const BORDER = 3;
 
@@ -87,7 +88,7 @@ export class Camera {
   #settle() {
     const fit = this.#fitScale();
     const least = Math.max(fit, Math.min(PLAYABLE_SCALE, fit * 3));
-    this.#zoom = Math.max(fit / least, Math.min(ZOOM_MAX, this.#zoom));
+    this.#zoom = Math.max(fit / least, Math.min(Math.max(1, SCALE_MAX / least), this.#zoom));
     this.scale = least * this.#zoom;
     this.#move(this.x, this.y);
   }

@@ -4,7 +4,7 @@ import { AMBER, NOBODY, TEAL } from './format.js';
 import { coloursOf, MAP_FONT, NEUTRAL, PAPER, TEAMS } from './palette.js';
 
 /** Height of a banner's pole in units. */
-export const POLE_UNITS = 6;
+export const POLE_UNITS = 7.5;
 
 /** The ring on the ground. `seen` is the hill's part of the state, or null before the first. */
 export function drawHillGround(pen, hill, seen, time) {
@@ -15,8 +15,9 @@ export function drawHillGround(pen, hill, seen, time) {
   const colours = coloursOf(holder);
 
   const glow = context.createRadialGradient(x, y, radius * 0.2, x, y, radius);
-  glow.addColorStop(0, alpha(colours.main, holder === NOBODY ? 0.04 : 0.1));
-  glow.addColorStop(0.85, alpha(colours.main, holder === NOBODY ? 0.08 : 0.24));
+  glow.addColorStop(0, alpha(colours.main, 0));
+  glow.addColorStop(0.6, alpha(colours.main, holder === NOBODY ? 0.02 : 0.08));
+  glow.addColorStop(0.97, alpha(colours.main, holder === NOBODY ? 0.1 : 0.36));
   glow.addColorStop(1, alpha(colours.main, 0));
   context.fillStyle = glow;
   context.beginPath();
@@ -64,7 +65,7 @@ export function drawHillGround(pen, hill, seen, time) {
 export function drawHillBanner(pen, hill, seen, time) {
   const { context, scale, dpr } = pen;
   const [x, y] = pen.at(hill.x, hill.y);
-  const tall = Math.max(POLE_UNITS * scale, 30 * dpr);
+  const tall = Math.max(POLE_UNITS * scale, 34 * dpr);
   const holder = seen?.holder ?? NOBODY;
   const pull = Math.abs((seen?.control ?? 100) - 100) / 100;
 

@@ -14,8 +14,9 @@ const SPARK_SAMPLES = 48;
 const find = (selector) => document.querySelector(selector);
 
 export class Hud {
-  #noticeUntil = 0;
-  #lasting = null;
+  #noticeUntil = Infinity;
+  #lasting = null; // words that stay until others take their place
+  #aboutLine = false; // short words about the connection are shown
   #samples = [];
   #rankingKey = '';
   #frames = [];
@@ -57,24 +58,22 @@ export class Hud {
     text('#score', match.score);
   }
 
-  /** A word about the match, for a while. `tone`: good, bad, amber, teal or nothing. */
+  /** A word about the match, for a while; words about the connection go first. `tone`: good, bad, amber, teal or nothing. */
   say(words, tone = '') {
-    if (this.#lasting !== null) return;
-    this.#noticeUntil = performance.now() + SHORT_NOTICE_MS;
-    this.#showNotice(words, tone);
+    if (this.#lasting === null && !this.#aboutLine) this.#sayShortly(words, tone);
   }
 
   /** Words about the connection; null: there is nothing to say. Lasting ones stay until the next call. */
   sayStatus(words) {
     if (words === null) {
-      if (this.#lasting !== null) this.#noticeUntil = 0;
-      this.#lasting = null;
+      if (this.#lasting !== null) this.#hideNotice();
     } else if (words.lasting) {
       this.#lasting = words;
       this.#showNotice(words.text, words.tone);
     } else {
       this.#lasting = null;
-      this.say(words.text, words.tone);
+      this.#aboutLine = true;
+      this.#sayShortly(words.text, words.tone);
     }
   }
 
@@ -110,10 +109,7 @@ export class Hud {
 
   /** Once a frame: takes down what has been shown long enough. */
   frame(now) {
-    if (this.#lasting === null && this.#noticeUntil !== 0 && now > this.#noticeUntil) {
-      this.#noticeUntil = 0;
-      find('#notice').classList.remove('shown');
-    }
+    if (this.#lasting === null && now > this.#noticeUntil) this.#hideNotice();
     this.#frames.push(now);
     while (this.#frames[0] < now - 1000) this.#frames.shift();
     if (this.#frames.length % 15 === 0) text('#fps', `${this.#frames.length} fps`);
@@ -172,11 +168,23 @@ export class Hud {
     );
   }
 
+  #sayShortly(words, tone) {
+    this.#noticeUntil = performance.now() + SHORT_NOTICE_MS;
+    this.#showNotice(words, tone);
+  }
+
   #showNotice(words, tone) {
     const notice = find('#notice');
     if (notice.textContent !== words) notice.textContent = words;
     notice.dataset.tone = tone;
     notice.classList.add('shown');
+  }
+
+  #hideNotice() {
+    this.#lasting = null;
+    this.#aboutLine = false;
+    this.#noticeUntil = Infinity;
+    find('#notice').classList.remove('shown');
   }
 
   #closeHelp() {

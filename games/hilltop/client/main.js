@@ -24,7 +24,7 @@ const DISPLAY_EVERY_MS = 100;
 const canvas = document.querySelector('#field');
 const scene = new Scene(canvas);
 const minimap = new Minimap(scene.camera);
-const stats = { statesReceived: 0, lastStateAt: 0, maxStateGap_ms: 0, rtt_ms: null, tick: 0, session: null, slot: null, fps: 0, drawnSquads: 0 };
+const stats = { statesReceived: 0, lastStateAt: 0, maxStateGap_ms: 0, rtt_ms: null, tick: 0, session: null, slot: null, fps: 0 };
 /** For tests and the curious: what the page knows about itself. */
 window.hillfort = { status: 'idle', stats };
 

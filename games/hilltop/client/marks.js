@@ -9,12 +9,12 @@ import { coloursOf } from './palette.js';
 export function drawSelection(pen, squad, selected, time) {
   const { context, scale, dpr } = pen;
   const [x, y] = pen.at(squad.x, squad.y);
-  const radius = Math.max(2.1 * scale, 13 * dpr);
+  const radius = Math.max(2.4 * scale, 15 * dpr);
   context.beginPath();
   context.ellipse(x, y, radius, radius * 0.78, 0, 0, 2 * Math.PI);
   context.fillStyle = selected ? 'rgba(255, 255, 255, 0.13)' : 'rgba(255, 255, 255, 0.05)';
   context.fill();
-  context.lineWidth = (selected ? 1.8 : 1) * dpr;
+  context.lineWidth = (selected ? 2.2 : 1.2) * dpr;
   context.strokeStyle = selected ? 'rgba(255, 255, 255, 0.95)' : 'rgba(255, 255, 255, 0.42)';
   if (selected) {
     context.setLineDash([radius * 0.62, radius * 0.24]);

@@ -83,8 +83,9 @@ function heightAt(map, ground, x, y) {
   let height = rolling * 0.72 + Math.max(0, ridges) * 0.2;
   for (const hill of map.hills) {
     const away = Math.hypot(x - hill.x, y - hill.y) / hill.radius;
-    const rise = Math.exp(-away * away * 0.9);
-    height = height * (1 - rise * 0.5) + rise * 0.72;
+    // A broad foot, steep flanks, a flat top to stand on.
+    const rise = 0.3 * Math.exp(-away * away * 0.45) + 0.7 * (1 - smoothStep(0.35, 1.25, away));
+    height = height * (1 - rise * 0.5) + rise * 0.7;
   }
   for (const base of map.bases) {
     const flat = Math.exp(-((x - base.x) ** 2 + (y - base.y) ** 2) / 110);

@@ -29,8 +29,11 @@ export class Scene {
   #context;
   #figures = new Figures();
   #size = { width: 1, height: 1, dpr: 1 };
+  #map = null; // whose land is painted
   #painting = 0;
   #landSince = 0;
+  #backdrop = document.createElement('canvas');
+  #backdropView = '';
   #downAt = new Map(); // squad → time, to greet it when it is back
 
   constructor(canvas) {
@@ -61,6 +64,7 @@ export class Scene {
     const land = await paintTerrain(map, scale, pause);
     if (land !== null && mine === this.#painting) {
       this.land = land;
+      this.#map = map;
       this.#landSince = performance.now();
     }
   }
@@ -83,10 +87,14 @@ export class Scene {
     if (match !== null) this.#drawGroundMarks(pen, match, time);
     this.effects.drawFallen(pen, (body, part) => this.#drawBody(pen, body, part));
     this.#drawStanding(pen, hills, time);
-    for (const { hill } of hills) drawHillName(pen, hill);
     this.effects.drawAir(pen);
     if (match !== null) {
-      for (const squad of this.troops.squads) if (!squad.down) drawBadge(pen, match, squad, this.hover.squad === squad.id);
+      // Own ones last: they lie on top.
+      for (const own of [false, true]) {
+        for (const squad of this.troops.squads) {
+          if (!squad.down && match.isOwn(squad.id) === own) drawBadge(pen, match, squad, this.hover.squad === squad.id);
+        }
+      }
     }
     this.effects.drawWords(pen);
     if (this.hover.box !== null) drawSelectionBox(pen, this.hover.box);
@@ -117,17 +125,42 @@ export class Scene {
 
   #drawLand(pen, now) {
     const { context } = pen;
+    const fade = Math.min(1, (now - this.#landSince) / 700);
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.globalAlpha = 1;
-    context.fillStyle = SEA;
-    context.fillRect(0, 0, this.#canvas.width, this.#canvas.height);
-    if (this.land === null) return;
-    const { canvas, left, top, width, height } = this.land;
-    const [x, y] = pen.at(left, top);
-    context.globalAlpha = Math.min(1, (now - this.#landSince) / 700);
-    context.imageSmoothingQuality = 'high';
-    context.drawImage(canvas, x, y, width * pen.scale, height * pen.scale);
+    this.#prepareBackdrop(pen);
+    if (fade < 1) {
+      context.fillStyle = SEA;
+      context.fillRect(0, 0, this.#canvas.width, this.#canvas.height);
+      context.globalAlpha = Math.max(0, fade);
+    }
+    context.drawImage(this.#backdrop, 0, 0);
     context.globalAlpha = 1;
+  }
+
+  /** The land as it lies on the screen now. Scaling it is dear, so it is done only when the view has changed. */
+  #prepareBackdrop(pen) {
+    const { width, height } = this.#canvas;
+    const [x, y] = pen.at(0, 0);
+    const view = [width, height, x, y, pen.scale, this.#landSince].join();
+    if (view === this.#backdropView) return;
+    this.#backdropView = view;
+    this.#backdrop.width = width;
+    this.#backdrop.height = height;
+    const context = this.#backdrop.getContext('2d', { alpha: false });
+    context.fillStyle = SEA;
+    context.fillRect(0, 0, width, height);
+    if (this.land !== null) {
+      const [left, top] = pen.at(this.land.left, this.land.top);
+      context.imageSmoothingQuality = 'high';
+      context.drawImage(this.land.canvas, left, top, this.land.width * pen.scale, this.land.height * pen.scale);
+    }
+    for (const hill of this.#map?.hills ?? []) drawHillName({ ...pen, context }, hill);
+    const vignette = context.createRadialGradient(width / 2, height / 2, Math.min(width, height) * 0.55, width / 2, height / 2, Math.hypot(width, height) * 0.55);
+    vignette.addColorStop(0, 'rgba(4, 9, 14, 0)');
+    vignette.addColorStop(1, 'rgba(4, 9, 14, 0.5)');
+    context.fillStyle = vignette;
+    context.fillRect(0, 0, width, height);
   }
 
   /** Moves soldiers and lets the shots of this frame happen. */

@@ -41,21 +41,28 @@ function planPaths(map, random) {
 
 function drawPaths(context, paths) {
   const line = new Path2D();
-  for (const { from, one, two, to } of paths) {
-    line.moveTo(...from);
-    line.bezierCurveTo(...one, ...two, ...to);
+  for (const path of paths) {
+    for (let i = 0; i <= 40; i += 1) {
+      const [x, y] = pointOn(path, i / 40);
+      // Feet do not walk in curves of Bézier.
+      const sway = Math.sin(i * 0.9 + x) * 0.35 + Math.sin(i * 0.37 + y) * 0.5;
+      if (i === 0) line.moveTo(x + sway, y + sway * 0.6);
+      else line.lineTo(x + sway, y + sway * 0.6);
+    }
   }
   context.save();
   context.lineCap = 'round';
+  context.lineJoin = 'round';
   const stroke = (width, style, dash = []) => {
     context.lineWidth = width;
     context.strokeStyle = style;
     context.setLineDash(dash);
     context.stroke(line);
   };
-  stroke(1.7, 'rgba(40, 34, 20, 0.16)');
-  stroke(1.15, 'rgba(196, 176, 128, 0.26)');
-  stroke(0.75, 'rgba(214, 196, 150, 0.22)', [2.2, 0.9]);
+  stroke(1.9, 'rgba(44, 36, 20, 0.13)');
+  stroke(1.25, 'rgba(58, 46, 26, 0.16)');
+  stroke(0.95, 'rgba(198, 178, 130, 0.34)');
+  stroke(0.5, 'rgba(226, 208, 164, 0.22)', [1.6, 1.1, 2.7, 0.8]);
   context.restore();
 }
 

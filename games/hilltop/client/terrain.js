@@ -1,7 +1,7 @@
 // Paints the land once, into a canvas that is then only copied: relief with light from the north-west, contour lines, shore, paths,
 // woods and camps. Works in slices, so that the page stays alive. Knows nothing of players.
 
-import { generator, smoothNoise, smoothStep } from './noise.js';
+import { fractalNoise, generator, smoothNoise, smoothStep } from './noise.js';
 import { TEAMS } from './palette.js';
 import { MARGIN, Relief } from './relief.js';
 import { paintScenery } from './scenery.js';
@@ -12,14 +12,17 @@ const CONTOUR = 0.065;
 
 // Land by height, from the meadows to the bare tops.
 const LAND = [
-  [0.0, [62, 74, 52]],
-  [0.22, [74, 86, 57]],
-  [0.4, [92, 98, 64]],
-  [0.58, [113, 110, 76]],
-  [0.78, [139, 131, 101]],
-  [1.0, [172, 164, 138]],
-  [1.4, [201, 196, 178]],
+  [0.0, [62, 84, 58]],
+  [0.22, [80, 103, 62]],
+  [0.38, [101, 116, 67]],
+  [0.56, [121, 125, 76]],
+  [0.76, [141, 139, 98]],
+  [0.98, [160, 156, 122]],
+  [1.2, [178, 173, 146]],
+  [1.5, [204, 198, 176]],
 ];
+const MEADOW = [116, 126, 58];
+const HEATH = [70, 78, 66];
 const SAND = [150, 136, 101];
 const SHALLOW = [43, 78, 84];
 const DEEP = [13, 24, 34];
@@ -64,7 +67,7 @@ function rowPainter(map, relief, image, scale) {
       // Strokes follow the slope, as a painter would lay them.
       const along = here.eastward * 9;
       const down = here.southward * 9;
-      const patches = broad(x / 5 + along * 0.3, y / 5 + down * 0.3);
+      const patches = fractalNoise(broad, (x * 0.8 + y * 0.6) / 9 + along * 0.2, (y * 0.8 - x * 0.6) / 9 + down * 0.2, 3) * 1.3;
       const strokes = grain(x * 1.1 + down * 1.4, y * 1.9 - along * 1.4) * 0.6 + grain(x * 3.1, y * 3.7) * 0.4;
       if (here.shore > 0) paintLand(colour, here, patches, strokes, scale);
       else paintSea(colour, here, patches, strokes, x, y, relief);
@@ -80,17 +83,19 @@ function rowPainter(map, relief, image, scale) {
 }
 
 function paintLand(colour, here, patches, strokes, scale) {
-  const height = here.height + patches * 0.05 + strokes * 0.045;
+  const height = here.height + patches * 0.06 + strokes * 0.05;
   ramp(colour, height);
+  mix(colour, patches > 0 ? MEADOW : HEATH, Math.min(0.55, Math.abs(patches) * 0.75) * (1 - smoothStep(0.6, 0.9, here.height)));
   mix(colour, SAND, 1 - smoothStep(0.3, 2.4 + patches, here.shore));
 
   // Light from the north-west, warm; shadows cool. The slope stands for the angle to the light.
-  const light = -(here.eastward * 0.64 + here.southward * 0.77) * 3.1 + strokes * 0.05;
-  const bright = light > 0 ? Math.min(light, 0.75) : Math.max(light, -0.85) * 0.72;
+  const light = -(here.eastward * 0.66 + here.southward * 0.75) * 5.2 + strokes * 0.06;
+  const bright = light > 0 ? 0.62 * (1 - Math.exp(-light * 1.5)) : -0.6 * (1 - Math.exp(light * 1.7));
   const warm = Math.max(0, bright);
-  colour[0] *= 1 + bright * 0.62 + warm * 0.1;
-  colour[1] *= 1 + bright * 0.6 + warm * 0.03;
-  colour[2] *= 1 + bright * 0.5 - warm * 0.02;
+  const cool = Math.max(0, -bright);
+  colour[0] *= 1 + bright * 0.92 + warm * 0.1;
+  colour[1] *= 1 + bright * 0.86 + warm * 0.02;
+  colour[2] *= 1 + bright * 0.72 + cool * 0.22;
   const grainy = 1 + strokes * 0.055;
   colour[0] *= grainy;
   colour[1] *= grainy;
@@ -102,7 +107,7 @@ function paintLand(colour, here, patches, strokes, scale) {
   // Way to the line in pixels, by the slope; flat land has none.
   const pixels = (Math.abs(rise - nearest) * CONTOUR * scale) / Math.max(steep, 0.004);
   const strong = nearest % 4 === 0;
-  const line = Math.max(0, 1 - pixels / (strong ? 1.15 : 0.85)) * smoothStep(0.006, 0.02, steep) * (strong ? 0.3 : 0.17);
+  const line = Math.max(0, 1.2 - pixels / (strong ? 1.2 : 0.9)) * smoothStep(0.006, 0.02, steep) * ((strong ? 0.36 : 0.22) / (1 + steep * 6));
   mix(colour, [30, 26, 16], line);
 }
 

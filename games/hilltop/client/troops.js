@@ -7,12 +7,12 @@ import { shortTurn } from './timeline.js';
 export const SOLDIERS = 6;
 // Two ranks of three; x is forward.
 const PLACES = [
-  [0.62, 0],
-  [0.5, -1.12],
-  [0.5, 1.12],
-  [-0.62, -0.56],
-  [-0.62, 0.56],
-  [-0.74, 1.62],
+  [0.72, 0],
+  [0.6, -1.35],
+  [0.6, 1.35],
+  [-0.78, -0.68],
+  [-0.78, 0.68],
+  [-0.9, 1.95],
 ];
 /** A squad that jumped farther than this was set to another place. */
 const JUMP_UNITS = 6;
@@ -77,7 +77,7 @@ function place(squad, soldier) {
   const sway = ((squad.id * 31 + soldier.index * 17) % 7) / 7 - 0.5;
   const forward = ahead + sway * 0.28;
   const sideways = aside - sway * 0.22;
-  return [squad.x + forward * cos - sideways * sin, squad.y + (forward * sin + sideways * cos) * 0.82];
+  return [squad.x + forward * cos - sideways * sin, squad.y + (forward * sin + sideways * cos) * 0.88];
 }
 
 function walk(squad, soldier, dt) {

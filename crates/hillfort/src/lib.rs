@@ -2,7 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cli;
+pub mod config;
 pub mod console;
+pub mod exit;
 pub mod games;
 mod metrics;
 pub mod pages;

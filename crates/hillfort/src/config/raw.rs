@@ -1,0 +1,130 @@
+//! The configuration as it is written: names, numbers and texts, nothing checked yet.
+
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Raw {
+    pub(super) data: Data,
+    pub(super) edge: Edge,
+    pub(super) guard: Guard,
+    pub(super) inputs: Inputs,
+    pub(super) world: World,
+    pub(super) games: Games,
+    pub(super) bots: Bots,
+    pub(super) console: Console,
+    pub(super) log: Log,
+    pub(super) shutdown: Shutdown,
+    pub(super) keys: Vec<Key>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Data {
+    pub(super) folder: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Edge {
+    pub(super) address: String,
+    pub(super) http_port: u16,
+    pub(super) tcp_port: u16,
+    pub(super) tls_certificate: String,
+    pub(super) tls_key: String,
+    pub(super) connections_max: u32,
+    pub(super) unproven_max: u32,
+    pub(super) http_connections_max: u32,
+    pub(super) sessions_max: u32,
+    pub(super) hello_ms_max: u64,
+    pub(super) login_ms_max: u64,
+    pub(super) pending_bytes_max: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Guard {
+    pub(super) connect_per_s: u32,
+    pub(super) connect_burst: u32,
+    pub(super) source_connect_per_s: u32,
+    pub(super) source_connect_burst: u32,
+    pub(super) source_open_max: u32,
+    pub(super) trusted: Vec<String>,
+    pub(super) unbannable: Vec<String>,
+    pub(super) offence_points_max: u32,
+    pub(super) offence_points_forgiven_per_s: u32,
+    pub(super) ban_s: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Inputs {
+    pub(super) session_per_s: u32,
+    pub(super) session_burst: u32,
+    pub(super) kind_per_s: u32,
+    pub(super) kind_burst: u32,
+    pub(super) control_per_s: u32,
+    pub(super) control_burst: u32,
+    pub(super) dropped_per_s: u32,
+    pub(super) dropped_burst: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct World {
+    pub(super) threads: u8,
+    pub(super) rooms_max: u32,
+    pub(super) empty_room_s: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Games {
+    pub(super) folder: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Bots {
+    pub(super) hilltop: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Console {
+    pub(super) address: String,
+    pub(super) port: u16,
+    pub(super) hosts: Vec<String>,
+    pub(super) attacks: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Log {
+    pub(super) filter: String,
+    pub(super) format: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Shutdown {
+    pub(super) drain_ms_max: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Key {
+    pub(super) app: u32,
+    pub(super) key: u16,
+    #[serde(default)]
+    pub(super) secret_hex: String,
+    #[serde(default)]
+    pub(super) secret_file: String,
+}
+
+impl std::fmt::Debug for Key {
+    /// The secret stays out of logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Key").field("app", &self.app).field("key", &self.key).finish_non_exhaustive()
+    }
+}

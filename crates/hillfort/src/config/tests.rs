@@ -1,0 +1,324 @@
+use super::*;
+use hillfort_proto::hello::{AppId, KeyId};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const OWN_KEY: &str = "[[keys]]\napp = 2\nkey = 3\nsecret_hex = \"000102030405060708090a0b0c0d0e0f\"\n";
+
+/// Files that a test gives.
+struct Given(BTreeMap<&'static str, String>);
+
+impl Files for Given {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let text = path.to_str().and_then(|path| self.0.get(path));
+        text.map(|text| text.clone().into_bytes()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+}
+
+fn load_all(file: &str, env: &[(&str, &str)], set: &[(&str, &str)]) -> Result<Settings, String> {
+    let own = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect::<Vec<_>>();
+    let files = Given([("hillfort.toml", file.to_owned()), ("secret", "ff".repeat(32) + "\n"), ("cert.pem", "C".into())].into());
+    load(&Overrides { file: None, set: own(set) }, own(env), &files).map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn refused(file: &str, expect: &str) {
+    assert_eq!(load_all(file, &[], &[]).expect_err(file), expect, "{file}");
+}
+
+#[test]
+fn the_defaults_are_development_on_loopback() {
+    let settings = load(&Overrides::default(), [], &Given(BTreeMap::new())).unwrap();
+    assert!(settings.development && settings.console.attacks && settings.banner().is_some());
+    assert_eq!(settings.edge.http_addr.to_string(), "127.0.0.1:7350");
+    assert_eq!(settings.edge.frames_addr.to_string(), "127.0.0.1:7352");
+    assert_eq!(settings.console.addr.to_string(), "127.0.0.1:7351");
+    assert_eq!((settings.edge.guard.connect.per_s(), settings.edge.guard.connect.burst()), (3_000, 5_000));
+    assert_eq!(settings.edge.guard.ban, Duration::from_secs(600));
+    assert_eq!(settings.edge.guard.open_max, 60_512);
+    assert_eq!(settings.data_folder, Path::new("./data"));
+    assert_eq!((settings.games_folder, settings.world_threads, settings.rooms_max), (None, 1, 20_000));
+    assert_eq!(settings.keys.iter().map(Key::secret_hex).collect::<Vec<_>>(), [DEVELOPMENT_SECRET_HEX]);
+}
+
+#[test]
+fn the_later_layer_wins() {
+    let file = "[edge]\ntcp_port = 1000\nhttp_port = 1001\n[guard]\nban_s = 5\n";
+    let env =
+        [("HILLFORT_EDGE__TCP_PORT", "2000"), ("HILLFORT_EDGE__HTTP_PORT", "2001"), ("HILLFORT_LOAD_APP", "9"), ("HOME", "/")];
+    let settings = load_all(file, &env, &[("edge.tcp_port", "3000")]).unwrap();
+    assert_eq!((settings.edge.frames_addr.port(), settings.edge.http_addr.port()), (3000, 2001));
+    assert_eq!(settings.edge.guard.ban, Duration::from_secs(5));
+}
+
+#[test]
+fn every_type_can_be_set_by_text() {
+    let set = [
+        ("data.folder", "/var/lib/hillfort"),
+        ("console.attacks", "false"),
+        ("guard.trusted", "[\"10.0.0.0/8\", \"::1\"]"),
+        ("world.threads", "1_0"),
+        ("keys", "[{ app = 1, key = 7, secret_file = \"secret\" }]"),
+    ];
+    let settings = load_all("", &[], &set).unwrap();
+    assert_eq!(settings.data_folder, Path::new("/var/lib/hillfort"));
+    assert!(!settings.console.attacks);
+    assert_eq!(settings.edge.guard.trusted.len(), 2);
+    assert_eq!(settings.world_threads, 10);
+    assert_eq!(settings.keys, [Key { app: AppId(1), key: KeyId(7), secret: vec![0xff; 32] }]);
+}
+
+#[test]
+fn unknown_keys_are_named_with_the_nearest() {
+    for (file, expect) in [
+        ("[edge]\ntcp_prot = 1", "unknown key edge.tcp_prot in hillfort.toml; did you mean edge.tcp_port?"),
+        ("[gaurd]\nban_s = 1", "unknown key gaurd.ban_s in hillfort.toml; did you mean guard.ban_s?"),
+        ("tcp_port = 1", "unknown key tcp_port in hillfort.toml; did you mean edge.tcp_port?"),
+        ("[console]\ntcp_port = 1", "unknown key console.tcp_port in hillfort.toml; did you mean edge.tcp_port?"),
+        ("[gaurd]", "unknown key gaurd in hillfort.toml"),
+        ("[database]\nurl = \"x\"", "unknown key database.url in hillfort.toml"),
+        ("guard = 5", "guard in hillfort.toml: this is a section: [guard]"),
+        (
+            "[[keys]]\napp = 1\nkey = 1\nsecret = \"00\"",
+            "unknown key keys.secret in hillfort.toml; did you mean keys.secret_hex?",
+        ),
+    ] {
+        refused(file, expect);
+    }
+    let by_env = load_all("", &[("HILLFORT_EDGE__TCP_PROT", "1")], &[]).unwrap_err();
+    assert_eq!(by_env, "unknown key edge.tcp_prot in HILLFORT_EDGE__TCP_PROT; did you mean edge.tcp_port?");
+    let by_flag = load_all("", &[], &[("log.fromat", "json")]).unwrap_err();
+    assert_eq!(by_flag, "unknown key log.fromat in --set; did you mean log.format?");
+}
+
+#[test]
+fn wrong_types_are_named_with_what_is_expected() {
+    for (file, expect) in [
+        ("[edge]\ntcp_port = \"7352\"", "edge.tcp_port = \"7352\" in hillfort.toml: a whole number from 0 to 65535 is expected"),
+        ("[guard]\nban_s = 1.5", "guard.ban_s = 1.5 in hillfort.toml: a whole number from 1 to 31536000 is expected"),
+        ("[console]\nattacks = 1", "console.attacks = 1 in hillfort.toml: true or false is expected"),
+        ("[data]\nfolder = 1", "data.folder = 1 in hillfort.toml: a text is expected"),
+        ("[guard]\ntrusted = [1]", "guard.trusted = [1] in hillfort.toml: a list of texts is expected"),
+        ("keys = [1]", "keys = 1 in hillfort.toml: a list of tables, [[keys]] is expected"),
+        ("[[keys]]\napp = 1\nkey = 1\nsecret_hex = 12", "keys.secret_hex in hillfort.toml: a text is expected"),
+    ] {
+        refused(file, expect);
+    }
+    let by_env = load_all("", &[("HILLFORT_GUARD__BAN_S", "ten")], &[]).unwrap_err();
+    assert_eq!(by_env, "guard.ban_s = \"ten\" in HILLFORT_GUARD__BAN_S: a whole number from 1 to 31536000 is expected");
+}
+
+#[test]
+fn ranges_are_checked_at_their_edges() {
+    for limit in LIMITS.iter().filter(|limit| !limit.key.starts_with("keys.")) {
+        let with = |value: i128| {
+            // What a limit needs beside it so that it can take its whole range.
+            let others =
+                [("guard.offence_points_forgiven_per_s", "5000"), ("guard.connect_per_s", "200000"), ("edge.unproven_max", "1")];
+            let others = others.into_iter().filter(|(key, _)| *key != limit.key);
+            let per_s = limit.key.replace("_burst", "_per_s");
+            let mut set: Vec<_> = others.collect();
+            if per_s != limit.key && limit.key != "guard.connect_burst" {
+                set.push((&per_s, "10000"));
+            }
+            let value = value.to_string();
+            set.push((limit.key, &value));
+            if limit.key == "edge.unproven_max" {
+                set.push(("edge.connections_max", "4000000"));
+            }
+            load_all("", &[], &set).err().filter(|error| error.starts_with(limit.key))
+        };
+        assert_eq!(with(limit.min.into()), None);
+        assert_eq!(with(limit.max.into()), None);
+        let expected = format!("a whole number from {} to {} is expected", limit.min, limit.max);
+        for outside in [i128::from(limit.min) - 1, i128::from(limit.max) + 1] {
+            assert_eq!(with(outside), Some(format!("{} = {outside} in --set: {expected}", limit.key)));
+        }
+    }
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused() {
+    for (file, expect) in [
+        (
+            "[edge]\naddress = \"localhost\"",
+            "edge.address = \"localhost\" in hillfort.toml: an IP address as 127.0.0.1, 0.0.0.0 or ::1 is expected",
+        ),
+        (
+            "[edge]\nunproven_max = 60001",
+            "edge.unproven_max = 60001 in hillfort.toml: at most edge.connections_max = 60000 is expected",
+        ),
+        ("[edge]\ntls_key = \"cert.pem\"", "edge.tls_key in hillfort.toml: it is of no use without edge.tls_certificate"),
+        ("[edge]\ntls_certificate = \"cert.pem\"", "edge.tls_certificate in hillfort.toml: it is of no use without edge.tls_key"),
+        (
+            "[edge]\ntls_certificate = \"cert.pem\"\ntls_key = \"none.pem\"",
+            "edge.tls_key in hillfort.toml: none.pem cannot be read: entity not found",
+        ),
+        (
+            "[guard]\nsource_connect_per_s = 1\nsource_connect_burst = 10000",
+            "guard.source_connect_burst = 10000 in hillfort.toml: with 1 a second: the burst must be at least 1 and at most two hours' worth \
+             of the rate; that is expected",
+        ),
+        (
+            "[guard]\ntrusted = [\"10.0.0.0/33\"]",
+            "guard.trusted = \"10.0.0.0/33\" in hillfort.toml: a prefix as 10.0.0.0/8 or 2001:db8::/32, or an address is expected",
+        ),
+        (
+            "[guard]\nunbannable = [\"::ffff:10.0.0.0/104\"]",
+            "guard.unbannable = \"::ffff:10.0.0.0/104\" in hillfort.toml: a prefix as 10.0.0.0/8 or 2001:db8::/32, or an address is expected",
+        ),
+        ("[log]\nformat = \"xml\"", "log.format = \"xml\" in hillfort.toml: one of text, json is expected"),
+        (
+            "[log]\nfilter = \"\"",
+            "log.filter = \"\" in hillfort.toml: a filter as \"info\" or \"info,hillfort_edge=debug\" is expected",
+        ),
+        (
+            "[log]\nfilter = \"a=b=c\"",
+            "log.filter = \"a=b=c\" in hillfort.toml: a filter as \"info\" or \"info,hillfort_edge=debug\" is expected",
+        ),
+        ("[data]\nfolder = \"\"", "data.folder = \"\" in hillfort.toml: the path of a folder is expected"),
+        ("keys = []", "keys in hillfort.toml: at least one key is needed, else nobody gets in"),
+        (
+            "[[keys]]\nkey = 1\nsecret_hex = \"00\"",
+            "keys.app = nothing in hillfort.toml: a whole number from 0 to 4294967295 is expected",
+        ),
+        (
+            "[[keys]]\napp = 1\nkey = 65536\nsecret_hex = \"00\"",
+            "keys.key = 65536 in hillfort.toml: a whole number from 0 to 65535 is expected",
+        ),
+        ("[[keys]]\napp = 1\nkey = 1", "keys.secret_hex in hillfort.toml: a key needs a secret: secret_hex or secret_file"),
+        ("[edge", "hillfort.toml is not TOML: line 1: unclosed table, expected `]`"),
+    ] {
+        let error = load_all(file, &[], &[]).expect_err(file);
+        assert!(error.starts_with(expect), "{file}\n{error}\n{expect}");
+    }
+}
+
+#[test]
+fn secrets_are_refused_without_being_shown() {
+    for (secret, expect) in [
+        ("secret_hex = \"001122\"", "keys in hillfort.toml: app 1 key 1: a secret has at least 16 bytes"),
+        (
+            "secret_hex = \"xyzxyz\"",
+            "keys.secret_hex in hillfort.toml: the secret is not hexadecimal: make one by `openssl rand -hex 32`",
+        ),
+        ("secret_file = \"none\"", "keys.secret_file in hillfort.toml: none cannot be read: entity not found"),
+        ("secret_hex = \"(hidden)\"", "keys.secret_hex in hillfort.toml: `config print` hides secrets: put the secret back"),
+        (
+            "secret_hex = \"abcdef\"\nsecret_file = \"secret\"",
+            "keys.secret_hex in hillfort.toml: there are secret_hex and secret_file: one of them is enough",
+        ),
+    ] {
+        let error = load_all(&format!("[[keys]]\napp = 1\nkey = 1\n{secret}"), &[], &[]).unwrap_err();
+        assert!(error.starts_with(expect), "{error}\n{expect}");
+        assert!(!error.contains("001122") && !error.contains("xyzxyz") && !error.contains("abcdef"), "{error}");
+    }
+    refused(&format!("{OWN_KEY}{OWN_KEY}"), "keys in hillfort.toml: app 2 key 3 is there twice");
+    let broken = load_all("[[keys]]\nsecret_hex = \"deadbeef", &[], &[]).unwrap_err();
+    assert!(broken.starts_with("hillfort.toml is not TOML: line 2") && !broken.contains("deadbeef"), "{broken}");
+}
+
+#[test]
+fn a_public_address_needs_a_key_of_ones_own() {
+    for (key, address, fits) in [
+        ("edge.address", "0.0.0.0", false),
+        ("edge.address", "::", false),
+        ("edge.address", "192.168.1.10", false),
+        ("edge.address", "::ffff:8.8.8.8", false),
+        ("console.address", "0.0.0.0", false),
+        ("edge.address", "127.0.0.2", true),
+        ("edge.address", "::1", true),
+        ("edge.address", "::ffff:127.0.0.1", true),
+    ] {
+        let development = load_all("", &[], &[(key, address)]);
+        assert_eq!(development.is_ok(), fits, "{key} = {address}");
+        if let Err(error) = development {
+            assert!(error.starts_with(&format!("{key} in --set: {address} is an address for others")), "{error}");
+            assert!(error.contains("openssl rand -hex 32"), "it says what to do: {error}");
+        }
+        let own = load_all(OWN_KEY, &[], &[(key, address)]).unwrap();
+        assert!(!own.development && !own.console.attacks && own.bots == 0 && own.banner().is_none());
+    }
+}
+
+#[test]
+fn the_development_key_beside_an_own_one_is_development_still() {
+    let file = format!("{OWN_KEY}[[keys]]\napp = 1\nkey = 1\nsecret_hex = \"{DEVELOPMENT_SECRET_HEX}\"\n");
+    assert!(load_all(&file, &[], &[]).unwrap().development);
+    assert!(load_all(&file, &[], &[("edge.address", "0.0.0.0")]).is_err());
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let error = load_all("[edge]\ntcp_prot = 1\ntcp_port = \"x\"\n[log]\nlevel = 1", &[], &[]).unwrap_err();
+    assert_eq!(error.lines().count(), 3, "{error}");
+    let error = load_all("[edge]\nunproven_max = 70000\naddress = \"x\"\n[log]\nformat = \"x\"", &[], &[]).unwrap_err();
+    assert_eq!(error.lines().count(), 3, "{error}");
+}
+
+#[test]
+fn a_named_file_must_be_there() {
+    let overrides = Overrides { file: Some("other.toml".into()), set: Vec::new() };
+    let error = load(&overrides, [], &Given(BTreeMap::new())).unwrap_err();
+    assert_eq!(error.to_string(), "other.toml cannot be read: entity not found");
+}
+
+#[test]
+fn what_is_printed_can_be_read_again_and_changes_nothing() {
+    let printed = load_all("", &[], &[]).unwrap().print();
+    let again = load_all(&printed, &[], &[]).unwrap();
+    assert_eq!(again.print().replace("# hillfort.toml", "# default"), printed);
+    let comments = |text: &str| text.lines().filter(|line| line.starts_with("# ")).count();
+    assert_eq!(comments(&printed), comments(DEFAULT), "every comment is there");
+}
+
+#[test]
+fn what_is_printed_says_where_values_come_from_and_hides_secrets() {
+    let settings =
+        load_all(&format!("[guard]\nban_s = 5\n{OWN_KEY}"), &[("HILLFORT_BOTS__HILLTOP", "1")], &[("edge.tcp_port", "9")])
+            .unwrap();
+    let printed = settings.print();
+    for line in [
+        "ban_s = 5  # hillfort.toml",
+        "hilltop = 1  # HILLFORT_BOTS__HILLTOP",
+        "tcp_port = 9  # --set",
+        "http_port = 7350  # default",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line}\n{printed}");
+    }
+    assert!(printed.contains("secret_hex = \"(hidden)\"") && printed.contains("app = 2"));
+    assert!(!printed.contains("000102030405"), "{printed}");
+    assert!(!format!("{settings:?}").contains("000102030405"), "nor does the debug form tell");
+}
+
+#[test]
+fn the_reference_is_complete() {
+    let defaults = Layers::defaults();
+    let mut above = String::new();
+    for line in DEFAULT.lines().take_while(|line| *line != "[[keys]]") {
+        if line.starts_with('#') {
+            above.push_str(line);
+        } else if line.is_empty() {
+            above.clear();
+        } else if let Some((name, value)) = line.split_once(" = ") {
+            let mut of_line =
+                LIMITS.iter().filter(|limit| limit.key.rsplit('.').next() == Some(name) && !limit.key.starts_with("keys."));
+            let limit = of_line.find(|limit| defaults.get(limit.key).is_some_and(|default| default.to_string() == value));
+            assert!(above.contains("live") || above.contains("restart"), "{name}: live or restart?");
+            if value.parse::<u64>().is_ok() {
+                let limit = limit.unwrap_or_else(|| panic!("{name} has no limit"));
+                assert!(
+                    above.contains(&format!("{} to {}", limit.min, limit.max)),
+                    "{}: the comment states its range",
+                    limit.key
+                );
+                assert_eq!(above.contains("live"), limit.live, "{}", limit.key);
+            }
+        } else {
+            above.clear();
+        }
+    }
+    for limit in LIMITS.iter().filter(|limit| !limit.key.starts_with("keys.")) {
+        assert!(defaults.get(limit.key).is_some(), "{} is in default.toml", limit.key);
+    }
+}

@@ -290,22 +290,25 @@ impl Crowd {
         let (session, counts, phase, retry_wait) =
             (&mut client.session, &mut self.counts, &mut client.phase, &mut client.retry_wait);
         let framing = link.framing();
-        let mut broken = false;
+        let mut over = None;
         let received = link.receive(&mut self.buffer, |payload, out| {
-            if broken {
+            if over.is_some() {
                 return;
             }
             match session.handle_payload(now, payload, framing, out) {
                 Ok(Some(event)) => {
                     counts.on_event(&event, phase, retry_wait);
+                    if matches!(event, Event::Closed { .. }) {
+                        over = Some(Gone::Closed);
+                    }
                     behaviour.on_event(index, now, event, &mut Voice { session, framing, out });
                 }
                 Ok(None) => {}
-                Err(_) => broken = true,
+                Err(_) => over = Some(Gone::Broken),
             }
         });
         let sent = link.flush();
-        Ok(if broken { Err(Gone::Broken) } else { received.and(sent) })
+        Ok(over.map_or_else(|| received.and(sent), Err))
     }
 
     fn flush_speakers(&mut self, now: Time) {

@@ -138,6 +138,8 @@ impl Metered {
         edge(true);
         crowd.run(self, |now, _, _| now >= end)?;
         edge(false);
+        // When we were held up at the very end, what was due before it is still to be sent, and late.
+        self.on_turn(end - Duration::from_nanos(1), crowd);
         (self.schedule, self.flows) = (None, false);
         crowd.run(self, |now, _, metered: &Self| now >= end + GRACE || metered.latencies.count() >= metered.offered)?;
         let after = crowd.counts();

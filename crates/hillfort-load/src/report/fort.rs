@@ -19,6 +19,8 @@ use crate::machine::Cores;
 
 /// Longest wait for a server to open its doors.
 const START_MAX: Duration = Duration::from_secs(20);
+/// What the server says, in its folder.
+const LOG: &str = "server.log";
 /// Settings that lift what a session may say, for measurements of speed.
 pub(super) const UNBOUND_INPUTS: &str = "
 [inputs]
@@ -49,7 +51,8 @@ impl Fort {
         let config = folder.join("hillfort.toml");
         std::fs::write(&config, settings(&folder, ports, more)).with_context(|| config.display().to_string())?;
         let mut command = Command::new(program);
-        command.arg("--config").arg(&config).current_dir(&folder).stdout(Stdio::null());
+        let log = std::fs::File::create(folder.join(LOG)).context("a log file for the server")?;
+        command.arg("--config").arg(&config).current_dir(&folder).stdout(Stdio::null()).stderr(log);
         let begun = Instant::now();
         let child = cores.on_server_core(|| Child::start(command))?;
         let [tcp, http, _console] = ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
@@ -81,7 +84,8 @@ impl Fort {
         for door in [self.tcp, self.http] {
             while TcpStream::connect(door).is_err() {
                 if let Some(status) = self.child.ended()? {
-                    bail!("the server ended at once ({status})");
+                    let log = std::fs::read_to_string(self.folder.join(LOG)).unwrap_or_default();
+                    bail!("the server ended at once ({status}): {}", log.trim());
                 }
                 if begun.elapsed() > START_MAX {
                     bail!("the server did not open {door} within {} s", START_MAX.as_secs());

@@ -1,5 +1,6 @@
 //! `bots` against a stand-in: both wires, open and closed loop; and they end with their parent.
 
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,12 @@ fn tool() -> Command {
 }
 
 fn measured(name: &str, websocket: bool, flags: &[&str]) -> Value {
+    measured_at(stand_in::start(websocket), name, websocket, flags)
+}
+
+fn measured_at(target: SocketAddr, name: &str, websocket: bool, flags: &[&str]) -> Value {
     let json = std::env::temp_dir().join(format!("hillfort-bots-{}-{name}.json", std::process::id()));
-    let target = stand_in::start(websocket).to_string();
+    let target = target.to_string();
     let wire: &[&str] = if websocket { &["--websocket"] } else { &[] };
     let output = tool()
         .args(["--target", &target])
@@ -51,6 +56,19 @@ fn a_closed_loop_keeps_its_pipeline_full() {
     let (offered, answered) = (figures["offered"].as_u64().unwrap_or(0), figures["answered"].as_u64().unwrap_or(0));
     assert!(answered > 100, "{figures}");
     assert!(offered - answered <= 4 * 8, "no more is open at the end than was kept under way: {figures}");
+}
+
+#[test]
+fn a_client_that_lost_its_connection_comes_back() {
+    let server = stand_in::start_cutting(false, 40);
+    let figures = measured_at(server, "cut", false, &["--echo", "--count", "4", "--rate", "20", "--seconds", "2"]);
+    assert_eq!(
+        (&figures["offered"], &figures["lost"]),
+        (&160.into(), &2.into()),
+        "cut, and sent away with its old session: {figures}"
+    );
+    let answered = figures["answered"].as_u64().unwrap_or(0);
+    assert!((120..160).contains(&answered), "what was due while it was away is missing, what came after is there: {figures}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +12,8 @@ use hillfort_proto::frame::{self, Framing};
 use hillfort_proto::hello::{AppId, Hello, HelloKey, KeyId, KeyRing};
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::limits::{CLIENT_PAYLOAD_BYTES_MAX, HELLO_BYTES};
+use hillfort_proto::reject::Reject;
+use hillfort_proto::session::put_close;
 use hillfort_proto::session::server::{Event, Session};
 use hillfort_proto::time::{Time, UnixMs};
 use tungstenite::{Message, WebSocket};
@@ -22,15 +25,23 @@ pub(crate) const SECRET_HEX: &str = "00112233445566778899aabbccddeeff";
 struct Shared {
     ring: Arc<KeyRing>,
     seen: Arc<Mutex<HashSet<[u8; 16]>>>,
+    /// Inputs after which one connection is cut; 0 cuts none.
+    cut_after: Arc<AtomicUsize>,
     origin: Instant,
 }
 
 /// Starts it; `websocket` says which wire it speaks.
 pub(crate) fn start(websocket: bool) -> SocketAddr {
+    start_cutting(websocket, 0)
+}
+
+/// The same; cuts a connection once, at input number `cut_after`, and has forgotten its session.
+pub(crate) fn start_cutting(websocket: bool, cut_after: usize) -> SocketAddr {
     let secret: Vec<u8> = (0..16).map(|n| n * 0x11).collect();
     let mut ring = KeyRing::default();
     ring.insert(HelloKey::new(AppId(7), KeyId(3), &secret).expect("a good secret")).expect("room for a key");
-    let shared = Shared { ring: Arc::new(ring), seen: Arc::default(), origin: Instant::now() };
+    let shared =
+        Shared { ring: Arc::new(ring), seen: Arc::default(), cut_after: Arc::new(cut_after.into()), origin: Instant::now() };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let address = listener.local_addr().expect("a bound listener");
     std::thread::spawn(move || {
@@ -100,8 +111,13 @@ impl Shared {
         match session.handle_payload(now, payload, framing, out).ok()? {
             Some(Event::Login { .. }) => session.accept_login(now, SessionId(1), [1; 16], framing, out).ok(),
             Some(Event::Join { .. }) => session.enqueue_joined(room, "echo", 20, 0, framing, out).ok().map(drop),
+            Some(Event::Input { .. }) if self.cut_after.fetch_sub(1, Ordering::Relaxed) == 1 => None,
             Some(Event::Input { op, data, .. }) => session.enqueue_event(room, op, data, framing, out).ok(),
-            Some(Event::Bye | Event::Resume { .. }) => None,
+            Some(Event::Resume { .. }) => {
+                put_close(Reject::ResumeUnknown, framing, out);
+                Some(())
+            }
+            Some(Event::Bye) => None,
             _ => Some(()),
         }
     }

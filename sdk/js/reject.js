@@ -68,9 +68,10 @@ export const REJECTS = new Map(TABLE.map(([code, label, next, sentence]) => [cod
 /** WebSocket close codes are 4000 plus the number of the reject. */
 export const WEBSOCKET_CODE_BASE = 4000;
 
-/** The reject with this number; a number from a newer server gets a general one. */
+/** The reject with this number; a number from a newer server is judged by its hundreds. */
 export function reject(code) {
-  return REJECTS.get(code) ?? { code, label: 'unknown', next: 'retry', sentence: `The server refused for a reason that this page does not know (${code}).` };
+  const next = code >= 500 ? 'go on' : 'retry';
+  return REJECTS.get(code) ?? { code, label: 'unknown', next, sentence: `The server refused for a reason that this page does not know (${code}).` };
 }
 
 /** The reject behind a WebSocket close code, or null when the close says nothing of the kind. */

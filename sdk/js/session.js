@@ -2,6 +2,7 @@
 // delivers events and states, measures the round trip, and comes back by itself when the connection is lost. Owns the connection and
 // its deadlines; sequencing is in stream.js, bytes are in wire.js. Knows nothing of any game.
 
+import { browserEnv } from './browser.js';
 import { fetchClientInfo } from './clock.js';
 import { fromHex, signHello, toHex } from './hello.js';
 import { fromWebSocketCode, reject } from './reject.js';
@@ -21,6 +22,11 @@ export const PROBE_MAX_MS = 2500;
 export const SAME_REFUSALS_MAX = 4;
 /** The one reason for a close after which the session can be resumed. */
 const HEARTBEAT_LOST = 408;
+// Where the session sits (docs/protocol.md, Session).
+const FREE = 'free';
+const JOINING = 'joining';
+const SEATED = 'seated';
+const LEAVING = 'leaving';
 /** A timer that fires this much too late means that the device slept. */
 const SLEPT_MS = 3000;
 
@@ -41,6 +47,7 @@ export class HillfortSession {
 
   #name = '';
   #wanted = null; // { game, room }: the seat that is asked for again after a new login
+  #seat = FREE;
   #room = null; // what Joined said, while we sit there
   #identity = null; // { session, token, resume_ms }: what resumes the session
   #stream = new Stream();
@@ -106,18 +113,18 @@ export class HillfortSession {
   /** Asks for a seat: `room` 0n is any room of the game. Asked again by itself after a new login. */
   join(game, room = 0n) {
     this.#wanted = { game, room };
-    return this.#ready ? this.#push('join', this.#wanted) : true;
+    this.#askForSeat();
   }
 
   /** Gives the seat up. */
   leave() {
     this.#wanted = null;
-    return this.#push('leave', {});
+    if (this.#seat === SEATED && this.#push('leave', {})) this.#seat = LEAVING;
   }
 
-  /** Sends an input; it is kept through a lost connection. False: too much waits already, nothing was taken. */
+  /** Sends an input; it is kept through a lost connection. False: there is no seat, or too much waits already; nothing was taken. */
   input(op, data) {
-    return this.#push('input', { op, data });
+    return this.#seat === SEATED && this.#push('input', { op, data });
   }
 
   /** Ends the session for good. */
@@ -139,6 +146,7 @@ export class HillfortSession {
     const { log, ...stream } = this.#stream.save();
     return {
       name: this.#name,
+      seat: this.#seat,
       wanted: this.#wanted && { ...this.#wanted, room: String(this.#wanted.room) },
       room: this.#room && { ...this.#room, room: String(this.#room.room) },
       identity: { ...this.#identity, session: String(this.#identity.session), token: toHex(this.#identity.token) },
@@ -259,6 +267,7 @@ export class HillfortSession {
     this.#identity = null;
     this.#lostUnsent += this.#stream.unacked.length;
     this.#stream = new Stream();
+    this.#seat = FREE;
     this.#room = null;
   }
 
@@ -292,12 +301,16 @@ export class HillfortSession {
         this.#onWelcome(now, body);
         break;
       case 'joined':
+        this.#seat = SEATED;
         this.#room = { ...body };
         this.#emit('joined', this.#room);
         break;
       case 'left':
+        this.#seat = FREE;
         this.#room = null;
         this.#emit('left', { reject: body.code === 0 ? null : reject(body.code) });
+        // Another room was asked for while this one was being left.
+        if (body.code === 0) this.#askForSeat();
         break;
       case 'event':
         this.#emit('event', body);
@@ -342,12 +355,18 @@ export class HillfortSession {
         const cause = this.#overBecause?.next === 'anew' ? away : 'closed';
         this.#setStatus({ name: 'restarted', cause, reject: this.#overBecause, unsent: this.#lostUnsent });
       }
-      if (this.#wanted !== null) this.#push('join', { game: this.#wanted.game, room: 0n });
+      if (this.#wanted !== null && this.#begun) this.#wanted.room = 0n; // that room is gone
+      this.#askForSeat();
     }
     this.#lostUnsent = 0;
     this.#begun = true;
     this.#setStatus({ name: 'playing' });
     this.#turn();
+  }
+
+  #askForSeat() {
+    if (this.#wanted === null || this.#seat !== FREE || !this.#ready) return;
+    if (this.#push('join', this.#wanted)) this.#seat = JOINING;
   }
 
   #onPong(now, echo) {
@@ -433,6 +452,7 @@ export class HillfortSession {
       return { seq, kind, body, bytes: bytes.length };
     });
     this.#name = saved.name;
+    this.#seat = saved.seat;
     this.#wanted = saved.wanted && { ...saved.wanted, room: BigInt(saved.wanted.room) };
     this.#room = saved.room && { ...saved.room, room: BigInt(saved.room.room) };
     this.#identity = { ...saved.identity, session: BigInt(saved.identity.session), token: fromHex(saved.identity.token) };
@@ -449,34 +469,4 @@ export class HillfortSession {
   #emit(name, value) {
     for (const listener of this.#listeners.get(name) ?? []) listener(value);
   }
-}
-
-function browserEnv() {
-  return {
-    WebSocket: globalThis.WebSocket,
-    fetch: (...args) => globalThis.fetch(...args),
-    setTimeout: (...args) => globalThis.setTimeout(...args),
-    clearTimeout: (timer) => globalThis.clearTimeout(timer),
-    now: () => performance.now(),
-    wall: () => Date.now(),
-    random: () => Math.random(),
-    randomBytes: (count) => globalThis.crypto.getRandomValues(new Uint8Array(count)),
-    watch: watchPage,
-  };
-}
-
-/** Calls `wake` when the page comes to the front or the network comes back; returns what ends it. */
-function watchPage(wake) {
-  if (typeof document === 'undefined') return () => {};
-  const onVisible = () => {
-    if (!document.hidden) wake();
-  };
-  window.addEventListener('online', wake);
-  window.addEventListener('pageshow', wake);
-  document.addEventListener('visibilitychange', onVisible);
-  return () => {
-    window.removeEventListener('online', wake);
-    window.removeEventListener('pageshow', wake);
-    document.removeEventListener('visibilitychange', onVisible);
-  };
 }

@@ -80,6 +80,7 @@ export class Stream {
 
   /** On a new connection of the same session: the other side has everything up to `ack` and knows what we received. */
   handleResumed(ack) {
+    if (ack < this.#sent - this.#log.length) throw new StreamError(`forgot what it acknowledged: has ${ack}`);
     this.handleAck(ack);
     this.#toldAll();
   }

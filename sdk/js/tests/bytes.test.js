@@ -122,7 +122,8 @@ test('the rejects are those of reject.rs, and each says something', () => {
     assert.match(sentence, /^[A-Z].*\.$/, label);
     assert.ok(['retry', 'anew', 'stop', 'go on'].includes(next), label);
   }
-  assert.equal(reject(9999).label, 'unknown');
+  assert.deepEqual([299, 499, 599, 699].map((code) => reject(code).next), ['retry', 'retry', 'go on', 'go on']);
+  assert.equal(reject(699).label, 'unknown');
   assert.equal(fromWebSocketCode(4410).label, 'replaced');
   assert.equal(fromWebSocketCode(1006), null);
 });

@@ -302,6 +302,24 @@ test('bytes that are no message end the session, and a new one begins', async ()
   assert.equal(seen.joined.length, 2);
 });
 
+test('inputs need a seat; a room asked for while another is left comes after it', async () => {
+  const { clock, server, session, seen } = start();
+  await clock.pass(10);
+  assert.equal(send(session, 1), false);
+  session.join('hilltop');
+  session.join('hilltop');
+  assert.equal(send(session, 2), false, 'not seated yet');
+  await clock.pass(0);
+  assert.equal(send(session, 3), true);
+  session.leave();
+  assert.equal(send(session, 4), false);
+  session.join('other');
+  await clock.pass(0);
+  assert.deepEqual(seen.joined.map(({ game }) => game), ['hilltop', 'other']);
+  assert.deepEqual(server.inputs, [3]);
+  assert.equal(only(server).joins, 2, 'a seat is asked for once');
+});
+
 test('leave and close', async () => {
   const { clock, server, session, seen } = await startJoined();
   session.leave();

@@ -33,6 +33,7 @@ test('what is sent is kept until it is acknowledged', () => {
   stream.handleAck(1);
   assert.deepEqual(stream.unacked.map(({ seq }) => seq), [3]);
   assert.throws(() => stream.handleAck(4), StreamError);
+  assert.throws(() => stream.handleResumed(1), StreamError, 'it had acknowledged 2');
   stream.handleResumed(3);
   assert.deepEqual(stream.unacked, []);
 });

@@ -1,0 +1,33 @@
+// What the session takes from its surroundings: sockets, clocks, randomness, and word of a page that wakes. Browsers and Node 20 have it
+// all but the WebSocket, which Node has from version 22 on. Tests bring their own.
+
+/** The parts as plain functions. */
+export function browserEnv() {
+  return {
+    WebSocket: globalThis.WebSocket,
+    fetch: (...args) => globalThis.fetch(...args),
+    setTimeout: (...args) => globalThis.setTimeout(...args),
+    clearTimeout: (timer) => globalThis.clearTimeout(timer),
+    now: () => performance.now(),
+    wall: () => Date.now(),
+    random: () => Math.random(),
+    randomBytes: (count) => globalThis.crypto.getRandomValues(new Uint8Array(count)),
+    watch: watchPage,
+  };
+}
+
+/** Calls `wake` when the page comes to the front or the network comes back; returns what ends it. */
+function watchPage(wake) {
+  if (typeof document === 'undefined') return () => {};
+  const onVisible = () => {
+    if (!document.hidden) wake();
+  };
+  window.addEventListener('online', wake);
+  window.addEventListener('pageshow', wake);
+  document.addEventListener('visibilitychange', onVisible);
+  return () => {
+    window.removeEventListener('online', wake);
+    window.removeEventListener('pageshow', wake);
+    document.removeEventListener('visibilitychange', onVisible);
+  };
+}

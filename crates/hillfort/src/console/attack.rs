@@ -84,8 +84,10 @@ pub(super) struct Progress {
     pub(super) sent: u64,
     /// Attempts that the server refused.
     pub(super) refused: u64,
-    /// Attempts that got through.
+    /// Attempts that had the effect of an honest one.
     pub(super) succeeded: u64,
+    /// Connections that it holds now.
+    pub(super) open: u64,
 }
 
 /// How the attacker's process ended.

@@ -1,0 +1,86 @@
+// Bans, the allow list and the limits of the guard: shown, and changed after a question.
+
+import { ask, attempt } from './dialog.js';
+import { byId, element, setText } from './element.js';
+import { post } from './feed.js';
+import { duration, whole } from './format.js';
+import { Rows } from './rows.js';
+
+const ADDRESS = { type: 'text', required: true, maxlength: 45, placeholder: '192.0.2.7', pattern: '[0-9a-fA-F:.]+', autocomplete: 'off' };
+
+export class Guard {
+  constructor() {
+    this.at = 0;
+    const left = (row) => duration(row.expires_in_ms - (Date.now() - this.at));
+    this.bans = new Rows([
+      { name: 'Address', of: (row) => row.address },
+      { name: 'Reason', of: (row) => row.reason.replaceAll('_', ' '), tone: () => 'hot' },
+      { name: 'Evidence', of: (row) => row.evidence || '–', tone: () => 'dim' },
+      { name: 'Ends in', right: true, of: left },
+      { name: '', right: true, node: (row) => button('Lift', () => attempt(() => post('/api/lift', { address: row.address }), `${row.address} may come back.`)) },
+    ], (row) => row.address, 'Nobody is banned.');
+    this.allowed = new Rows([
+      { name: 'Always let in', of: (row) => row },
+      { name: '', right: true, node: (row) => button('Remove', () => attempt(() => post('/api/disallow', { address: row }), `${row} is judged like all others.`)) },
+    ], (row) => row, '');
+    byId('bans').append(this.bans.node, this.allowed.node);
+    this.limits = new Rows([
+      { name: 'Limit', of: (row) => row.label },
+      { name: '', right: true, of: (row) => whole(row.value) },
+      { name: '', of: (row) => row.unit, tone: () => 'dim' },
+      { name: '', right: true, node: (row) => button('Change', () => this.change(row.key)) },
+    ], (row) => row.key, 'This server has no limits to change.');
+    byId('limits').append(this.limits.node);
+    byId('ban').onclick = () => this.ban();
+    byId('allow').onclick = () => this.allow();
+  }
+
+  update(tables) {
+    if (!tables.limits) return;
+    [this.tables, this.at] = [tables, tables.at];
+    this.bans.update(tables.bans);
+    this.allowed.update(tables.allowed);
+    this.allowed.node.hidden = tables.allowed.length === 0;
+    this.limits.update(tables.limits);
+    setText(byId('bans-count'), whole(tables.bans_total));
+  }
+
+  async ban() {
+    const seconds = element('select', {}, ...[[60, '1 minute'], [600, '10 minutes'], [3600, '1 hour'], [86_400, '1 day']].map(([value, text]) => element('option', { value, selected: value === 600 }, text)));
+    const answer = await ask({
+      title: 'Ban an address', action: 'Ban', danger: true,
+      fields: [
+        { name: 'address', label: 'Address', node: element('input', ADDRESS) },
+        { name: 'reason', label: 'Reason', node: element('input', { type: 'text', required: true, maxlength: 120 }) },
+        { name: 'seconds', label: 'For', node: seconds },
+      ],
+    });
+    if (answer) attempt(() => post('/api/ban', { ...answer, seconds: Number(answer.seconds) }), `${answer.address} is banned.`);
+  }
+
+  async allow() {
+    const answer = await ask({
+      title: 'Always let an address in', action: 'Allow',
+      text: 'Its connections are never refused for their rate, and it is never banned.',
+      fields: [{ name: 'address', label: 'Address', node: element('input', ADDRESS) }],
+    });
+    if (answer) attempt(() => post('/api/allow', answer), `${answer.address} is always let in.`);
+  }
+
+  async change(key) {
+    const limit = this.tables.limits.find((limit) => limit.key === key);
+    const { label, unit, value, min, max } = limit;
+    const answer = await ask({
+      title: label, action: 'Change', text: `${key}, from ${whole(min)} to ${whole(max)} ${unit}. It holds at once and until the server ends.`,
+      fields: [{ name: 'value', label: `Now ${whole(value)}`, node: element('input', { type: 'number', required: true, min, max, step: 1, value }) }],
+    });
+    if (!answer || Number(answer.value) === value) return;
+    const sure = await ask({
+      title: 'Are you sure?', action: 'Yes, change it', danger: true,
+      text: `${label}: from ${whole(value)} to ${whole(Number(answer.value))} ${unit}, for all who come from now on.`,
+    });
+    if (sure) attempt(() => post('/api/limits', { key, value: Number(answer.value) }), `${label} is now ${whole(Number(answer.value))} ${unit}.`);
+  }
+}
+
+const button = (text, onclick) => element('button', { type: 'button', class: 'small', onclick }, text);

@@ -9,7 +9,7 @@ import { compact, kept, ms, whole } from './format.js';
 const LASTS_MS = 8000;
 
 export const KINDS = {
-  'bad-hello': { name: 'Bad-hello flood', what: 'wrong keys and clocks', icon: 'M7 11V8a5 5 0 0 1 9.6-2M5 11h14v9H5zM9.5 18l5-5m0 5-5-5' },
+  'bad-hello': { name: 'Bad-hello flood', what: 'wrong keys, clocks', icon: 'M7 11V8a5 5 0 0 1 9.6-2M5 11h14v9H5zM9.5 18l5-5m0 5-5-5' },
   'replay-hello': { name: 'Replayed hello', what: 'overheard, sent again', icon: 'M4 12a8 8 0 1 0 2.6-5.9M4 4v4.5h4.5M12 8v4.5l3 2' },
   'connect-flood': { name: 'Connection flood', what: 'from 32 addresses', icon: 'M3 6h9m-3-3 3 3-3 3M3 18h9m-3-3 3 3-3 3M3 12h6m6-9h5v18h-5' },
   'slow-hello': { name: 'Slow hello', what: 'byte by byte', icon: 'M7 3h10M7 21h10M8 3c0 5 8 4 8 9s-8 4-8 9M16 3c0 5-8 4-8 9s8 4 8 9' },
@@ -72,7 +72,7 @@ export class AttackPanel {
     const held = smooth && attacker.succeeded * 100 <= attacker.sent;
     const title = held ? 'The fort held' : smooth ? 'Players noticed nothing' : 'Players noticed';
     const total = verdict.refused.reduce((sum, [, n]) => sum + n, 0);
-    const shown = verdict.refused.slice(0, 4);
+    const shown = verdict.refused.slice(0, 3);
     return element('article', { class: `verdict ${smooth ? 'held' : 'shaken'}` },
       element('h3', {}, title, element('small', {}, `${KINDS[verdict.kind].name}, ${(verdict.lasted_ms / 1000).toFixed(1)} s${end?.how === 'killed' ? ', killed' : ''}`)),
       element('dl', { class: 'counts' },
@@ -83,8 +83,8 @@ export class AttackPanel {
         element('tbody', {},
           pair('Round trip, median', p50, (n) => `${ms(n)} ms`), pair('Round trip, worst p99', p99, (n) => `${ms(n)} ms`),
           pair('Tick lateness, worst p99', late, (n) => `${ms(n)} ms`), pair('Frames out per second', verdict.frames_out, compact),
-          pair('Processor, cores', cpu, (n) => n.toFixed(2)))),
-      element('p', { class: 'kept' }, ticksKept === null ? 'No room ticked.' : `${kept(ticksKept)} of all room ticks ran.`));
+          pair('Processor, cores', cpu, (n) => n.toFixed(2)),
+          ...(ticksKept === null ? [] : [line('Room ticks that ran', '', kept(ticksKept))]))));
   }
 
   reason(code, n, total) {
@@ -104,5 +104,6 @@ function idle() {
 
 const figure = (name, value, tone = '') => element('div', {}, element('dt', {}, name), element('dd', { class: tone }, value));
 
-const pair = (name, { before, during }, text) => element('tr', {},
-  element('td', {}, name), element('td', { class: 'right' }, text(before)), element('td', { class: 'right' }, text(during)));
+const pair = (name, { before, during }, text) => line(name, text(before), text(during));
+
+const line = (name, ...values) => element('tr', {}, element('td', {}, name), ...values.map((value) => element('td', { class: 'right' }, value)));

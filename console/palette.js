@@ -13,9 +13,9 @@ export const ATTACK = '#ff7a59';
 
 /** Colours of each stage's reasons, in the order in which they appear. */
 const STAGES = {
-  connect: ['#ffb238', '#d9772b', '#ffd98a', '#b3541e'],
+  connect: ['#ffb238', '#d9772b', '#ffd98a', '#b3541e', '#f0a35e', '#ffe9c2', '#8f5a2b', '#c9a06a'],
   transport: ['#c9b37e', '#8f7a45'],
-  hello: ['#ff5d5d', '#ff9d94', '#c93a4b', '#ff7ab0', '#a12c5a'],
+  hello: ['#ff5d5d', '#ff9d94', '#c93a4b', '#ff7ab0', '#d9408f', '#ffc2d9', '#9c2f6b', '#ff8a5c'],
   frame: ['#c792ff', '#8a5cd6', '#e3c9ff', '#6b3fb8'],
   session: ['#7fa7ff', '#4f74d9', '#b9ceff'],
   rate: ['#ffe45c', '#c9a227', '#fff3ae'],

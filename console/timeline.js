@@ -9,11 +9,14 @@ import { ATTACK, CARD, GRID, INK, INK_DIM } from './palette.js';
 
 const LEFT = 52;
 const RIGHT = 118;
-const TOP = 22;
+/** Names of marks stand above the first lane's title. */
+const TOP = 38;
 const BOTTOM = 20;
 const GAP = 30;
 /** The newest sample slides in from the right edge instead of jumping in. */
 const DELAY_MS = 650;
+/** Least time that is shown. */
+const WINDOW_MS_MIN = 30_000;
 /** A longer silence than this is a hole in the line. */
 const HOLE_MS = 2500;
 const FONT = '"Inter", "Segoe UI", "Helvetica Neue", "Liberation Sans", Arial, sans-serif';
@@ -46,7 +49,10 @@ export class Timeline {
     const { context: g, width, height } = this;
     if (!width || !height || this.lanes.length === 0) return;
     this.end = this.now() - DELAY_MS;
-    this.start = this.end - this.window;
+    // A server that has just started fills the width all the same.
+    const lived = this.end - (this.samples[0]?.at ?? this.end);
+    this.span = Math.max(Math.min(this.window, WINDOW_MS_MIN), Math.min(this.window, lived));
+    this.start = this.end - this.span;
     this.plotWidth = width - LEFT - RIGHT;
     g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     g.clearRect(0, 0, width, height);
@@ -61,7 +67,7 @@ export class Timeline {
   /** What the pointer is on: x, the sample, and the series of each lane; or null. */
   read() {
     if (this.pointer === null || !this.places) return null;
-    const at = this.start + ((this.pointer - LEFT) / this.plotWidth) * this.window;
+    const at = this.start + ((this.pointer - LEFT) / this.plotWidth) * this.span;
     const near = this.samples.reduce((best, sample) => (Math.abs(sample.at - at) < Math.abs(best.at - at) ? sample : best), this.samples[0]);
     if (!near || Math.abs(near.at - at) > HOLE_MS) return null;
     const mark = this.marks.find((mark) => near.at >= mark.from && near.at <= (mark.to ?? Infinity));
@@ -102,12 +108,13 @@ export class Timeline {
   }
 
   x(at) {
-    return LEFT + ((at - this.start) / this.window) * this.plotWidth;
+    return LEFT + ((at - this.start) / this.span) * this.plotWidth;
   }
 
   drawMarks(g) {
     const bottom = this.places.at(-1).bottom;
-    for (const mark of this.marks) {
+    let free = LEFT;
+    for (const [i, mark] of this.marks.entries()) {
       const from = Math.max(this.x(mark.from), LEFT);
       const to = Math.min(this.x(mark.to ?? this.end), LEFT + this.plotWidth);
       if (to <= LEFT || from >= to) continue;
@@ -119,21 +126,26 @@ export class Timeline {
       g.fillRect(from, 4, 1, bottom - 4);
       if (mark.to) g.fillRect(to - 1, 4, 1, bottom - 4);
       g.globalAlpha = 1;
-      this.drawMarkName(g, mark.name, from, to);
+      const next = this.marks[i + 1];
+      free = this.drawMarkName(g, mark.name, (from + to) / 2, free, next ? this.x(next.from) : LEFT + this.plotWidth);
     }
   }
 
-  drawMarkName(g, name, from, to) {
+  /** Writes a name around `middle`, between `left` and `right` and shortened to that room; returns where it ends. */
+  drawMarkName(g, whole, middle, left, right) {
     g.font = `600 11px ${FONT}`;
+    let name = whole;
+    while (name.length > 1 && g.measureText(name).width > right - left - 12) name = `${name.slice(0, -2)}…`;
+    if (name.length <= 2) return left;
     const width = g.measureText(name).width;
-    const right = LEFT + this.plotWidth;
-    const x = Math.max(LEFT + 4, Math.min((from + to) / 2 - width / 2, right - width - 2));
+    const x = Math.max(left + 6, Math.min(middle - width / 2, right - width - 6));
     g.fillStyle = CARD;
     g.fillRect(x - 5, 8, width + 10, 14);
     g.fillStyle = ATTACK;
     g.textAlign = 'left';
     g.textBaseline = 'middle';
     g.fillText(name, x, 15.5);
+    return x + width;
   }
 
   drawLane(g, place, visible) {
@@ -144,7 +156,7 @@ export class Timeline {
     const single = series.filter((one) => one.kind !== 'stack');
     const sums = visible.map((sample) => stacked.reduce((sum, one) => sum + one.of(sample), 0));
     const most = visible.reduce((most, sample, i) => Math.max(most, sums[i], ...single.map((one) => one.of(sample))), 0);
-    const max = this.glide(lane, roundUp(Math.max(most * 1.08, lane.floor)));
+    const max = this.glide(lane, roundUp(Math.max(most * (lane.total ? 1.18 : 1.08), lane.floor)));
     const y = (value) => bottom - (Math.min(value, max) / max) * (bottom - top);
     this.drawAxis(g, place, max, y);
     g.save();
@@ -156,7 +168,26 @@ export class Timeline {
       single.forEach((one) => this.drawSeries(g, run, one, y, bottom));
     }
     g.restore();
+    if (lane.total) this.drawPeaks(g, place, visible, sums, y);
     this.drawValues(g, place, visible.at(-1), single, stacked, y);
+  }
+
+  /** Writes the highest sum within each mark above it. */
+  drawPeaks(g, { lane, top }, visible, sums, y) {
+    for (const mark of this.marks) {
+      let peak = 0;
+      visible.forEach((sample, i) => {
+        if (sample.at >= mark.from && sample.at <= (mark.to ?? this.end)) peak = Math.max(peak, sums[i]);
+      });
+      const text = `peak ${lane.format(peak)}/s`;
+      g.font = `600 11px ${FONT}`;
+      const [from, to] = [Math.max(this.x(mark.from), LEFT), Math.min(this.x(mark.to ?? this.end), LEFT + this.plotWidth)];
+      if (peak === 0 || to - from < g.measureText(text).width) continue;
+      g.fillStyle = INK;
+      g.textAlign = 'center';
+      g.textBaseline = 'alphabetic';
+      g.fillText(text, (from + to) / 2, Math.max(top + 8, y(peak) - 7));
+    }
   }
 
   /** The axis' end moves in small steps towards where it belongs. */
@@ -187,7 +218,7 @@ export class Timeline {
       g.moveTo(LEFT, at);
       g.lineTo(LEFT + this.plotWidth, at);
       g.stroke();
-      g.fillText(lane.format(value), LEFT - 8, at);
+      g.fillText(lane.format(value).replace(/\.0$/, ''), LEFT - 8, at);
     }
   }
 
@@ -282,7 +313,7 @@ export class Timeline {
   }
 
   drawTimes(g, height) {
-    const step = [10_000, 15_000, 30_000, 60_000].find((step) => (step / this.window) * this.plotWidth > 70) ?? 60_000;
+    const step = [5_000, 10_000, 15_000, 30_000, 60_000].find((step) => (step / this.span) * this.plotWidth > 70) ?? 60_000;
     g.font = `11px ${FONT}`;
     g.fillStyle = INK_DIM;
     g.textAlign = 'center';
@@ -302,7 +333,7 @@ export class Timeline {
     g.strokeStyle = 'rgba(230, 238, 245, 0.5)';
     g.lineWidth = 1;
     g.beginPath();
-    g.moveTo(Math.round(read.x) + 0.5, TOP);
+    g.moveTo(Math.round(read.x) + 0.5, TOP - 16);
     g.lineTo(Math.round(read.x) + 0.5, this.places.at(-1).bottom);
     g.stroke();
   }

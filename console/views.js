@@ -4,7 +4,7 @@ import { bytes, compact, ms } from './format.js';
 import { ALARM, ATTACK, CALM, CALM_FAINT, WARN } from './palette.js';
 
 /** Reasons that get a colour of their own in the stack; the others share one. */
-const REASONS_MAX = 6;
+const REASONS_MAX = 8;
 
 const worst = (sample, of) => sample.worlds.reduce((most, world) => Math.max(most, of(world)), 0);
 const total = (sample, of) => sample.worlds.reduce((sum, world) => sum + of(world), 0);
@@ -17,8 +17,8 @@ export function views(reasons) {
   const latency = {
     title: 'Players’ round trip', unit: 'ms', floor: 12, format: ms,
     series: [
-      { name: '99th percentile', short: 'p99', colour: CALM_FAINT, of: (sample) => sample.latency[1] },
-      { name: 'median', short: 'median', colour: CALM, kind: 'area', of: (sample) => sample.latency[0] },
+      { name: 'round trip p99', short: 'p99', colour: CALM_FAINT, of: (sample) => sample.latency[1] },
+      { name: 'round trip median', short: 'median', colour: CALM, kind: 'area', of: (sample) => sample.latency[0] },
     ],
   };
   const ticks = {

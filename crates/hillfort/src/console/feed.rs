@@ -36,7 +36,8 @@ struct Kept {
 /// Takes a sample every [`SAMPLE_EVERY`], for ever.
 pub(super) async fn sample(feed: &Feed, source: &dyn Source) {
     let mut ticks = tokio::time::interval(SAMPLE_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    // A sample that came late must not make the next interval a short one.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = (Arc::new((source.read(), process::usage())), Instant::now());
     feed.set_latest(&before.0);
     ticks.tick().await;

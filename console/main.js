@@ -11,8 +11,8 @@ import { Tiles } from './tiles.js';
 import { Timeline } from './timeline.js';
 import { views } from './views.js';
 
-/** Charts slide at this rate; two samples a second do not need more, and the server may share the processor with this page. */
-const FRAMES_PER_SECOND = 20;
+/** Charts slide at this rate; a minute of chart moves a few pixels a second, and the server may share the processor with this page. */
+const FRAMES_PER_SECOND = 12;
 const WINDOWS = { '1 min': 60_000, '2 min': 120_000, '5 min': 300_000 };
 
 let reasons = new Reasons([]);

@@ -70,10 +70,12 @@ export class AttackPanel {
     const { attacker, latency_p99: p99, latency_p50: p50, late_p99: late, ticks_kept: ticksKept, cpu } = verdict;
     const smooth = p99.during <= 2 * p99.before + 5 && (ticksKept ?? 1) >= 0.99;
     const held = smooth && attacker.succeeded * 100 <= attacker.sent;
-    const title = held ? 'The fort held' : smooth ? 'Players noticed nothing' : 'Players noticed';
+    // Without players or rooms there is nothing to say about how they fared.
+    const watched = p99.before > 0 || p99.during > 0 || ticksKept !== null;
+    const title = !watched ? 'Over; nobody played' : held ? 'The fort held' : smooth ? 'Players noticed nothing' : 'Players noticed';
     const total = verdict.refused.reduce((sum, [, n]) => sum + n, 0);
     const shown = verdict.refused.slice(0, 3);
-    return element('article', { class: `verdict ${smooth ? 'held' : 'shaken'}` },
+    return element('article', { class: `verdict ${smooth && watched ? 'held' : 'shaken'}` },
       element('h3', {}, title, element('small', {}, `${KINDS[verdict.kind].name}, ${(verdict.lasted_ms / 1000).toFixed(1)} s${end?.how === 'killed' ? ', killed' : ''}`)),
       element('dl', { class: 'counts' },
         figure('attempts', whole(attacker.sent)), figure('refused', whole(attacker.refused), 'hot'), figure('got through', whole(attacker.succeeded), attacker.succeeded > 0 ? 'warn' : 'calm')),

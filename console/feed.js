@@ -68,5 +68,7 @@ export async function post(path, body) {
   } catch {
     // Not JSON: the text itself says it.
   }
+  // What the JSON reader adds about itself is of no use to a person.
+  error = error.replace(/^Failed to deserialize [^:]*: /, '').replace(/ at line \d+ column \d+$/, '');
   throw new Error(error.charAt(0).toUpperCase() + error.slice(1));
 }

@@ -25,9 +25,9 @@ export class Guard {
     ], (row) => row, '');
     byId('bans').append(this.bans.node, this.allowed.node);
     this.limits = new Rows([
-      { name: 'Limit', of: (row) => row.label },
+      { name: 'Limit', of: (row) => sentence(row.label) },
       { name: '', right: true, of: (row) => whole(row.value) },
-      { name: '', of: (row) => row.unit, tone: () => 'dim' },
+      { name: '', of: (row) => unit(row), tone: () => 'dim' },
       { name: '', right: true, node: (row) => button('Change', () => this.change(row.key)) },
     ], (row) => row.key, 'This server has no limits to change.');
     byId('limits').append(this.limits.node);
@@ -69,18 +69,24 @@ export class Guard {
 
   async change(key) {
     const limit = this.tables.limits.find((limit) => limit.key === key);
-    const { label, unit, value, min, max } = limit;
+    const { value, min, max } = limit;
+    const [label, per] = [sentence(limit.label), unit(limit)];
     const answer = await ask({
-      title: label, action: 'Change', text: `${key}, from ${whole(min)} to ${whole(max)} ${unit}. It holds at once and until the server ends.`,
+      title: label, action: 'Change', text: `${key}, from ${whole(min)} to ${whole(max)}${per}. It holds at once and until the server ends.`,
       fields: [{ name: 'value', label: `Now ${whole(value)}`, node: element('input', { type: 'number', required: true, min, max, step: 1, value }) }],
     });
     if (!answer || Number(answer.value) === value) return;
     const sure = await ask({
       title: 'Are you sure?', action: 'Yes, change it', danger: true,
-      text: `${label}: from ${whole(value)} to ${whole(Number(answer.value))} ${unit}, for all who come from now on.`,
+      text: `${label}: from ${whole(value)} to ${whole(Number(answer.value))}${per}, for all who come from now on.`,
     });
-    if (sure) attempt(() => post('/api/limits', { key, value: Number(answer.value) }), `${label} is now ${whole(Number(answer.value))} ${unit}.`);
+    if (sure) attempt(() => post('/api/limits', { key, value: Number(answer.value) }), `${label} is now ${whole(Number(answer.value))}${per}.`);
   }
 }
+
+const sentence = (label) => label.charAt(0).toUpperCase() + label.slice(1);
+
+/** A unit as it follows a number. */
+const unit = (row) => (row.unit === '1/s' ? '/s' : row.unit && ` ${row.unit}`);
 
 const button = (text, onclick) => element('button', { type: 'button', class: 'small', onclick }, text);

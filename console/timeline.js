@@ -6,6 +6,7 @@
 
 import { curve, curveBack } from './curve.js';
 import { ATTACK, CARD, GRID, INK, INK_DIM } from './palette.js';
+import { roundUp, runs, ticks } from './scale.js';
 
 const LEFT = 52;
 const RIGHT = 118;
@@ -17,8 +18,8 @@ const GAP = 30;
 const DELAY_MS = 650;
 /** Least time that is shown. */
 const WINDOW_MS_MIN = 30_000;
-/** A longer silence than this is a hole in the line. */
-const HOLE_MS = 2500;
+/** The pointer reads a sample that is no farther away than this. */
+const NEAR_MS = 2500;
 const FONT = '"Inter", "Segoe UI", "Helvetica Neue", "Liberation Sans", Arial, sans-serif';
 
 export class Timeline {
@@ -69,7 +70,7 @@ export class Timeline {
     if (this.pointer === null || !this.places) return null;
     const at = this.start + ((this.pointer - LEFT) / this.plotWidth) * this.span;
     const near = this.samples.reduce((best, sample) => (Math.abs(sample.at - at) < Math.abs(best.at - at) ? sample : best), this.samples[0]);
-    if (!near || Math.abs(near.at - at) > HOLE_MS) return null;
+    if (!near || Math.abs(near.at - at) > NEAR_MS) return null;
     const mark = this.marks.find((mark) => near.at >= mark.from && near.at <= (mark.to ?? Infinity));
     return { x: this.x(near.at), sample: near, mark, lanes: this.places.map(({ lane, series }) => ({ lane, series })) };
   }
@@ -337,37 +338,4 @@ export class Timeline {
     g.lineTo(Math.round(read.x) + 0.5, this.places.at(-1).bottom);
     g.stroke();
   }
-}
-
-/** Unbroken stretches of samples. */
-function runs(samples) {
-  const found = [];
-  let run = [];
-  for (const sample of samples) {
-    if (run.length > 0 && sample.at - run.at(-1).at > HOLE_MS) {
-      found.push(run);
-      run = [];
-    }
-    run.push(sample);
-  }
-  if (run.length > 0) found.push(run);
-  return found.filter((run) => run.length > 1);
-}
-
-/** Next of 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8 × 10ⁿ. */
-function roundUp(value) {
-  const size = 10 ** Math.floor(Math.log10(value));
-  const step = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((step) => step * size >= value * 0.9999);
-  return step * size;
-}
-
-/** Round values on the axis, as many as there is room for. */
-function ticks(max, height) {
-  const wanted = Math.max(2, Math.floor(height / 34));
-  const rough = max / wanted;
-  const size = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].find((step) => step * size >= rough) * size;
-  const found = [];
-  for (let value = 0; value <= max * 1.001; value += step) found.push(value);
-  return found;
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     step("pure", &|| pure::run(true))?;
     step("tidy", &tidy::run)?;
     step("generated code", &|| here("cargo xtask codegen --check"))?;
-    step("script tests", &|| here("node --test sdk/js/ games/hilltop/client/"))?;
+    step("script tests", &|| here("node --test sdk/js/ games/hilltop/client/ tests/console/"))?;
     if !options.no_deny {
         step("licences and bans", &|| here("cargo deny --log-level error check licenses bans sources"))?;
     }

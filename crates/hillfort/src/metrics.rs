@@ -126,7 +126,7 @@ impl Exposition {
         page.counters("traffic_bytes", "Bytes on the doors' sockets.", directions(since.bytes_in, since.bytes_out))?;
         let refusals = self.reading.rejects.iter();
         page.counters(
-            "refusals",
+            "refused",
             "Refusals, by reason and by the stage at which they happened.",
             refusals.map(|(reject, n)| ([Label::Reason(reject), Label::Stage(reject.stage())], n as f64)),
         )?;
@@ -259,10 +259,10 @@ mod tests {
         check("hillfort_sessions{state=\"attached\"}", 5.0);
         check("hillfort_connections_accepted_total", 11.0);
         check("hillfort_frames_total{direction=\"out\"}", 14.0);
-        check("hillfort_refusals_total{reason=\"hello_mac\",stage=\"hello\"}", 203_000.0);
+        check("hillfort_refused_total{reason=\"hello_mac\",stage=\"hello\"}", 203_000.0);
         check("hillfort_latency_seconds{quantile=\"0.99\"}", 22e-6);
         check("hillfort_ticks_total{world=\"1\"}", 51.0);
         check("hillfort_tick_late_seconds{world=\"0\",quantile=\"0.5\"}", 35e-6);
-        assert_eq!(lines.iter().filter(|(name, _)| name.starts_with("hillfort_refusals_total")).count(), Reject::ALL.len());
+        assert_eq!(lines.iter().filter(|(name, _)| name.starts_with("hillfort_refused_total")).count(), Reject::ALL.len());
     }
 }

@@ -323,7 +323,7 @@ fn metrics_show_the_latest_reading() {
     let (status, answer) = rig.get("/metrics");
     assert_eq!(status, 200);
     assert!(answer.contains("content-type: application/openmetrics-text"), "{answer}");
-    let refusals = answer.lines().find(|line| line.starts_with("hillfort_refusals_total{reason=\"hello_mac\"")).unwrap();
+    let refusals = answer.lines().find(|line| line.starts_with("hillfort_refused_total{reason=\"hello_mac\"")).unwrap();
     assert!(refusals.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap() >= 1_000.0, "{refusals}");
     assert!(answer.trim_end().ends_with("# EOF"), "{answer}");
     assert_eq!(rig.get("/no/such/page").0, 404);

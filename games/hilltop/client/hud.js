@@ -130,9 +130,14 @@ export class Hud {
       mark.title = match.map.hills[i]?.name ?? '';
       mark.classList.toggle('contested', contested);
     });
-    const between = state.phase === PHASE_INTERMISSION;
-    if (!between) find('#result').hidden = true;
-    else text('#result-next', `Next round in ${state.secondsLeft} s`);
+    const result = find('#result');
+    if (state.phase === PHASE_INTERMISSION) {
+      // Who joins between two rounds has missed the event.
+      if (result.hidden) this.roundOver({ winner: leaderOf(state.points), points: state.points });
+      text('#result-next', `Next round in ${state.secondsLeft} s`);
+    } else if (!result.hidden) {
+      result.hidden = true;
+    }
   }
 
   #showSquads(match, state) {
@@ -279,6 +284,10 @@ function text(selector, value) {
   const element = find(selector);
   const words = String(value);
   if (element.textContent !== words) element.textContent = words;
+}
+
+function leaderOf([amber, teal]) {
+  return amber === teal ? NOBODY : amber > teal ? 0 : 1;
 }
 
 function teamClass(team) {

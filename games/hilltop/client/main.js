@@ -62,7 +62,6 @@ new Controls(canvas, scene, deeds);
 // The session -----------------------------------------------------------------------------------------------------------------------
 
 function play(name, kept = null) {
-  session?.close();
   session = new HillfortSession({ saved: kept?.session });
   match = null;
   lastEvents = {};

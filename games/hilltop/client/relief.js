@@ -26,6 +26,11 @@ export class Relief {
     this.#slope();
   }
 
+  /** A relief again from its plain data, as it comes from a worker. */
+  static revive(data) {
+    return Object.assign(Object.create(Relief.prototype), data);
+  }
+
   /** Writes height, way to the shore (units, negative at sea) and slopes at a place into `out`. */
   sample(x, y, out) {
     const column = clamp((x - this.left) * SAMPLES, this.columns - 1.001);
@@ -33,10 +38,10 @@ export class Relief {
     const at = Math.floor(row) * this.columns + Math.floor(column);
     const u = column - Math.floor(column);
     const v = row - Math.floor(row);
-    out.height = this.#blend(this.heights, at, u, v);
-    out.shore = this.#blend(this.shores, at, u, v);
-    out.eastward = this.#blend(this.eastward, at, u, v);
-    out.southward = this.#blend(this.southward, at, u, v);
+    out.height = blend(this.heights, this.columns, at, u, v);
+    out.shore = blend(this.shores, this.columns, at, u, v);
+    out.eastward = blend(this.eastward, this.columns, at, u, v);
+    out.southward = blend(this.southward, this.columns, at, u, v);
     return out;
   }
 
@@ -68,12 +73,13 @@ export class Relief {
       }
     }
   }
+}
 
-  #blend(values, at, u, v) {
-    const upper = values[at] + (values[at + 1] - values[at]) * u;
-    const lower = values[at + this.columns] + (values[at + this.columns + 1] - values[at + this.columns]) * u;
-    return upper + (lower - upper) * v;
-  }
+// The value between four samples.
+function blend(values, columns, at, u, v) {
+  const upper = values[at] + (values[at + 1] - values[at]) * u;
+  const lower = values[at + columns] + (values[at + columns + 1] - values[at + columns]) * u;
+  return upper + (lower - upper) * v;
 }
 
 // About 0 to 1.4.

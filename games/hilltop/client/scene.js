@@ -6,9 +6,9 @@ import { Effects } from './effects.js';
 import { AIM, Figures, FIGURE_UNITS, MUZZLE, STAND, STEP_LEFT, STEP_RIGHT } from './figures.js';
 import { NO_SQUAD, NOBODY, PHASE_PLAY } from './format.js';
 import { drawHillBanner, drawHillGround, drawHillName } from './hills.js';
+import { paintLand } from './land.js';
 import { drawBadge, drawOrder, drawSelection, drawSelectionBox } from './marks.js';
 import { SEA, SHADOW, TEAMS } from './palette.js';
-import { paintTerrain } from './terrain.js';
 import { Troops } from './troops.js';
 
 /** Pixels a unit that the land is painted with, at least and at most. */
@@ -30,7 +30,7 @@ export class Scene {
   #figures = new Figures();
   #size = { width: 1, height: 1, dpr: 1 };
   #map = null; // whose land is painted
-  #painting = 0;
+  #cancelPainting = () => {};
   #landSince = 0;
   #backdrop = document.createElement('canvas');
   #backdropView = '';
@@ -54,19 +54,16 @@ export class Scene {
   }
 
   /** Begins to paint another map's land; the old one stays until the new one is ready. */
-  async setMap(map) {
+  setMap(map) {
     this.camera.setMap(map);
     this.troops.clear();
-    this.#painting += 1;
-    const mine = this.#painting;
+    this.#cancelPainting();
     const scale = Math.max(PAINT_MIN, Math.min(PAINT_MAX, Math.ceil(this.camera.scale * this.#size.dpr)));
-    const pause = () => new Promise((resolve) => setTimeout(() => resolve(mine === this.#painting), 0));
-    const land = await paintTerrain(map, scale, pause);
-    if (land !== null && mine === this.#painting) {
+    this.#cancelPainting = paintLand(map, scale, (land) => {
+      if (map !== this.#map) this.#landSince = performance.now();
       this.land = land;
       this.#map = map;
-      this.#landSince = performance.now();
-    }
+    });
   }
 
   /** Draws the moment `now` (ms); `dt` seconds went by. `match` is null before there is one. */
@@ -142,7 +139,7 @@ export class Scene {
   #prepareBackdrop(pen) {
     const { width, height } = this.#canvas;
     const [x, y] = pen.at(0, 0);
-    const view = [width, height, x, y, pen.scale, this.#landSince].join();
+    const view = [width, height, x, y, pen.scale, this.#landSince, this.land?.canvas.width].join();
     if (view === this.#backdropView) return;
     this.#backdropView = view;
     this.#backdrop.width = width;

@@ -1,12 +1,8 @@
-// Paints the land once, into a canvas that is then only copied: relief with light from the north-west, contour lines, shore, paths,
-// woods and camps. Works in slices, so that the page stays alive. Knows nothing of players.
+// The colour of every point of the land: relief with light from the north-west, contour lines, shore and sea. Works on plain arrays,
+// so that a worker can do it. Knows nothing of canvases and players.
 
-import { fractalNoise, generator, smoothNoise, smoothStep } from './noise.js';
-import { TEAMS } from './palette.js';
-import { MARGIN, Relief } from './relief.js';
-import { paintScenery } from './scenery.js';
+import { fractalNoise, smoothNoise, smoothStep } from './noise.js';
 
-const SLICE_MS = 10;
 /** Height between two contour lines. */
 const CONTOUR = 0.065;
 
@@ -27,30 +23,14 @@ const SAND = [150, 136, 101];
 const SHALLOW = [43, 78, 84];
 const DEEP = [13, 24, 34];
 
-/**
- * Paints the terrain of `map` at `scale` pixels a unit; resolves to { canvas, left, top, width, height } with the place in units.
- * Between slices `pause` is awaited; when it gives false, the work is given up and the result is null.
- */
-export async function paintTerrain(map, scale, pause) {
-  const relief = new Relief(map);
-  const canvas = document.createElement('canvas');
-  canvas.width = Math.round(relief.width * scale);
-  canvas.height = Math.round(relief.height * scale);
-  const context = canvas.getContext('2d');
-  const image = context.createImageData(canvas.width, canvas.height);
+/** Paints the terrain of `map` over its `relief` at `scale` pixels a unit: { width, height, pixels } with RGBA bytes. */
+export function paintTerrain(map, relief, scale) {
+  const width = Math.round(relief.width * scale);
+  const height = Math.round(relief.height * scale);
+  const image = { width, data: new Uint8ClampedArray(width * height * 4) };
   const paintRow = rowPainter(map, relief, image, scale);
-  let sliceEnd = performance.now() + SLICE_MS;
-  for (let row = 0; row < canvas.height; row += 1) {
-    paintRow(row);
-    if (performance.now() > sliceEnd) {
-      if (!(await pause())) return null;
-      sliceEnd = performance.now() + SLICE_MS;
-    }
-  }
-  context.putImageData(image, 0, 0);
-  context.setTransform(scale, 0, 0, scale, -relief.left * scale, -relief.top * scale);
-  paintScenery(context, map, relief, generator(map.seed ^ 0x7ee5), TEAMS);
-  return { canvas, left: -MARGIN, top: -MARGIN, width: relief.width, height: relief.height };
+  for (let row = 0; row < height; row += 1) paintRow(row);
+  return { width, height, pixels: image.data };
 }
 
 function rowPainter(map, relief, image, scale) {

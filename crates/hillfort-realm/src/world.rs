@@ -75,7 +75,8 @@ pub struct World {
     /// Goes from room to room.
     out: Outputs,
     kicked: Vec<Seat>,
-    visit: Vec<u32>,
+    /// Rooms of the slot that is being ticked, with their numbers of ticks.
+    visit: Vec<(u32, u32)>,
     placement: Arc<Placement>,
     meter: Meter,
     published: Arc<Mutex<Arc<WorldSnapshot>>>,
@@ -233,12 +234,17 @@ impl World {
     fn tick_slot(&mut self, clock: &dyn Clock, now: Time, due: Due) -> Time {
         let mut visit = std::mem::take(&mut self.visit);
         visit.clear();
-        visit.extend_from_slice(self.wheel.rooms(due.slot));
+        // First all rooms are asked for their number of ticks. That reads the same lines of memory as the ticks do, but many at a time,
+        // because no room waits for the work of another: with thousands of rooms these waits are most of what a tick costs.
+        for &index in self.wheel.rooms(due.slot) {
+            if let Some(hosted) = self.rooms.get_mut(index) {
+                visit.push((index, hosted.cell.on_due(due.missed)));
+            }
+        }
         self.meter.totals.ticks_missed += due.missed * visit.len() as u64;
         let mut started = now;
-        for &index in &visit {
+        for &(index, ticks) in &visit {
             let Some(mut hosted) = self.rooms.take(index) else { continue };
-            let ticks = hosted.cell.on_due(due.missed);
             let result = self.tick_room(started, &mut hosted, ticks);
             let ended = clock.now();
             let (duration, lateness) = (ended.since(started) / ticks, started.since(due.deadline));
@@ -269,7 +275,7 @@ impl World {
 
     /// Sends what the room put out; kicks are noted for [`World::settle`].
     fn deliver(&mut self, hosted: &Hosted) {
-        if self.out.is_empty() && self.out.refused() == 0 {
+        if self.out.is_untouched() {
             return;
         }
         let tick = hosted.cell.ctx().tick();

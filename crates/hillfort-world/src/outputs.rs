@@ -33,9 +33,15 @@ enum Entry {
     Log { len: u32 },
 }
 
-/// Buffer of outputs. One serves all rooms of a thread: it goes from room to room, and its memory with it.
+/// Buffer of outputs. One serves all rooms of a thread: it goes from room to room, and its memory with it. Small to move; made when
+/// something is put.
 #[derive(Debug, Default)]
 pub struct Outputs {
+    store: Option<Box<Store>>,
+}
+
+#[derive(Debug, Default)]
+struct Store {
     entries: Vec<Entry>,
     bytes: Vec<u8>,
     log_lines: usize,
@@ -46,8 +52,8 @@ pub struct Outputs {
 impl Outputs {
     /// In the order in which they were put.
     pub fn iter(&self) -> impl Iterator<Item = Output<'_>> {
-        let mut rest = self.bytes.as_slice();
-        self.entries.iter().map(move |entry| {
+        let (entries, mut rest) = self.store.as_ref().map_or((&[][..], &[][..]), |store| (&store.entries, &store.bytes));
+        entries.iter().map(move |entry| {
             let mut take = |len: u32| {
                 let (data, after) = rest.split_at(len as usize);
                 rest = after;
@@ -62,31 +68,32 @@ impl Outputs {
         })
     }
 
-    /// Whether there is nothing.
+    /// Whether nothing was put since the last [`Outputs::clear`], and nothing was lost.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    pub fn is_untouched(&self) -> bool {
+        self.store.as_ref().is_none_or(|store| store.entries.is_empty() && store.refused == 0)
     }
 
     /// Log lines above [`LOG_LINES_MAX`] since the last [`Outputs::clear`].
     #[must_use]
-    pub const fn log_lines_lost(&self) -> u64 {
-        self.log_lines_lost
+    pub fn log_lines_lost(&self) -> u64 {
+        self.store.as_ref().map_or(0, |store| store.log_lines_lost)
     }
 
     /// Events and states that did not fit since the last [`Outputs::clear`].
     #[must_use]
-    pub const fn refused(&self) -> u64 {
-        self.refused
+    pub fn refused(&self) -> u64 {
+        self.store.as_ref().map_or(0, |store| store.refused)
     }
 
     /// Forgets everything, keeps the memory.
     pub fn clear(&mut self) {
-        self.entries.clear();
-        self.bytes.clear();
-        self.log_lines = 0;
-        self.log_lines_lost = 0;
-        self.refused = 0;
+        let Some(store) = &mut self.store else { return };
+        store.entries.clear();
+        store.bytes.clear();
+        store.log_lines = 0;
+        store.log_lines_lost = 0;
+        store.refused = 0;
     }
 
     /// `false`: full, counted, nothing was put.
@@ -101,28 +108,34 @@ impl Outputs {
 
     /// Never refused: a room has few seats.
     pub(crate) fn kick(&mut self, seat: Seat) {
-        self.entries.push(Entry::Kick { seat });
+        self.store().entries.push(Entry::Kick { seat });
     }
 
     pub(crate) fn log(&mut self, line: &str) {
-        if self.log_lines >= LOG_LINES_MAX {
-            self.log_lines_lost += 1;
+        let store = self.store();
+        if store.log_lines >= LOG_LINES_MAX {
+            store.log_lines_lost += 1;
             return;
         }
-        self.log_lines += 1;
+        store.log_lines += 1;
         let line = cut(line, LOG_LINE_BYTES_MAX);
-        self.bytes.extend_from_slice(line.as_bytes());
-        self.entries.push(Entry::Log { len: line.len() as u32 });
+        store.bytes.extend_from_slice(line.as_bytes());
+        store.entries.push(Entry::Log { len: line.len() as u32 });
     }
 
     fn put(&mut self, data: &[u8], entry: impl FnOnce(u32) -> Entry) -> bool {
-        if self.entries.len() >= OUTPUTS_MAX || self.bytes.len() + data.len() > OUTPUT_BYTES_MAX {
-            self.refused += 1;
+        let store = self.store();
+        if store.entries.len() >= OUTPUTS_MAX || store.bytes.len() + data.len() > OUTPUT_BYTES_MAX {
+            store.refused += 1;
             return false;
         }
-        self.bytes.extend_from_slice(data);
-        self.entries.push(entry(data.len() as u32));
+        store.bytes.extend_from_slice(data);
+        store.entries.push(entry(data.len() as u32));
         true
+    }
+
+    fn store(&mut self) -> &mut Store {
+        self.store.get_or_insert_default()
     }
 }
 
@@ -147,7 +160,8 @@ mod tests {
             ]
         );
         out.clear();
-        assert!(out.is_empty());
+        assert!(out.is_untouched());
+        assert_eq!(out.iter().count(), 0);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a call into a script costs, and what a room weighs. `cargo bench -p hillfort-script`
 
+use std::time::{Duration, Instant};
+
 use divan::{Bencher, black_box};
 use hillfort_script::{Bytes, Entry, Fault, Host, Instance, Limits, Payload, Program, Vm};
 
@@ -9,7 +11,8 @@ function nothing() end
 function message(object, player, op, data) buffer.copy(out, 0, data) object.keep(out) end
 function host(object) for i = 1, 100 do object.number(i) end end
 function endless() while true do end end
-function leak(n) kept = buffer.create(n) end
+local kept = {}
+function leak() for i = 1, 500 do kept[#kept + 1] = { i, i, i, i } end end
 ";
 
 #[derive(Debug, Default)]
@@ -23,6 +26,7 @@ impl Host for Kept {
 
 fn main() {
     weigh();
+    leak();
     divan::main();
 }
 
@@ -53,6 +57,24 @@ fn weigh() {
     let before = vm.stats().used_bytes;
     let all: Vec<_> = (0..200).map(|_| vm.instance().expect("runs")).collect();
     println!("VM {} KiB; one room of this source {} bytes", before / 1024, (vm.stats().used_bytes - before) / all.len());
+}
+
+/// The worst case of the look for leaks: a heap of small objects.
+#[expect(clippy::print_stdout, reason = "a bench prints its figures")]
+#[expect(clippy::disallowed_methods, reason = "a bench has a clock")]
+fn leak() {
+    let (vm, instance, entry, _) = start("leak");
+    let (mut longest, mut calls) = (Duration::ZERO, 0);
+    let fault = loop {
+        let begun = Instant::now();
+        let result = vm.call::<()>(&instance, &entry, ());
+        longest = longest.max(begun.elapsed());
+        calls += 1;
+        if let Err(fault) = result {
+            break fault;
+        }
+    };
+    println!("leak of 500 small tables a call: {fault} after {calls} calls, the longest took {longest:?}");
 }
 
 #[divan::bench]

@@ -1,7 +1,7 @@
 //! Floor 1: the Luau sandbox. Compile, run within budgets, end what oversteps them.
 //!
 //! - [`Program`]: a source, compiled and checked. Made away from the tick path.
-//! - [`Vm`]: one for each world thread and script version (and [`Vm::INSTANCES_MAX`] instances); holds the program's code once.
+//! - [`Vm`]: one for each world thread and script version (and [`Vm::instances_max`] instances); holds the program's code once.
 //! - [`Instance`]: the globals of one room. What one instance writes, no other can read.
 //! - [`Host`] and [`Library`]: what the caller lets scripts do, as typed functions.
 //!
@@ -15,17 +15,20 @@
 //! - **Slow single operations** (a shift in a huge table, a comparison of huge strings) are counted as one step each, so a call also ends
 //!   after [`Limits::time_max`] of the given clocks, looked at every 64 steps. Searches, sorts and moves whose work grows faster than
 //!   their data are bounded by `sandbox.luau`.
-//! - **Memory**: a call can add [`Limits::room_bytes_max`] to what the VM holds and no more, so a bomb fails in the room that built it. What a
-//!   room keeps over many calls is looked at when the VM's memory has doubled since the last look: after a full collection, each
-//!   instance that holds more than the limit is ended, and no other.
+//! - **Memory**: a call can add [`Limits::call_bytes_max`] to what the VM holds and no more, so a bomb fails in the room that built it. What
+//!   rooms keep over many calls is looked at when the VM is half full, and at each further quarter of [`Limits::vm_bytes_max`]: after
+//!   a full collection, each instance that keeps more than [`Limits::room_bytes_max`] is ended, and no other.
 //! - **Isolation**: libraries are read-only, there is no way to another instance's globals, no files, no clock, no bytecode, no
 //!   `loadstring`, no collector control, and `math.random` draws from the host.
 //!
 //! # What is not
 //! - A long run of expensive operations without any loop or call is bounded only by the size of the source and of the memory.
-//! - The look for leaks needs a temporary file (the engine's heap dump), and takes about as long as the heap is big. Where no temporary
-//!   file can be made, the instance that ran when the bound was crossed is ended instead.
-//! - Weak tables show when the collector ran, which is not the same in two runs. Games that must replay do not use them.
+//! - The look for leaks stops the thread: about 50 ns a byte when the heap is nothing but small tables, so up to 0.4 s by default, and far less
+//!   for buffers and strings. It goes through a temporary file (the engine's heap dump). Where none can be made, the instance that
+//!   ran when the bound was crossed is ended instead.
+//! - Until it is found, a leaking room may keep up to half of [`Limits::vm_bytes_max`].
+//! - Weak tables show when the collector ran, and `pairs` over keys that are tables or functions shows where these lie in memory. Neither is
+//!   the same in two runs: games that must replay use neither.
 
 #![forbid(unsafe_code)]
 

@@ -19,8 +19,13 @@ pub struct Limits {
     pub clock: fn() -> Duration,
     /// Processor time of the thread: asked when `clock` says that the time is over, so that a preempted room is not punished.
     pub busy_clock: fn() -> Duration,
-    /// Bytes that one call may add, and that one instance may keep.
+    /// Bytes that one call may add, garbage included.
+    pub call_bytes_max: usize,
+    /// Bytes that one instance may keep.
     pub room_bytes_max: usize,
+    /// Bytes that all instances of one VM may keep: as many instances fit a VM as this holds rooms. A look for leaks happens
+    /// at half of it and takes time in proportion to it.
+    pub vm_bytes_max: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +124,8 @@ fn nanos(time: Duration) -> u64 {
 }
 
 impl Default for Limits {
-    /// 80,000 steps (below 2 ms when they do nothing but loop), 200,000 for the top level, 4 MiB, no clock.
+    /// 80,000 steps (below 2 ms when they do nothing but loop), 200,000 for the top level, 4 MiB a call, 256 KiB a room, 16 MiB a VM, which
+    /// makes 64 rooms; no clock.
     fn default() -> Self {
         Self {
             steps_max: 80_000,
@@ -127,7 +133,9 @@ impl Default for Limits {
             time_max: Duration::from_millis(25),
             clock: || Duration::ZERO,
             busy_clock: || Duration::ZERO,
-            room_bytes_max: 4 * 1024 * 1024,
+            call_bytes_max: 4 * 1024 * 1024,
+            room_bytes_max: 256 * 1024,
+            vm_bytes_max: 16 * 1024 * 1024,
         }
     }
 }

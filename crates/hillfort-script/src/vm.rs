@@ -47,9 +47,6 @@ pub struct Stats {
 }
 
 impl Vm {
-    /// Instances that one VM can keep apart in its accounts. The next one needs another VM.
-    pub const INSTANCES_MAX: usize = slots::SLOTS;
-
     /// An engine for `program`, with the functions that `library` adds.
     ///
     /// # Errors
@@ -92,8 +89,14 @@ impl Vm {
             .set_mode(mlua::chunk::ChunkMode::Binary)
             .into_function()?;
         lua.gc_collect()?;
-        let audit_bytes = Arc::new(AtomicUsize::new(lua.used_memory() + limits.room_bytes_max * 2));
+        let audit_bytes = Arc::new(AtomicUsize::new(lua.used_memory() + limits.vm_bytes_max / 2));
         Ok(Self { lua, main, environment, class, meter, slots: Arc::new(Slots::default()), audit_bytes, limits })
+    }
+
+    /// Instances that the VM takes; the next one needs another VM. At most 254, which is what the engine's accounts can tell apart.
+    #[must_use]
+    pub fn instances_max(&self) -> usize {
+        (self.limits.vm_bytes_max / self.limits.room_bytes_max.max(1)).clamp(1, slots::SLOTS)
     }
 
     /// New globals, with the program's top level run in them.
@@ -101,7 +104,7 @@ impl Vm {
     /// # Errors
     /// [`Fault::VmFull`], or whatever the top level did wrong.
     pub fn instance(&self) -> Result<Instance, Fault> {
-        let slot = Slot { index: self.slots.take().ok_or(Fault::VmFull)?, slots: Arc::clone(&self.slots) };
+        let slot = Slot { index: self.slots.take(self.instances_max()).ok_or(Fault::VmFull)?, slots: Arc::clone(&self.slots) };
         let made = self.in_account(&slot, |lua| {
             let globals = lua.create_table()?;
             globals.set_metatable(Some(self.environment.clone()))?;
@@ -214,7 +217,7 @@ impl Vm {
     }
 
     fn limited<T>(&self, used: usize, call: impl FnOnce() -> mlua::Result<T>) -> mlua::Result<T> {
-        self.lua.set_memory_limit(used + self.limits.room_bytes_max)?;
+        self.lua.set_memory_limit(used + self.limits.call_bytes_max)?;
         let result = call();
         self.lua.set_memory_limit(0)?;
         result
@@ -236,8 +239,8 @@ impl Vm {
                 Err(_) => self.slots.end(running.slot.index),
             }
         }
-        let next = live.saturating_add(live.max(self.limits.room_bytes_max * 2));
-        self.audit_bytes.store(next, Ordering::Relaxed);
+        let next = live.saturating_add(self.limits.vm_bytes_max / 4);
+        self.audit_bytes.fetch_max(next, Ordering::Relaxed);
     }
 
     fn collect(&self) {

@@ -20,9 +20,9 @@ impl Default for Slots {
 }
 
 impl Slots {
-    /// A free slot.
-    pub(super) fn take(&self) -> Option<u8> {
-        let index = self.0.iter().position(|slot| slot.load(Ordering::Relaxed) == FREE)?;
+    /// A free slot among the first `max`.
+    pub(super) fn take(&self, max: usize) -> Option<u8> {
+        let index = self.0.iter().take(max).position(|slot| slot.load(Ordering::Relaxed) == FREE)?;
         self.0[index].store(TAKEN, Ordering::Relaxed);
         u8::try_from(index).ok()
     }

@@ -306,6 +306,30 @@ fn an_attack_that_does_not_end_is_killed() {
 }
 
 #[test]
+fn a_console_that_stops_takes_its_attack_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let note = folder.path().join("pid");
+    // Written beside and then moved, so that it is never read half written.
+    let rig = start(true, Some(script(&format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 60", note.display()))));
+    let mut live = rig.live();
+    assert_eq!(rig.post("/api/attack", &json!({ "kind": "command-flood" })).0, 202);
+    let pid = loop {
+        match std::fs::read_to_string(&note) {
+            Ok(pid) => break pid.trim().to_owned(),
+            Err(_) => drop(live.next("samples")),
+        }
+    };
+    rig.console.stop();
+    let deadline = std::time::Instant::now() + DEADLINE;
+    // Killed and not waited for, it may stay in the list of processes as a zombie.
+    let runs = || std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+    while runs() {
+        assert!(std::time::Instant::now() < deadline, "process {pid} still runs");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn readers_are_bounded() {
     let rig = start(false, None);
     let mut readers: Vec<_> = (0..live::READERS_MAX).map(|_| rig.live()).collect();

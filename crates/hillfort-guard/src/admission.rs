@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use hillfort_proto::hello::{AppId, KeyId};
 
-/// A connection that was let in. Belongs to the connection and goes back by [`crate::Guard::on_close`] when it ends; not `Clone`, so that no
-/// connection is counted out twice.
+/// A connection that was let in. Belongs to the connection and goes back by [`crate::Guard::on_close`] when it ends; not `Clone`,
+/// so that no connection is counted out twice.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "the connection counts as open until on_close"]
 pub struct Admitted {

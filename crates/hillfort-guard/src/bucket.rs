@@ -1,5 +1,6 @@
-//! Token buckets, written as the generic cell rate algorithm (ITU-T I.371 annex A): one number says when the bucket will be full again.
-//! A bucket that is full again says nothing, so forgetting it costs nothing; and there is no division and no drift. Knows no sources.
+//! Token buckets, written as the generic cell rate algorithm (ITU-T I.371 annex A): one number says when the bucket will be full
+//! again. A bucket that is full again says nothing, so forgetting it costs nothing; and there is no division and no drift. Knows
+//! no sources.
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ const SPAN_MAX: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// How many events a second, and how many at once after a quiet time.
 ///
-/// Small buckets (per source, per session) count in steps of 4.096 µs and round the rate down to them: by 0.04 % at 100/s, by at most 4 % at 10,000/s.
+/// Small buckets (per source, per session) count in steps of 4.096 µs and round the rate down to them: by 0.04 % at 100/s, by at
+/// most 4 % at 10,000/s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     per_s: u32,
@@ -92,7 +94,8 @@ impl Bucket {
 
 /// One bucket in ticks of a clock that turns over every 4.9 h, for what exists a million times.
 ///
-/// A cell untouched for about a whole turn can look as if it still owed something; by chance (span ÷ 4.9 h), at most one span's worth, once.
+/// A cell untouched for about a whole turn can look as if it still owed something; by chance (span ÷ 4.9 h), at most one span's
+/// worth, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cell(pub(crate) u32);
 

@@ -63,7 +63,8 @@ impl Guard {
     /// global budget is spent last.
     ///
     /// # Errors
-    /// [`Reject::Banned`], [`Reject::ConnectRate`], [`Reject::SourceRate`], [`Reject::SourceConnections`], [`Reject::ConnectionsFull`]. Close it at once, by reset.
+    /// [`Reject::Banned`], [`Reject::ConnectRate`], [`Reject::SourceRate`], [`Reject::SourceConnections`],
+    /// [`Reject::ConnectionsFull`]. Close it at once, by reset.
     pub fn on_connect(&mut self, now: Time, addr: IpAddr) -> Result<Admitted, Reject> {
         let addr = addr.to_canonical();
         let source = self.secret.source(addr);
@@ -86,11 +87,12 @@ impl Guard {
         }
     }
 
-    /// Judges a signed hello in order of cost: magic, flags, clock, key, MAC, nonce. Counts and charges its refusal: do not report it
-    /// as an offence once more. `wall` is the server's clock; set back by more than 6 s it makes replays possible.
+    /// Judges a signed hello in order of cost: magic, flags, clock, key, MAC, nonce. Counts and charges its refusal: do not
+    /// report it as an offence once more. `wall` is the server's clock; set back by more than 6 s it makes replays possible.
     ///
     /// # Errors
-    /// [`Reject::HelloMagic`], [`Reject::HelloFlags`], [`Reject::HelloTime`], [`Reject::HelloKey`], [`Reject::HelloMac`], [`Reject::HelloReplay`], and
+    /// [`Reject::HelloMagic`], [`Reject::HelloFlags`], [`Reject::HelloTime`], [`Reject::HelloKey`], [`Reject::HelloMac`],
+    /// [`Reject::HelloReplay`], and
     /// [`Reject::ConnectRate`] when the memory of nonces is full.
     pub fn on_hello(
         &mut self,
@@ -124,8 +126,8 @@ impl Guard {
         }
     }
 
-    /// Charges what the edge found wrong to the address. `true`: that was too much, the address is banned from now on. Its connections
-    /// that are already admitted go on: others may share the address.
+    /// Charges what the edge found wrong to the address. `true`: that was too much, the address is banned from now on. Its
+    /// connections that are already admitted go on: others may share the address.
     pub fn on_offence(&mut self, now: Time, peer: Peer, reject: Reject) -> bool {
         let source = self.secret.source(peer.addr);
         self.charge(now, peer.addr, source, reject)
@@ -155,8 +157,8 @@ impl Guard {
         self.bans.iter(now)
     }
 
-    /// Changes limits, lists and keys; what was counted stays. Bans of addresses that can no longer be banned are lifted. A debt above a smaller
-    /// burst is forgiven down to it; the memory of nonces takes its new size at its next turns.
+    /// Changes limits, lists and keys; what was counted stays. Bans of addresses that can no longer be banned are lifted. A debt
+    /// above a smaller burst is forgiven down to it; the memory of nonces takes its new size at its next turns.
     pub fn apply(&mut self, config: Config) {
         self.config = config;
         self.bans.lift_where(|ban| !self.config.can_ban(ban.addr));

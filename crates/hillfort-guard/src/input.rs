@@ -66,7 +66,8 @@ impl InputBuckets {
         Self { session: full, kinds: [full; KINDS], control: full, dropped: full }
     }
 
-    /// Charges a message that costs `cost` events (1 for a small one). A message that is dropped is charged to the tolerance only.
+    /// Charges a message that costs `cost` events (1 for a small one). A message that is dropped is charged to the tolerance
+    /// only.
     pub fn on_input(&mut self, rates: &InputRates, now: Time, class: Class, cost: u32) -> Verdict {
         let now = ticks(now);
         if class == Class::CONTROL {

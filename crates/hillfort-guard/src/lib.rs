@@ -1,7 +1,8 @@
 //! Floor 1: who may come in. Addresses, hellos and inputs go in, verdicts come out.
 //!
-//! Knows nothing of sockets, clocks, threads or randomness: time and the seed are arguments. Everything keyed by a stranger's data has a
-//! fixed size, so that a flood of new addresses costs memory that was planned for. Nothing here allocates or logs per connection.
+//! Knows nothing of sockets, clocks, threads or randomness: time and the seed are arguments. Everything keyed by a stranger's
+//! data has a fixed size, so that a flood of new addresses costs memory that was planned for. Nothing here allocates or logs per
+//! connection.
 //!
 //! The way in, each step a precondition of the next by its type:
 //!
@@ -10,8 +11,8 @@
 //! 3. [`InputBuckets::on_input`] charges what the session says afterwards;
 //! 4. [`Guard::on_close`] takes the [`Admitted`] back.
 //!
-//! What the edge finds wrong by itself it reports by [`Guard::on_offence`]. A ban refuses *new* connections of an address; what is already
-//! admitted goes on, since others may share the address.
+//! What the edge finds wrong by itself it reports by [`Guard::on_offence`]. A ban refuses *new* connections of an address; what
+//! is already admitted goes on, since others may share the address.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! Cache lines of eight words in one fixed store: the ground for the tables that strangers fill. Knows nothing of what the words mean.
+//! Cache lines of eight words in one fixed store: the ground for the tables that strangers fill. Knows nothing of what the words
+//! mean.
 
 /// Words in a line of 64 bytes.
 pub(crate) const LINE_WORDS: usize = 8;

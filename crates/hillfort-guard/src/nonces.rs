@@ -1,15 +1,17 @@
 //! Memory of hellos that were accepted, so that none is accepted twice. Knows nothing of how a hello is signed.
 //!
-//! Two tables of fixed size, one being filled and one being forgotten; they change places every [`NONCE_MEMORY`], so an accepted hello is
-//! remembered for one to two times that. A hello can be valid for twice the window (from a clock that is a window ahead to one that is a window
-//! behind), the rest covers a server clock that is set back meanwhile.
+//! Two tables of fixed size, one being filled and one being forgotten; they change places every [`NONCE_MEMORY`], so an accepted
+//! hello is remembered for one to two times that. A hello can be valid for twice the window (from a clock that is a window ahead
+//! to one that is a window behind), the rest covers a server clock that is set back meanwhile.
 //!
-//! Size: each table has two slots for every hello that the global connection budget lets through in that time, at the default of 3,000/s and a
-//! burst of 5,000: 41,000 hellos, 131,072 slots, 1 MiB. An accepted hello puts a 64-bit keyed tag into the emptier of two lines that
-//! its hash names (the power of two choices: at half fill a line of eight is not full by many orders of magnitude).
+//! Size: each table has two slots for every hello that the global connection budget lets through in that time, at the default of
+//! 3,000/s and a burst of 5,000: 41,000 hellos, 131,072 slots, 1 MiB. An accepted hello puts a 64-bit keyed tag into the emptier
+//! of two lines that its hash names (the power of two choices: at half fill a line of eight is not full by many orders of
+//! magnitude).
 //!
-//! An honest hello is taken for a replay when one of the at most 32 tags in its two lines of both tables is equal to its own: 2^-59. When both
-//! lines are full, the hello is refused as `connect_rate`: nothing is ever pushed out, so inside its memory a replay is always refused.
+//! An honest hello is taken for a replay when one of the at most 32 tags in its two lines of both tables is equal to its own:
+//! 2^-59. When both lines are full, the hello is refused as `connect_rate`: nothing is ever pushed out, so inside its memory a
+//! replay is always refused.
 
 use std::time::Duration;
 

@@ -4,8 +4,9 @@ use hillfort_proto::reject::Reject;
 
 /// Points that a refusal costs its address; 0 for what happens to honest players too.
 ///
-/// With the default tolerance (1,000 points, forgiven at 10 a second) 20 foreign hellos in a row, 10 replayed ones or 2 floods of inputs ban an address. A wrong clock or an
-/// old key is the everyday fault of an honest player whose client tries again and again, perhaps with many behind one address: it weighs little.
+/// With the default tolerance (1,000 points, forgiven at 10 a second) 20 foreign hellos in a row, 10 replayed ones or 2 floods of
+/// inputs ban an address. A wrong clock or an old key is the everyday fault of an honest player whose client tries again and
+/// again, perhaps with many behind one address: it weighs little.
 pub(crate) const fn points(reject: Reject) -> u32 {
     match reject {
         // One refusal says nothing; another thousand in a row do.

@@ -1,4 +1,5 @@
-//! What counts as one source, and the secret by which sources and nonces are spread over tables. Knows nothing of what is kept about them.
+//! What counts as one source, and the secret by which sources and nonces are spread over tables. Knows nothing of what is kept
+//! about them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};

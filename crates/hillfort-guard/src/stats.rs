@@ -44,7 +44,8 @@ impl Default for Stats {
 }
 
 impl Stats {
-    /// Refusals by the guard with this reason. What sessions refuse by [`crate::InputBuckets`] is counted where the session lives.
+    /// Refusals by the guard with this reason. What sessions refuse by [`crate::InputBuckets`] is counted where the session
+    /// lives.
     #[must_use]
     pub const fn rejects(&self, reject: Reject) -> u64 {
         self.rejects[reject.index()]

@@ -1,8 +1,8 @@
 //! Buckets of all sources in a table of fixed size. Knows nothing of addresses or of what an event is.
 //!
-//! A line of 64 bytes holds eight entries of 8 bytes: a keyed tag of 32 bits and a [`Cell`]. At half fill that is 16 bytes a source. In a full
-//! line the source that owes least gives way; when it owes nothing, nothing is lost. Two sources share a bucket by chance once in 2^29 pairs
-//! of line and tag, which costs them a share of a burst.
+//! A line of 64 bytes holds eight entries of 8 bytes: a keyed tag of 32 bits and a [`Cell`]. At half fill that is 16 bytes a
+//! source. In a full line the source that owes least gives way; when it owes nothing, nothing is lost. Two sources share a bucket
+//! by chance once in 2^29 pairs of line and tag, which costs them a share of a burst.
 
 use crate::bucket::{Cell, Rate};
 use crate::lines::{LINE_WORDS, Lines};

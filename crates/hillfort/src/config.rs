@@ -71,7 +71,7 @@ pub(crate) enum Problem {
     Unreadable { path: PathBuf, error: io::Error },
     #[error("{origin} is not TOML: {text}")]
     Syntax { origin: Origin, text: String },
-    #[error("unknown key {key} in {origin}{}", .nearest.as_ref().map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default())]
+    #[error("unknown key {key} in {origin}{}", or_meant(.nearest.as_deref()))]
     Unknown { key: String, origin: Origin, nearest: Option<String> },
     #[error("{key} = {value} in {origin}: {expected} is expected")]
     Value { key: String, value: String, origin: Origin, expected: String },
@@ -94,6 +94,10 @@ pub fn load(
         Some(settings) if problems.is_empty() => Ok(settings),
         _ => Err(ConfigError { problems }),
     }
+}
+
+fn or_meant(nearest: Option<&str>) -> String {
+    nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default()
 }
 
 impl fmt::Display for ConfigError {

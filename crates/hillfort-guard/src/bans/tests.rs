@@ -1,3 +1,5 @@
+//! Offences, bans and the bounds of their tables.
+
 use super::*;
 use crate::source::Secret;
 use std::net::Ipv4Addr;

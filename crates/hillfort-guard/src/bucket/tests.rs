@@ -1,3 +1,5 @@
+//! Ranges of rates, edges of buckets, and the law that no bucket breaks.
+
 use super::*;
 use proptest::prelude::*;
 
@@ -89,7 +91,12 @@ fn a_smaller_burst_cuts_debts_down() {
 proptest! {
     /// Never more than burst + rate × time passes, whenever one asks.
     #[test]
-    fn no_more_than_burst_and_rate(per_s in 1..5_000_u32, burst in 1..200_u32, gaps in prop::collection::vec(0..50_000_000_u64, 1..400), from in 0..u64::MAX / 2) {
+    fn no_more_than_burst_and_rate(
+        per_s in 1..5_000_u32,
+        burst in 1..200_u32,
+        gaps in prop::collection::vec(0..50_000_000_u64, 1..400),
+        from in 0..u64::MAX / 2,
+    ) {
         let times: Vec<_> = gaps.iter().scan(from, |at, gap| { *at += gap; Some(Time(*at)) }).collect();
         let spent = times[times.len() - 1].since(times[0]).as_secs_f64();
         let (by_bucket, by_cell) = passed(&rate(per_s, burst), &times);

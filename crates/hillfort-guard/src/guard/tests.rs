@@ -1,3 +1,5 @@
+//! Strangers at the door: each limit at its edge, each refusal with its reason, all under virtual time.
+
 use super::*;
 use crate::bans::Cause;
 use crate::bucket::Rate;

@@ -1,3 +1,5 @@
+//! Sessions that say too much: exact edges of passing, dropping and closing.
+
 use super::*;
 use std::time::Duration;
 

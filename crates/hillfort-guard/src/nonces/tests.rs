@@ -1,3 +1,5 @@
+//! Replays: how long they are refused, and what a full memory does.
+
 use super::*;
 use crate::source::Secret;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! The table of sources: who is forgotten, and that it never grows.
+
 use super::*;
 use crate::source::Secret;
 use proptest::prelude::*;

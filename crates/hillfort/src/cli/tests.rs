@@ -1,3 +1,5 @@
+//! Command lines as people type them, right and wrong.
+
 use super::*;
 use clap::CommandFactory as _;
 

@@ -1,4 +1,5 @@
-//! Keys of the hello: from hexadecimal text or a file with it. Owns the development key and keeps secrets out of logs and error texts.
+//! Keys of the hello: from hexadecimal text or a file with it. Owns the development key and keeps secrets out of logs and error
+//! texts.
 
 use std::fmt;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Embedded defaults, file, environment and flags, merged key by key. The defaults are the schema: what is not in them is unknown, and
-//! what is of another type is wrong. Knows nothing of what the values mean.
+//! Embedded defaults, file, environment and flags, merged key by key. The defaults are the schema: what is not in them is
+//! unknown, and what is of another type is wrong. Knows nothing of what the values mean.
 
 use std::collections::BTreeMap;
 use std::fmt;

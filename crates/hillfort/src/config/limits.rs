@@ -7,10 +7,6 @@ use hillfort_guard::PER_S_MAX;
 pub struct Limit {
     /// Its key.
     pub key: &'static str,
-    /// What it limits, in few words.
-    pub label: &'static str,
-    /// Unit, e.g. `"1/s"`; `""` for a count.
-    pub unit: &'static str,
     /// Smallest value.
     pub min: u64,
     /// Largest value.
@@ -21,39 +17,39 @@ pub struct Limit {
 
 /// All of them, in the order of `default.toml`.
 pub const LIMITS: &[Limit] = &[
-    at_start("edge.http_port", "port of HTTP and WebSocket", "", 0, 65_535),
-    at_start("edge.tcp_port", "port of TCP frames", "", 0, 65_535),
-    at_start("edge.connections_max", "connections of players", "", 1, 4_000_000),
-    at_start("edge.unproven_max", "connections not logged in", "", 1, 4_000_000),
-    at_start("edge.http_connections_max", "connections of HTTP", "", 1, 1_000_000),
-    at_start("edge.sessions_max", "sessions", "", 1, 16_000_000),
-    at_start("edge.hello_ms_max", "time for the hello", "ms", 100, 60_000),
-    at_start("edge.login_ms_max", "time for the login", "ms", 100, 600_000),
-    at_start("edge.pending_bytes_max", "bytes waiting for one player", "B", 65_536, 67_108_864),
-    live("guard.connect_per_s", "new connections in all", "1/s", 1, PER_S_MAX as u64),
-    live("guard.connect_burst", "new connections in all, at once", "", 1, 1_000_000),
-    live("guard.source_connect_per_s", "new connections of one address", "1/s", 1, 10_000),
-    live("guard.source_connect_burst", "new connections of one address, at once", "", 1, 100_000),
-    live("guard.source_open_max", "open connections of one address", "", 1, 4_000_000),
-    live("guard.offence_points_max", "points of offence before a ban", "", 100, 1_000_000),
-    live("guard.offence_points_forgiven_per_s", "points of offence forgiven", "1/s", 1, 10_000),
-    live("guard.ban_s", "length of a ban", "s", 1, 31_536_000),
-    live("inputs.session_per_s", "inputs of one session", "1/s", 1, PER_S_MAX as u64),
-    live("inputs.session_burst", "inputs of one session, at once", "", 1, 200_000),
-    live("inputs.kind_per_s", "inputs of one kind", "1/s", 1, PER_S_MAX as u64),
-    live("inputs.kind_burst", "inputs of one kind, at once", "", 1, 200_000),
-    live("inputs.control_per_s", "control messages of one session", "1/s", 1, PER_S_MAX as u64),
-    live("inputs.control_burst", "control messages of one session, at once", "", 1, 200_000),
-    live("inputs.dropped_per_s", "dropped messages that are borne", "1/s", 1, PER_S_MAX as u64),
-    live("inputs.dropped_burst", "dropped messages that are borne, at once", "", 1, 200_000),
-    at_start("world.threads", "threads that run rooms", "", 1, 64),
-    at_start("world.rooms_max", "rooms", "", 1, 16_777_216),
-    at_start("world.empty_room_s", "life of an empty room", "s", 0, 86_400),
-    at_start("bots.hilltop", "bots in hilltop", "", 0, 200),
-    at_start("console.port", "port of the console", "", 0, 65_535),
-    at_start("shutdown.drain_ms_max", "time to leave", "ms", 0, 600_000),
-    live("keys.app", "app of a key", "", 0, u32::MAX as u64),
-    live("keys.key", "number of a key", "", 0, u16::MAX as u64),
+    at_start("edge.http_port", 0, 65_535),
+    at_start("edge.tcp_port", 0, 65_535),
+    at_start("edge.connections_max", 1, 4_000_000),
+    at_start("edge.unproven_max", 1, 4_000_000),
+    at_start("edge.http_connections_max", 1, 1_000_000),
+    at_start("edge.sessions_max", 1, 16_000_000),
+    at_start("edge.hello_ms_max", 100, 60_000),
+    at_start("edge.login_ms_max", 100, 600_000),
+    at_start("edge.pending_bytes_max", 65_536, 67_108_864),
+    live("guard.connect_per_s", 1, PER_S_MAX as u64),
+    live("guard.connect_burst", 1, 1_000_000),
+    live("guard.source_connect_per_s", 1, 10_000),
+    live("guard.source_connect_burst", 1, 100_000),
+    live("guard.source_open_max", 1, 4_000_000),
+    live("guard.offence_points_max", 100, 1_000_000),
+    live("guard.offence_points_forgiven_per_s", 1, 10_000),
+    live("guard.ban_s", 1, 31_536_000),
+    live("inputs.session_per_s", 1, PER_S_MAX as u64),
+    live("inputs.session_burst", 1, 200_000),
+    live("inputs.kind_per_s", 1, PER_S_MAX as u64),
+    live("inputs.kind_burst", 1, 200_000),
+    live("inputs.control_per_s", 1, PER_S_MAX as u64),
+    live("inputs.control_burst", 1, 200_000),
+    live("inputs.dropped_per_s", 1, PER_S_MAX as u64),
+    live("inputs.dropped_burst", 1, 200_000),
+    at_start("world.threads", 1, 64),
+    at_start("world.rooms_max", 1, 16_777_216),
+    at_start("world.empty_room_s", 0, 86_400),
+    at_start("bots.hilltop", 0, 200),
+    at_start("console.port", 0, 65_535),
+    at_start("shutdown.drain_ms_max", 0, 600_000),
+    live("keys.app", 0, u32::MAX as u64),
+    live("keys.key", 0, u16::MAX as u64),
 ];
 
 /// The limit of this key.
@@ -69,10 +65,10 @@ pub(super) fn expected(key: &str) -> String {
     }
 }
 
-const fn at_start(key: &'static str, label: &'static str, unit: &'static str, min: u64, max: u64) -> Limit {
-    Limit { key, label, unit, min, max, live: false }
+const fn at_start(key: &'static str, min: u64, max: u64) -> Limit {
+    Limit { key, min, max, live: false }
 }
 
-const fn live(key: &'static str, label: &'static str, unit: &'static str, min: u64, max: u64) -> Limit {
-    Limit { key, label, unit, min, max, live: true }
+const fn live(key: &'static str, min: u64, max: u64) -> Limit {
+    Limit { key, min, max, live: true }
 }

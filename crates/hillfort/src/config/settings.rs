@@ -65,7 +65,8 @@ pub struct Log {
 }
 
 impl Settings {
-    /// The whole configuration with comments, the origin of each value, and secrets hidden. It can be used as a file once they are put back.
+    /// The whole configuration with comments, the origin of each value, and secrets hidden. It can be used as a file once they
+    /// are put back.
     #[must_use]
     pub fn print(&self) -> String {
         print::print(&self.layers)

@@ -1,3 +1,5 @@
+//! Good and bad configurations, each mistake with the text that a person reads.
+
 use super::*;
 use hillfort_proto::hello::{AppId, KeyId};
 use std::collections::BTreeMap;

@@ -21,6 +21,8 @@ use crate::thread::EdgeThread;
 const ACCEPTS_MAX: usize = 64;
 /// Pause when no descriptor is left.
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(50);
+/// Pause between two lines of log about that.
+const DESCRIPTOR_LOG_PAUSE: Duration = Duration::from_secs(60);
 
 impl EdgeThread {
     pub(crate) fn accept(&mut self, now: Time) {
@@ -42,6 +44,13 @@ impl EdgeThread {
                             self.stats.edge.accepted.add(1);
                             self.refuse(Reject::Descriptors);
                         }
+                        if self.descriptors_at.is_none_or(|at| at + DESCRIPTOR_LOG_PAUSE <= now) {
+                            self.descriptors_at = Some(now);
+                            tracing::warn!(
+                                connections = self.conns.len(),
+                                "no file descriptor is left: raise the limit of open files"
+                            );
+                        }
                         // The listener is readable all the time now: do not look before something had time to close.
                         self.accept_at = Some(now + DESCRIPTOR_PAUSE);
                         return;
@@ -57,7 +66,12 @@ impl EdgeThread {
         while let Ok(departure) = self.departures.try_recv() {
             self.http_open -= 1;
             match departure {
-                Departure::Closed(admitted) => self.guard.on_close(admitted),
+                Departure::Closed { admitted, fault } => {
+                    if let Some(reject) = fault {
+                        self.guard.on_offence(now, admitted.peer(), reject);
+                    }
+                    self.guard.on_close(admitted);
+                }
                 Departure::Upgraded { stream, early, peer, admitted } => {
                     if let Some(key) = self.open(now, stream, peer, admitted, Door::WebSocket) {
                         // No readiness event will tell of what was read before: by HTTP, or by TLS.

@@ -115,6 +115,7 @@ impl Edge {
             tls: tls.clone().map(TlsAcceptor::from),
             router,
             patience: config.hello_patience,
+            silent_max: config.http_connections_max.div_ceil(2),
             stats: Arc::clone(&stats),
         };
         let http = std::thread::Builder::new().name("http".into()).spawn(move || http::run(arrivals, house))?;

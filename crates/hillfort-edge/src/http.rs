@@ -1,11 +1,13 @@
 //! HTTP by hyper and axum on one thread: serves the router it is given and turns `/session` into a WebSocket that it hands back to
 //! the loop. Admits nobody: sockets come admitted. Knows nothing of sessions.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use axum::Router;
@@ -25,6 +27,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use mio::Waker;
 use tokio::sync::mpsc::Receiver;
+use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tungstenite::handshake::derive_accept_key;
@@ -49,14 +52,10 @@ pub(crate) struct Arrival {
 /// What comes back: exactly one for each [`Arrival`].
 #[derive(Debug)]
 pub(crate) enum Departure {
-    Closed(Admitted),
+    /// `fault`: what the peer did wrong, if anything; to be charged to its address.
+    Closed { admitted: Admitted, fault: Option<Reject> },
     /// Speaks WebSocket from here on; `early` was read already.
-    Upgraded {
-        stream: Stream,
-        early: Bytes,
-        peer: SocketAddr,
-        admitted: Admitted,
-    },
+    Upgraded { stream: Stream, early: Bytes, peer: SocketAddr, admitted: Admitted },
 }
 
 /// The way back to the loop.
@@ -70,8 +69,11 @@ pub(crate) struct Exit {
 #[derive(Debug)]
 struct Visit {
     peer: SocketAddr,
-    // Locked twice in a visit, by tasks of one thread.
+    // All three are touched by tasks of one thread only: never contended.
     admitted: Mutex<Option<Admitted>>,
+    fault: Mutex<Option<Reject>>,
+    /// A whole request has come.
+    has_asked: AtomicBool,
     exit: Exit,
     stats: Arc<Stats>,
 }
@@ -84,6 +86,8 @@ pub(crate) struct House {
     pub(crate) router: Router,
     /// Longest wait for a TLS handshake, for a request's header, and for the next request.
     pub(crate) patience: Duration,
+    /// Connections that may wait for their first request; the oldest is shed for a new one.
+    pub(crate) silent_max: usize,
     pub(crate) stats: Arc<Stats>,
 }
 
@@ -101,11 +105,33 @@ pub(crate) fn run(arrivals: Receiver<Arrival>, house: House) -> io::Result<()> {
 
 async fn serve(mut arrivals: Receiver<Arrival>, mut house: House) {
     house.router = Router::new().route("/session", get(upgrade)).fallback_service(house.router);
+    let mut silent = VecDeque::new();
     while let Some(Arrival { socket, peer, admitted }) = arrivals.recv().await {
-        let (exit, stats) = (house.exit.clone(), Arc::clone(&house.stats));
-        let visit = Arc::new(Visit { peer, admitted: Mutex::new(Some(admitted)), exit, stats });
+        let (admitted, exit, stats) = (Mutex::new(Some(admitted)), house.exit.clone(), Arc::clone(&house.stats));
+        let visit = Visit { peer, admitted, fault: Mutex::new(None), has_asked: AtomicBool::new(false), exit, stats };
+        let visit = Arc::new(visit);
+        make_room(&mut silent, house.silent_max);
+        let watched = Arc::downgrade(&visit);
         // Bounded by the loop, which hands over no more connections than configured.
-        tokio::spawn(host(socket, house.clone(), visit));
+        let task = tokio::spawn(host(socket, house.clone(), visit));
+        silent.push_back((watched, task.abort_handle()));
+    }
+}
+
+/// Keeps the list of silent connections below `silent_max`: first by forgetting those that are gone or have spoken, then by ending
+/// the oldest.
+fn make_room(silent: &mut VecDeque<(Weak<Visit>, AbortHandle)>, silent_max: usize) {
+    let is_silent = |visit: &Weak<Visit>| visit.upgrade().is_some_and(|visit| !visit.has_asked.load(Relaxed));
+    if silent.len() >= silent_max {
+        silent.retain(|(visit, _)| is_silent(visit));
+    }
+    while silent.len() >= silent_max
+        && let Some((visit, task)) = silent.pop_front()
+    {
+        if let Some(visit) = visit.upgrade() {
+            visit.stats.http.refuse(Reject::UnprovenShed);
+        }
+        task.abort();
     }
 }
 
@@ -117,14 +143,15 @@ async fn host(socket: TcpStream, house: House, visit: Arc<Visit>) {
     let handshake = tls.accept_with(socket, |tls| tls.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX)));
     match tokio::time::timeout(house.patience, handshake).await {
         Ok(Ok(stream)) => speak(TokioIo::new(stream), house, visit).await,
-        Ok(Err(_)) | Err(_) => visit.stats.http.refuse(Reject::Tls),
+        Ok(Err(_)) | Err(_) => visit.refuse(Reject::Tls),
     }
 }
 
 async fn speak<IO: Read + Write + Unpin + Send + 'static>(io: IO, house: House, visit: Arc<Visit>) {
     let router = TowerToHyperService::new(house.router);
-    let stats = Arc::clone(&visit.stats);
+    let guest = Arc::clone(&visit);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        visit.has_asked.store(true, Relaxed);
         request.extensions_mut().insert(ConnectInfo(visit.peer));
         request.extensions_mut().insert(Arc::clone(&visit));
         router.call(request)
@@ -137,8 +164,8 @@ async fn speak<IO: Read + Write + Unpin + Send + 'static>(io: IO, house: House, 
         .serve_connection(io, service)
         .with_upgrades();
     match tokio::time::timeout(LIFE_MAX, connection).await {
-        Ok(Err(e)) if e.is_parse() || e.is_timeout() => stats.http.refuse(Reject::Http),
-        Err(_) => stats.http.refuse(Reject::Http),
+        Ok(Err(e)) if e.is_parse() || e.is_timeout() => guest.refuse(Reject::Http),
+        Err(_) => guest.refuse(Reject::Http),
         // Other errors are connections that broke: nobody's fault.
         Ok(_) => {}
     }
@@ -147,12 +174,12 @@ async fn speak<IO: Read + Write + Unpin + Send + 'static>(io: IO, house: House, 
 /// `GET /session`. Any origin may ask: the signed hello authenticates, no cookie does.
 async fn upgrade(Extension(visit): Extension<Arc<Visit>>, mut request: Request) -> Result<Response, Infallible> {
     let Some(key) = websocket_key(request.headers()).map(|key| derive_accept_key(key.as_bytes())) else {
-        visit.stats.http.refuse(Reject::WebSocket);
+        visit.refuse(Reject::WebSocket);
         let versions = [(header::SEC_WEBSOCKET_VERSION, "13")];
         return Ok((StatusCode::UPGRADE_REQUIRED, versions, "this path speaks WebSocket, version 13\n").into_response());
     };
     let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
-        visit.stats.http.refuse(Reject::WebSocket);
+        visit.refuse(Reject::WebSocket);
         return Ok(StatusCode::BAD_REQUEST.into_response());
     };
     tokio::spawn(async move {
@@ -187,6 +214,12 @@ fn websocket_key(headers: &HeaderMap) -> Option<&HeaderValue> {
 }
 
 impl Visit {
+    /// Counts a refusal, and has it charged when the visit ends.
+    fn refuse(&self, reject: Reject) {
+        self.stats.http.refuse(reject);
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(reject);
+    }
+
     fn hand_back(&self, upgraded: Upgraded) {
         let (stream, early) = match upgraded.downcast::<TokioIo<tokio::net::TcpStream>>() {
             Ok(parts) => {
@@ -221,7 +254,8 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         if let Some(admitted) = self.take() {
-            self.tell(Departure::Closed(admitted));
+            let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+            self.tell(Departure::Closed { admitted, fault });
         }
     }
 }

@@ -115,11 +115,16 @@ impl EdgeThread {
     fn consume_websocket(&mut self, key: ConnKey, now: Time, bytes: &mut [u8]) -> Result<usize, Reject> {
         let conn = &mut self.conns[key as usize];
         let payload_max = conn.payload_max();
-        let Some((received, used)) = websocket::read(bytes, conn.in_parts, payload_max)? else { return Ok(0) };
+        let too_long = if conn.phase == Phase::Hello { Reject::HelloLength } else { Reject::FrameLength };
+        let received = websocket::read(bytes, conn.in_parts, payload_max);
+        let Some((received, used)) = received.map_err(|reject| if reject == Reject::FrameLength { too_long } else { reject })?
+        else {
+            return Ok(0);
+        };
         let message = match received {
             Received::Message(payload) => payload,
             Received::Part(part) | Received::LastPart(part) if conn.parts.len() + part.len() > payload_max => {
-                return Err(Reject::FrameLength);
+                return Err(too_long);
             }
             Received::Part(part) => {
                 // An empty part costs its sender six bytes and us nothing: it is no way to hold memory.

@@ -50,6 +50,8 @@ pub struct EdgeThread {
     pub(crate) listeners: [Listener; 2],
     /// No descriptor was left: accepting goes on at this time.
     pub(crate) accept_at: Option<Time>,
+    /// When the operator was last told so.
+    pub(crate) descriptors_at: Option<Time>,
     pub(crate) conns: Slab<Conn>,
     pub(crate) waiting_hello: Queue,
     pub(crate) waiting_login: Queue,
@@ -103,6 +105,7 @@ impl EdgeThread {
             tls,
             listeners,
             accept_at: None,
+            descriptors_at: None,
             conns: Slab::new(),
             waiting_hello: Queue::new(Wait::Hello, config.hello_patience),
             waiting_login: Queue::new(Wait::Login, config.login_patience),

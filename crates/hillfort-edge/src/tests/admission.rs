@@ -61,7 +61,6 @@ fn refused_connections_are_reset_and_counted() {
         check(guard(|g| g.open_max = 2), door, "connections_full");
     }
     check(Config { connections_max: 2, unproven_max: 2, ..config() }, Door::Frames, "unproven_shed");
-    check(Config { http_connections_max: 2, ..config() }, Door::Http, "connections_full");
 }
 
 #[test]

@@ -73,3 +73,54 @@ fn slow_and_idle_requests_end() {
     rig.until("the way back", |rig| rig.stats.snapshot().open_http == 0);
     assert!(rig.refused(Reject::Http) >= 1, "{:?}", rig.refusals());
 }
+
+#[test]
+fn who_asks_is_not_shed_for_the_silent() {
+    let mut rig = Rig::new(Config { http_connections_max: 3, ..config() });
+    let mut asked = rig.connect_http();
+    assert!(rig.request(&mut asked, "GET / HTTP/1.1\r\nHost: fort\r\n\r\n").starts_with("HTTP/1.1 200"));
+    for _ in 0..10 {
+        let _silent = rig.connect_http();
+        rig.settle();
+    }
+    asked.received.clear();
+    assert!(rig.request(&mut asked, "GET / HTTP/1.1\r\nHost: fort\r\n\r\n").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn the_oldest_silent_connection_makes_room() {
+    let mut rig = Rig::new(Config { http_connections_max: 4, ..config() });
+    let mut clients: Vec<Client> = (0..3).map(|_| rig.connect_http()).collect();
+    rig.until("the end", |_| {
+        clients[0].read();
+        clients[0].ended
+    });
+    rig.until("the count", |rig| rig.stats.snapshot().open_http == 2);
+    assert_eq!(rig.refusals(), [("unproven_shed", 1)]);
+}
+
+#[test]
+fn connections_are_capped() {
+    let mut rig = Rig::new(Config { http_connections_max: 2, ..config() });
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let mut client = rig.connect_http();
+        rig.request(&mut client, "GET / HTTP/1.1\r\nHost: fort\r\n\r\n");
+        clients.push(client);
+    }
+    let mut third = rig.connect_http();
+    assert_eq!((rig.closed(&mut third), third.reset, rig.refusals()), (None, true, vec![("connections_full", 1)]));
+}
+
+#[test]
+fn bad_requests_ban_their_address() {
+    let mut guard = guard_config();
+    guard.tolerance = rate(1, 50);
+    let mut rig = Rig::new(Config { guard, ..config() });
+    for _ in 0..3 {
+        status(&mut rig, "nonsense\r\n\r\n");
+        rig.until("the way back", |rig| rig.stats.snapshot().open_http == 0);
+    }
+    let mut banned = rig.connect();
+    assert_eq!((rig.closed(&mut banned), rig.refused(Reject::Banned)), (None, 1));
+}

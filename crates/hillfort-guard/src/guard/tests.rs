@@ -317,6 +317,24 @@ fn no_offence_weighs_on_an_honest_player() {
     }
 }
 
+#[test]
+fn no_stranger_makes_the_guard_allocate() {
+    let mut guard = guard(Config { connect: rate(200_000, 1_000_000), ..config() });
+    let allocated = allocation_counter::measure(|| {
+        for n in 0..20_000 {
+            let now = NOW + Duration::from_millis(u64::from(n));
+            let Ok(proof) = guard.on_connect(now, v4(n % 7_000)) else { continue };
+            let bytes = if n % 3 == 0 { hello(u64::from(n)) } else { [0; HELLO_BYTES] };
+            let _verdict = guard.on_hello(now, WALL, &proof, &bytes);
+            guard.on_offence(now, proof.peer(), Reject::InputFlood);
+            guard.on_close(proof);
+        }
+    });
+    let stats = guard.stats(NOW);
+    assert!(stats.bans_made > 1_000 && stats.authed > 1_000, "{stats:?}");
+    assert_eq!(allocated.count_total, 0, "twenty thousand connections, hellos, offences and bans");
+}
+
 proptest! {
     /// Hostile bytes give a verdict, and only bytes that a key signed are let in.
     #[test]

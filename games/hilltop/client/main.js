@@ -109,14 +109,8 @@ function onLeft({ reject }) {
 
 function onState({ tick, data, at_ms }) {
   if (match === null) return;
-  let state;
-  try {
-    state = readState(data);
-  } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    hud.say('This page is older than the server: please reload it.', 'bad');
-    return;
-  }
+  const state = understood(() => readState(data));
+  if (state === null) return;
   const isFirst = match.timeline.newest === null;
   if (!match.timeline.push(at_ms, tick, state)) return;
   if (stats.lastStateAt !== 0) stats.maxStateGap_ms = Math.max(stats.maxStateGap_ms, at_ms - stats.lastStateAt);
@@ -128,7 +122,7 @@ function onState({ tick, data, at_ms }) {
 }
 
 function onEvent({ op, data }) {
-  const event = readEvent(op, data);
+  const event = understood(() => readEvent(op, data));
   if (event === null) return;
   if (event.kind === 'map') {
     const sameLand = match !== null && match.map.seed === event.seed;
@@ -138,6 +132,17 @@ function onEvent({ op, data }) {
   }
   if (event.kind === 'map' || event.kind === 'roster') lastEvents[event.kind] = { op, data: data.slice() };
   if (match !== null) HAPPENED[event.kind](event);
+}
+
+/** What `read` gives, or null when the server speaks another version of the format. */
+function understood(read) {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    hud.say('This page is older than the server: please reload it.', 'bad');
+    return null;
+  }
 }
 
 const HAPPENED = {

@@ -10,6 +10,8 @@ export const ALL_SQUADS = 0b111;
 const ARRIVED_UNITS = 1.8;
 /** An order that the server has not taken up after this time is not shown any longer. */
 const ORDER_START_MS = 1500;
+/** After this long without a state the line may be down. */
+const SILENCE_MAX_MS = 500;
 
 export class Match {
   map;
@@ -81,8 +83,9 @@ export class Match {
     for (let i = 0; i < SQUADS_PER_PLAYER; i += 1) if (mask & (1 << i)) this.orders[i] = null;
   }
 
-  /** Takes orders off that are done or void. */
+  /** Takes orders off that are done or void. Nothing is known of them while the server is silent: they may still be on their way. */
   settleOrders(squads, now) {
+    if (this.timeline.silence_ms(now) > SILENCE_MAX_MS) return;
     for (const squad of squads) {
       if (!this.isOwn(squad.id)) continue;
       const order = this.orders[this.indexOf(squad.id)];

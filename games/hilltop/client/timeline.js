@@ -21,6 +21,7 @@ export class Timeline {
   #states = []; // oldest first: { tick, time_ms, state, squads: Map(id → squad) }
   #origin_ms = null; // local time of tick 0, if it had come without any delay
   #jitter_ms = 0;
+  #heardAt_ms = -Infinity;
   #delay_ms = DELAY_MIN_MS;
   #shown_ms = -Infinity; // the moment that was drawn last ...
   #shownAt_ms = 0; // ... and when
@@ -43,10 +44,16 @@ export class Timeline {
     return this.#delay_ms;
   }
 
+  /** How long ago the newest state arrived. */
+  silence_ms(now) {
+    return now - this.#heardAt_ms;
+  }
+
   /** A state arrived. One that is not newer than the newest is ignored. */
   push(now, tick, state) {
     if (this.tick !== null && tick <= this.tick) return false;
     const time_ms = tick * this.#tick_ms;
+    this.#heardAt_ms = now;
     this.#learnClock(now - time_ms);
     this.#states.push({ tick, time_ms, state, squads: new Map(state.squads.map((squad) => [squad.id, squad])) });
     if (this.#states.length > KEEP) this.#states.shift();

@@ -42,9 +42,15 @@ test('an order is shown until the squad has arrived, stands or is down', () => {
   for (const [more, now, shown, why] of cases) {
     const made = match();
     made.order(0b001, 50, 50, 0);
+    if (now > 0) made.timeline.push(now, 2, made.timeline.newest);
     made.settleOrders([squad(3, more), squad(0, { down: true })], now);
     assert.equal(made.orders[0] !== null, shown, why);
   }
+  const silent = match();
+  silent.order(0b001, 50, 50, 0);
+  silent.settleOrders([squad(3, { moving: false })], 5000);
+  assert.notEqual(silent.orders[0], null, 'the line is down, the order waits');
+
   const made = match();
   made.order(0b011, 50, 50, 0);
   made.stop(0b001);

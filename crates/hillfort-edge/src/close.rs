@@ -13,6 +13,9 @@ use crate::thread::EdgeThread;
 /// Time that a peer has to read our last word and to end the connection.
 pub(crate) const END_PATIENCE: Duration = Duration::from_secs(2);
 
+/// An empty table gives its memory back when it has room for more than this.
+pub(crate) const KEPT_RECORDS_MAX: usize = 1024;
+
 impl EdgeThread {
     /// Ends a connection by the peer's fault: counted, charged to its address.
     pub(crate) fn offend(&mut self, now: Time, key: ConnKey, reject: Reject) {
@@ -75,6 +78,9 @@ impl EdgeThread {
         }
         self.count_open(conn.door).sub(1);
         self.guard.on_close(conn.admitted);
+        if self.conns.is_empty() && self.conns.capacity() > KEPT_RECORDS_MAX {
+            self.conns.shrink_to_fit();
+        }
     }
 
     /// Takes a connection out of the queue that it stands in.

@@ -95,7 +95,12 @@ impl EdgeThread {
                     tell(&mut self.inbound, record, Notice::Drop(room));
                 }
             }),
-            Said::Left(reject) => record.session.enqueue_left(room, reject, framing, out),
+            Said::Left(reject) => {
+                if let Some(reject) = reject {
+                    self.stats.edge.refuse(reject);
+                }
+                record.session.enqueue_left(room, reject, framing, out)
+            }
             Said::Event { op, data } => record.session.enqueue_event(room, op, data, framing, out),
         };
         let added = out.len() - before;

@@ -10,6 +10,7 @@ use hillfort_proto::session::server::{Session, State};
 use hillfort_proto::time::Time;
 use slab::Slab;
 
+use crate::close::KEPT_RECORDS_MAX;
 use crate::conn::{ConnKey, SessionKey};
 use crate::latency::Latencies;
 
@@ -130,8 +131,7 @@ impl Sessions {
         if record.session.id() != SessionId(0) {
             self.logged_in -= 1;
         }
-        if self.records.is_empty() {
-            // After a rush the table's memory goes back.
+        if self.records.is_empty() && self.records.capacity() > KEPT_RECORDS_MAX {
             self.records.shrink_to_fit();
         }
     }

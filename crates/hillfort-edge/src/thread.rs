@@ -198,6 +198,10 @@ impl EdgeThread {
                     if event.is_readable() || event.is_error() || event.is_read_closed() {
                         self.on_readable(key, now);
                     }
+                    // The end is behind the last bytes, and no further event will tell of it.
+                    if event.is_read_closed() {
+                        self.again.push(key);
+                    }
                 }
             }
         }

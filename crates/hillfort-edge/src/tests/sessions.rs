@@ -51,6 +51,19 @@ fn nothing_is_lost_over_a_cut_connection() {
 }
 
 #[test]
+fn an_end_right_behind_the_last_words_is_seen() {
+    let mut rig = Rig::new(config());
+    let mut client = rig.login("ann");
+    rig.seat(&mut client, ROOM);
+    client.sequenced(ClientBody::Input { op: 1, data: b"last" });
+    client.socket.shutdown(std::net::Shutdown::Write).unwrap();
+    rig.expect_told("input 1 last");
+    rig.expect_told("drop");
+    rig.settle();
+    assert_eq!(rig.stats.snapshot().open_frames, 0);
+}
+
+#[test]
 fn a_second_connection_replaces_the_first() {
     let mut rig = Rig::new(config());
     let mut first = rig.login("ann");

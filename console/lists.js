@@ -15,8 +15,7 @@ const LISTS = {
       { name: 'Name', of: (row) => row.name },
       { name: 'Round trip', right: true, of: (row) => (row.latency_us === null ? '–' : `${ms(row.latency_us / 1000)} ms`), tone: (row) => slow(row.latency_us) },
       { name: 'Room', of: (row) => (row.room ? id(row.room) : '–') },
-      { name: 'From', of: (row) => (row.address ? `${row.address} ${row.door}` : 'away') },
-      { name: 'Refused', right: true, of: (row) => whole(row.refused), tone: (row) => (row.refused > 0 ? 'warn' : '') },
+      { name: 'From', of: (row) => (row.address ? row.address : 'away') },
     ],
   },
   Rooms: {
@@ -29,7 +28,7 @@ const LISTS = {
       { name: 'Hz', right: true, of: (row) => String(row.hz) },
       { name: 'Tick', right: true, of: (row) => whole(row.tick) },
       { name: 'Time p99', right: true, of: (row) => `${ms(row.tick_us_p99 / 1000)} ms`, tone: (row) => (row.tick_us_p99 * row.hz > 1e6 ? 'alarm' : '') },
-      { name: 'Skipped', right: true, of: (row) => whole(row.skipped), tone: (row) => (row.skipped > 0 ? 'warn' : '') },
+      { name: 'Inputs lost', right: true, of: (row) => whole(row.inputs_lost), tone: (row) => (row.inputs_lost > 0 ? 'warn' : '') },
       { name: 'World', right: true, of: (row) => String(row.world) },
     ],
   },

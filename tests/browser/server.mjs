@@ -26,8 +26,11 @@ export class Server {
   }
 
   async restart() {
-    const flags = ['serve', '--data', this.data, '--http-port', this.httpPort, '--console-port', this.consolePort, '--tcp-port', this.tcpPort];
-    this.child = spawn(this.binary, flags.map(String), { stdio: ['ignore', 'ignore', 'pipe'] });
+    const settings = {
+      'data.folder': this.data, 'edge.http_port': this.httpPort, 'console.port': this.consolePort, 'edge.tcp_port': this.tcpPort,
+    };
+    const flags = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+    this.child = spawn(this.binary, ['serve', ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.log = '';
     this.child.stderr.on('data', (text) => { this.log = (this.log + text).slice(-20_000); });
     this.ended = new Promise((resolve) => this.child.once('exit', resolve));

@@ -2,7 +2,6 @@
 //!
 //! Owns that child: starts it, starts it again after a pause when it ends, ends it with the server. Knows nothing of the game.
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -16,20 +15,18 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// What the bots are to play.
 #[derive(Debug, Clone)]
-pub struct Bots {
+pub(crate) struct Bots {
     /// Program with the subcommand `load`: our own.
-    pub program: PathBuf,
+    pub(crate) program: PathBuf,
     /// Door for TCP frames.
-    pub target: SocketAddr,
-    /// Number of bots.
-    pub count: usize,
-    /// Application, key and secret with which they sign their hello.
-    pub credentials: Vec<OsString>,
+    pub(crate) target: SocketAddr,
+    /// Number of bots. They sign with the development key, the only one in use when there are bots.
+    pub(crate) count: usize,
 }
 
 impl Bots {
     /// Keeps the bots playing until the future is dropped, which ends the child.
-    pub async fn keep_playing(self) {
+    pub(crate) async fn keep_playing(self) {
         let mut pause = PAUSE_MIN;
         loop {
             match self.start() {
@@ -51,7 +48,6 @@ impl Bots {
             .args(["--count", &self.count.to_string()])
             .args(["--target", &self.target.to_string()])
             .args(["--parent-pid", &std::process::id().to_string()])
-            .args(&self.credentials)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

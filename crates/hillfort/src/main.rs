@@ -1,3 +1,73 @@
-//! The `hillfort` command.
+//! The `hillfort` command: reads what is asked, does it, says how it ended.
 
-fn main() {}
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to the person who typed it")]
+
+use clap::Parser;
+use hillfort::cli::{Cli, Command, ConfigArgs, ConfigCommand};
+use hillfort::config::{self, Settings};
+use hillfort::exit::Exit;
+use hillfort::logging::{self, Format};
+use hillfort::serve;
+
+fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            let _closed_pipe = error.print();
+            return exit;
+        }
+    };
+    match cli.into_command() {
+        Command::Serve(args) => with_settings(args, run),
+        Command::Check(args) => with_settings(args, |settings| {
+            println!("the configuration is valid{}", if settings.development { " (development mode)" } else { "" });
+            Exit::Ok
+        }),
+        Command::Config(ConfigCommand::Print(args)) => with_settings(args, |settings| {
+            print!("{}", settings.print());
+            Exit::Ok
+        }),
+        Command::Load(command) => match command.run(&["load"]) {
+            Ok(()) => Exit::Ok,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                Exit::System
+            }
+        },
+        Command::Version => {
+            println!("hillfort {}", env!("CARGO_PKG_VERSION"));
+            Exit::Ok
+        }
+    }
+}
+
+fn with_settings(args: ConfigArgs, then: impl FnOnce(Settings) -> Exit) -> Exit {
+    match config::load(&args.into(), std::env::vars(), &config::Disk) {
+        Ok(settings) => then(settings),
+        Err(error) => {
+            eprintln!("{error}");
+            Exit::Config
+        }
+    }
+}
+
+fn run(settings: Settings) -> Exit {
+    let format = if settings.log.json { Format::Json } else { Format::Text };
+    if let Err(error) = logging::start(format, &settings.log.filter) {
+        eprintln!("{error:#}");
+        return Exit::Config;
+    }
+    if let Some(banner) = settings.banner() {
+        eprintln!("\n{banner}\n");
+    }
+    match serve::serve(&settings) {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            let exit = error.exit;
+            eprintln!("error: {:#}", anyhow::Error::from(error));
+            exit
+        }
+    }
+}

@@ -173,8 +173,8 @@ pub struct RoomRow {
     pub tick: u64,
     /// 99th percentile of the tick time lately, microseconds.
     pub tick_us_p99: u64,
-    /// Ticks skipped since it began.
-    pub skipped: u64,
+    /// Inputs pushed out of full queues since it began.
+    pub inputs_lost: u64,
 }
 
 /// One session.
@@ -186,14 +186,10 @@ pub struct PlayerRow {
     pub name: String,
     /// Where it comes from; `None` while it has no connection.
     pub address: Option<IpAddr>,
-    /// `"tcp"` or `"websocket"`, and so on.
-    pub door: &'static str,
     /// The room it sits in.
     pub room: Option<String>,
     /// Last round trip, microseconds; `None` before the first one.
     pub latency_us: Option<u64>,
-    /// Inputs that were refused since it began.
-    pub refused: u64,
 }
 
 /// One banned address.
@@ -207,8 +203,6 @@ pub struct BanRow {
     pub evidence: String,
     /// Time left, milliseconds.
     pub expires_in_ms: u64,
-    /// Connections refused by this ban.
-    pub hits: u64,
 }
 
 /// One limit that can be changed while running.

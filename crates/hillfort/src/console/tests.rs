@@ -45,7 +45,6 @@ impl Source for Fake {
                 reason: reason.clone(),
                 evidence: String::new(),
                 expires_in_ms: seconds * 1_000,
-                hits: 0,
             }),
             Change::Lift { address } => {
                 let at = bans.iter().position(|ban| ban.address == *address).ok_or(ChangeRefused::Unknown("ban"))?;
@@ -146,7 +145,7 @@ impl Live {
 
 fn ban(address: &str) -> BanRow {
     let address = address.parse().unwrap();
-    BanRow { address, reason: "hello_mac".into(), evidence: "40 in 10 s".into(), expires_in_ms: 60_000, hits: 3 }
+    BanRow { address, reason: "hello_mac".into(), evidence: "40 in 10 s".into(), expires_in_ms: 60_000 }
 }
 
 #[test]

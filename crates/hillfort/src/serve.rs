@@ -1,0 +1,223 @@
+//! The server: opens doors, starts worlds and console, waits for a signal, drains. Owns the order of these, and nothing else.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use hillfort_edge::{Control, Door, Edge};
+use hillfort_realm::{Game, Realm, RealmHandle};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::bots::Bots;
+use crate::config::{Key, Settings};
+use crate::console::{self, AttackTool, Console};
+use crate::data::DataFolder;
+use crate::exit::Exit;
+use crate::games::Games;
+use crate::pages::{self, ClientKey, Readiness};
+use crate::watch::{Refresher, Watch};
+
+/// Ticks a second of the echo room that load measurements use in development mode.
+const ECHO_HZ: u32 = 100;
+/// Time beyond the drain until what still runs is left behind.
+const PATIENCE_AFTER_DRAIN: Duration = Duration::from_secs(2);
+
+/// Why the server did not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct ServeError {
+    what: String,
+    /// How the process is to end.
+    pub exit: Exit,
+    #[source]
+    cause: Option<anyhow::Error>,
+}
+
+impl ServeError {
+    fn new(exit: Exit, what: impl Into<String>, cause: impl Into<anyhow::Error>) -> Self {
+        Self { what: what.into(), exit, cause: Some(cause.into()) }
+    }
+
+    fn bug(what: impl Into<String>) -> Self {
+        Self { what: what.into(), exit: Exit::Bug, cause: None }
+    }
+}
+
+/// Everything that runs.
+struct Running {
+    control: Control,
+    realm: Arc<RealmHandle>,
+    readiness: Arc<Readiness>,
+    edge: JoinHandle<io::Result<()>>,
+    edge_ended: oneshot::Receiver<()>,
+    console: Console,
+    frames: SocketAddr,
+    _refresher: Refresher,
+    _data: DataFolder,
+}
+
+/// Serves until SIGTERM or Ctrl-C, then drains.
+///
+/// # Errors
+/// [`ServeError`]: what could not be started and what to do, or that a part of the server ended by itself.
+pub fn serve(settings: &Settings) -> Result<(), ServeError> {
+    let start = Instant::now();
+    let system = |error: io::Error| ServeError::new(Exit::System, "the system refuses what a server needs", error);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
+    let mut signals = {
+        let _inside = runtime.enter();
+        [signal(SignalKind::terminate()).map_err(system)?, signal(SignalKind::interrupt()).map_err(system)?]
+    };
+    let mut running = open(settings)?;
+    tracing::info!("started in {} ms", start.elapsed().as_millis());
+    runtime.block_on(async {
+        let bots = bots(settings, running.frames);
+        tokio::select! {
+            () = any(&mut signals) => Ok(()),
+            () = keep_playing(bots) => unreachable!("bots are kept playing until the server ends"),
+            _ = &mut running.edge_ended => Err(ServeError::bug("the edge thread ended by itself")),
+        }
+    })?;
+    runtime.block_on(drain(running, settings.drain, &mut signals))
+}
+
+fn open(settings: &Settings) -> Result<Running, ServeError> {
+    let system = |error: io::Error| ServeError::new(Exit::System, "the system refuses a thread", error);
+    let data = DataFolder::open(&settings.data_folder)
+        .map_err(|error| ServeError::new(Exit::Io, "the data folder cannot be used", error))?;
+    let connections = settings.edge.connections_max + settings.edge.http_connections_max;
+    crate::descriptors::raise(connections);
+    let games = Games::new(settings.games_folder.clone());
+    let rooms = rooms(&games, settings.development)?;
+
+    let mut edge = Edge::bind(settings.edge.clone()).map_err(|error| {
+        let hint = "the doors cannot be opened: is another Hillfort running? --set edge.http_port=0 --set edge.tcp_port=0 takes free ports";
+        ServeError::new(Exit::Address, hint, error)
+    })?;
+    let (frames, http) = (edge.addr(Door::Frames).map_err(system)?, edge.addr(Door::Http).map_err(system)?);
+    let console_listener = std::net::TcpListener::bind(settings.console.addr).map_err(|error| {
+        let what = format!("the console cannot listen on {}: --set console.port=0 takes a free port", settings.console.addr);
+        ServeError::new(Exit::Address, what, error)
+    })?;
+    let console_addr = console_listener.local_addr().map_err(system)?;
+
+    let realm_config = hillfort_realm::Config { rooms_max: settings.rooms_max, empty_room: settings.empty_room, seed: seed()? };
+    let realm = Realm::start(realm_config, rooms, edge.session_ports(usize::from(settings.world_threads)))
+        .map_err(|error| ServeError::new(Exit::System, "the worlds cannot be started", error))?;
+    let port = realm.port().ok_or_else(|| ServeError::bug("the realm gave no port for the edge thread"))?;
+    let realm = Arc::new(realm);
+
+    let (control, stats, readiness) = (edge.control(), edge.stats(), Arc::new(Readiness::default()));
+    let router = pages::router(games, client_key(settings), Arc::clone(&readiness));
+    let watch = Watch::new(stats, control.clone(), Arc::clone(&realm), settings.edge.guard.clone());
+    let (ended, edge_ended) = oneshot::channel();
+    let edge = std::thread::Builder::new()
+        .name("edge".into())
+        .spawn(move || {
+            let result = edge.run(port, router);
+            // Nobody listens any more while the server drains.
+            let _drains = ended.send(());
+            result
+        })
+        .map_err(system)?;
+    let refresher = watch.refresh().map_err(system)?;
+    let console = console::serve(console_listener, watch, console_settings(settings, frames, http)).map_err(system)?;
+    readiness.set(true);
+    tracing::info!("game     http://{http}/");
+    tracing::info!("console  http://{console_addr}/");
+    tracing::info!("frames   {frames}");
+    Ok(Running { control, realm, readiness, edge, edge_ended, console, frames, _refresher: refresher, _data: data })
+}
+
+fn rooms(games: &Games, development: bool) -> Result<Vec<Game>, ServeError> {
+    let scripts = games.scripts().map_err(|error| ServeError::new(Exit::Config, "the games cannot be read", error))?;
+    let mut rooms = Vec::new();
+    for script in scripts {
+        let game = hillfort_realm::luau_game(&script.name, &script.origin, &script.source)
+            .map_err(|error| ServeError::new(Exit::Config, format!("the game {} cannot be used", script.name), error))?;
+        rooms.push(game);
+    }
+    if development {
+        rooms.push(hillfort_realm::echo(ECHO_HZ));
+    }
+    Ok(rooms)
+}
+
+fn client_key(settings: &Settings) -> Option<ClientKey> {
+    let key: &Key = settings.keys.first()?;
+    settings.development.then(|| ClientKey { app: key.app.0, key: key.key.0, secret_hex: key.secret_hex() })
+}
+
+fn console_settings(settings: &Settings, frames: SocketAddr, http: SocketAddr) -> console::Settings {
+    let attack = std::env::current_exe().ok().filter(|_| settings.console.attacks).map(|program| AttackTool {
+        program,
+        prefix: vec!["load".into(), "attack".into()],
+        target: frames,
+    });
+    console::Settings {
+        version: env!("CARGO_PKG_VERSION"),
+        development: settings.development,
+        attack,
+        hosts: settings.console.hosts.clone(),
+        game_port: Some(http.port()),
+        assets: None,
+    }
+}
+
+fn bots(settings: &Settings, target: SocketAddr) -> Option<Bots> {
+    let program = std::env::current_exe().ok()?;
+    (settings.bots > 0).then_some(Bots { program, target, count: settings.bots })
+}
+
+async fn keep_playing(bots: Option<Bots>) {
+    match bots {
+        Some(bots) => bots.keep_playing().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn any([terminate, interrupt]: &mut [Signal; 2]) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+async fn drain(running: Running, within: Duration, signals: &mut [Signal; 2]) -> Result<(), ServeError> {
+    let Running { control, realm, readiness, edge, console, .. } = running;
+    tracing::info!("draining: players have {} ms; a second signal ends at once", within.as_millis());
+    readiness.set(false);
+    realm.begin_drain(within);
+    let drained = async {
+        match control.drain(within) {
+            Ok(done) => drop(done.await),
+            Err(error) => tracing::warn!(%error, "the edge does not drain"),
+        }
+    };
+    let orderly = tokio::select! {
+        done = tokio::time::timeout(within + PATIENCE_AFTER_DRAIN, drained) => done.is_ok(),
+        () = any(signals) => false,
+    };
+    console.stop();
+    if !orderly {
+        tracing::warn!("ended before all players were told");
+        return Ok(());
+    }
+    realm.drain(Duration::ZERO);
+    match edge.join() {
+        Ok(Ok(())) => {
+            tracing::info!("ended");
+            Ok(())
+        }
+        Ok(Err(error)) => Err(ServeError::new(Exit::System, "the edge ended with an error", error)),
+        Err(_) => Err(ServeError::bug("the edge thread panicked")),
+    }
+}
+
+fn seed() -> Result<u64, ServeError> {
+    let refused = |error| ServeError::new(Exit::System, "the system gives no randomness", io::Error::other(error));
+    getrandom::u64().map_err(refused)
+}

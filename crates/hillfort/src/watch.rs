@@ -1,0 +1,199 @@
+//! The server as the console sees it: edge, guard and realm put together, and changes handed to their owners.
+//!
+//! Owns the settings of the guard that are in force, and a copy of the tables that only the edge thread can read, refreshed twice a
+//! second. Nothing here is called from a hot path.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::IpAddr;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use hillfort_edge::{Control, ControlError, Stats};
+use hillfort_guard::IpNet;
+use hillfort_proto::reject::Reject;
+use hillfort_realm::RealmHandle;
+
+use crate::console::{Change, ChangeRefused, Connections, Quantiles, ROWS_MAX, Reading, Rejects, Source, Tables, Traffic, World};
+
+mod knobs;
+mod rows;
+
+/// How often the edge is asked for its tables.
+const REFRESH: Duration = Duration::from_millis(500);
+/// Longest ban that a person can make.
+const BAN_S_MAX: u64 = 30 * 24 * 3600;
+/// Reasons typed by people that are remembered; older ones are shown as "operator".
+const REASONS_MAX: usize = 256;
+/// Addresses that can be allowed while running.
+const TRUSTED_MAX: usize = 1024;
+
+/// Where the console's figures come from.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    stats: Arc<Stats>,
+    control: Control,
+    realm: Arc<RealmHandle>,
+    guard: Mutex<hillfort_guard::Config>,
+    reasons: Mutex<VecDeque<(IpAddr, String)>>,
+    polled: Mutex<Polled>,
+}
+
+/// What only the edge thread knows.
+#[derive(Debug, Default)]
+struct Polled {
+    tables: Tables,
+    proven: u64,
+}
+
+/// The thread that refreshes a [`Watch`]; ends when dropped.
+#[derive(Debug)]
+pub(crate) struct Refresher {
+    _stop: SyncSender<()>,
+}
+
+impl Watch {
+    /// A watch over a running server. `guard` are the settings that it was started with.
+    pub(crate) fn new(stats: Arc<Stats>, control: Control, realm: Arc<RealmHandle>, guard: hillfort_guard::Config) -> Arc<Self> {
+        let (reasons, polled) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { stats, control, realm, guard: Mutex::new(guard), reasons, polled })
+    }
+
+    /// Starts to ask the edge for its tables.
+    ///
+    /// # Errors
+    /// The thread cannot be made.
+    pub(crate) fn refresh(self: &Arc<Self>) -> io::Result<Refresher> {
+        let (stop, stopped) = sync_channel(0);
+        let watch = Arc::clone(self);
+        std::thread::Builder::new()
+            .name("watch".into())
+            .spawn(move || while watch.poll().is_ok() && stopped.recv_timeout(REFRESH) == Err(RecvTimeoutError::Timeout) {})?;
+        Ok(Refresher { _stop: stop })
+    }
+
+    /// Asks the edge once. Waits for its answer, so never on the edge's own thread.
+    fn poll(&self) -> Result<(), ControlError> {
+        let control = &self.control;
+        let answers = (control.bans(), control.players(ROWS_MAX), control.guard_stats());
+        // A busy edge answers next time.
+        let (Ok(bans), Ok(players), Ok(guard)) = answers else {
+            return if answers.0.is_err_and(|error| error == ControlError::Ended) { Err(ControlError::Ended) } else { Ok(()) };
+        };
+        let ended = |_| ControlError::Ended;
+        let (bans, players) = (bans.blocking_recv().map_err(ended)?, players.blocking_recv().map_err(ended)?);
+        let guard = guard.blocking_recv().map_err(ended)?;
+        let mut polled = lock(&self.polled);
+        polled.proven = guard.authed;
+        polled.tables.bans_total = bans.bans.len() as u64;
+        polled.tables.bans = rows::bans(bans, &lock(&self.reasons));
+        polled.tables.players_total = self.stats.snapshot().sessions_live;
+        polled.tables.players = rows::players(players);
+        Ok(())
+    }
+
+    fn reconfigure(
+        &self,
+        edit: impl FnOnce(&mut hillfort_guard::Config) -> Result<(), ChangeRefused>,
+    ) -> Result<(), ChangeRefused> {
+        let mut guard = lock(&self.guard);
+        let mut wanted = guard.clone();
+        edit(&mut wanted)?;
+        self.control.apply(wanted.clone()).map_err(|_| ChangeRefused::Busy)?;
+        *guard = wanted;
+        Ok(())
+    }
+
+    fn ban(&self, address: IpAddr, reason: String, seconds: u64) -> Result<(), ChangeRefused> {
+        if !(1..=BAN_S_MAX).contains(&seconds) {
+            return Err(ChangeRefused::Invalid(format!("a ban lasts 1 to {BAN_S_MAX} seconds")));
+        }
+        let guard = lock(&self.guard);
+        if guard.trusted.iter().chain(&guard.unbannable).any(|net| net.contains(&address)) {
+            return Err(ChangeRefused::Invalid(format!(
+                "{address} is in a prefix that is never banned (guard.trusted, guard.unbannable)"
+            )));
+        }
+        let _answer_shows_in_the_table =
+            self.control.ban(address, Duration::from_secs(seconds)).map_err(|_| ChangeRefused::Busy)?;
+        let mut reasons = lock(&self.reasons);
+        reasons.retain(|(known, _)| *known != address);
+        reasons.push_back((address, reason));
+        if reasons.len() > REASONS_MAX {
+            reasons.pop_front();
+        }
+        Ok(())
+    }
+}
+
+impl Source for Watch {
+    fn read(&self) -> Reading {
+        let edge = self.stats.snapshot();
+        let realm = self.realm.snapshot();
+        let mut rejects = Rejects::default();
+        for reject in Reject::ALL {
+            rejects.add(*reject, edge.refused(*reject));
+        }
+        Reading {
+            connections: Connections {
+                open: edge.open_frames + edge.open_http + edge.open_websocket,
+                unproven: edge.unproven,
+                sessions: edge.sessions_live + edge.sessions_detached,
+                detached: edge.sessions_detached,
+            },
+            traffic: Traffic {
+                accepted: edge.accepted,
+                proven: lock(&self.polled).proven,
+                frames_in: edge.frames_in,
+                frames_out: edge.frames_out,
+                bytes_in: edge.bytes_in,
+                bytes_out: edge.bytes_out,
+            },
+            rejects,
+            latency_us: Quantiles { p50: edge.rtt_us_p50, p99: edge.rtt_us_p99 },
+            worlds: realm.worlds.iter().map(|world| rows::world(world)).collect::<Vec<World>>(),
+        }
+    }
+
+    fn tables(&self) -> Tables {
+        let realm = self.realm.snapshot();
+        let guard = lock(&self.guard);
+        let polled = lock(&self.polled);
+        Tables {
+            rooms_total: realm.rooms_open(),
+            rooms: rows::rooms(&realm),
+            allowed: guard.trusted.iter().filter(|net| net.prefix_len() == net.max_prefix_len()).map(IpNet::addr).collect(),
+            limits: knobs::rows(&guard),
+            ..polled.tables.clone()
+        }
+    }
+
+    fn change(&self, change: Change) -> Result<(), ChangeRefused> {
+        match change {
+            Change::Ban { address, reason, seconds } => self.ban(address, reason, seconds),
+            Change::Lift { address } => {
+                let _answer_shows_in_the_table = self.control.lift(address).map_err(|_| ChangeRefused::Busy)?;
+                Ok(())
+            }
+            Change::Allow { address } => self.reconfigure(|guard| {
+                if guard.trusted.len() >= TRUSTED_MAX {
+                    return Err(ChangeRefused::Invalid(format!("{TRUSTED_MAX} prefixes are allowed already")));
+                }
+                guard.trusted.push(IpNet::from(address));
+                Ok(())
+            }),
+            Change::Disallow { address } => self.reconfigure(|guard| {
+                let before = guard.trusted.len();
+                guard.trusted.retain(|net| *net != IpNet::from(address));
+                if guard.trusted.len() < before { Ok(()) } else { Err(ChangeRefused::Unknown("allowed address")) }
+            }),
+            Change::Limit { key, value } => self.reconfigure(|guard| knobs::set(guard, &key, value)),
+        }
+    }
+}
+
+/// A panic elsewhere while a table was copied leaves it whole: it is only ever replaced.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

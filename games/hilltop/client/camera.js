@@ -2,7 +2,7 @@
 // Owns the transform between units and CSS pixels; knows nothing of what is drawn.
 
 /** A map below this many pixels a unit is too small to play on: part of it is shown then. */
-const PLAYABLE_SCALE = 5.4;
+const PLAYABLE_SCALE = 4.9;
 /** Beyond this the painted land is too coarse. */
 const SCALE_MAX = 24;
 /** Sea that may be seen around the map, in units. */

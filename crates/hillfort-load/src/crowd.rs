@@ -264,7 +264,7 @@ impl Crowd {
                 ALARM => {}
                 Token(FOREIGN..) => foreign = true,
                 Token(index) => {
-                    if let Err(gone) = self.serve(index, now, behaviour)? {
+                    if let Err(gone) = self.serve(index, event.is_read_closed(), now, behaviour)? {
                         self.on_gone(index, now, gone);
                     }
                 }
@@ -273,7 +273,13 @@ impl Crowd {
         Ok(foreign)
     }
 
-    fn serve<B: Behaviour>(&mut self, index: usize, now: Time, behaviour: &mut B) -> anyhow::Result<Result<(), Gone>> {
+    fn serve<B: Behaviour>(
+        &mut self,
+        index: usize,
+        ends: bool,
+        now: Time,
+        behaviour: &mut B,
+    ) -> anyhow::Result<Result<(), Gone>> {
         let client = &mut self.clients[index];
         let Some(link) = &mut client.link else { return Ok(Ok(())) };
         if !link.is_open() {
@@ -291,7 +297,7 @@ impl Crowd {
             (&mut client.session, &mut self.counts, &mut client.phase, &mut client.retry_wait);
         let framing = link.framing();
         let mut over = None;
-        let received = link.receive(&mut self.buffer, |payload, out| {
+        let received = link.receive(&mut self.buffer, ends, |payload, out| {
             if over.is_some() {
                 return;
             }

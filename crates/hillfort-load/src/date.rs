@@ -2,11 +2,11 @@
 
 use hillfort_proto::time::UnixMs;
 
-/// `2026-11-21T1030Z`: sorts by time and is a file name everywhere.
+/// `2026-11-21T103059Z`: sorts by time and is a file name everywhere.
 pub(crate) fn stamp(at: UnixMs) -> String {
-    let minutes = at.0 / 60_000;
-    let (year, month, day) = civil(minutes / 1_440);
-    format!("{year:04}-{month:02}-{day:02}T{:02}{:02}Z", minutes / 60 % 24, minutes % 60)
+    let seconds = at.0 / 1_000;
+    let (year, month, day) = civil(seconds / 86_400);
+    format!("{year:04}-{month:02}-{day:02}T{:02}{:02}{:02}Z", seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60)
 }
 
 /// Year, month and day of a day since 1970 (Howard Hinnant: "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
@@ -28,10 +28,10 @@ mod tests {
     #[test]
     fn known_days() {
         let check = |ms: u64, expect: &str| assert_eq!(stamp(UnixMs(ms)), expect);
-        check(0, "1970-01-01T0000Z");
-        check(951_782_400_000, "2000-02-29T0000Z");
-        check(1_709_251_199_999, "2024-02-29T2359Z");
-        check(1_767_225_600_000, "2026-01-01T0000Z");
-        check(4_107_542_400_000, "2100-03-01T0000Z");
+        check(0, "1970-01-01T000000Z");
+        check(951_782_400_000, "2000-02-29T000000Z");
+        check(1_709_251_199_999, "2024-02-29T235959Z");
+        check(1_767_225_600_000, "2026-01-01T000000Z");
+        check(4_107_542_400_000, "2100-03-01T000000Z");
     }
 }

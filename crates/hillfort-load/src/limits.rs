@@ -96,7 +96,7 @@ pub(crate) struct Limits {
 
 /// Measures and prints.
 pub(crate) fn run(own: &OwnProgram, args: &Args) -> anyhow::Result<()> {
-    let cores = Cores::choose()?;
+    let (machine, cores) = (Machine::read(), Cores::choose()?);
     cores.pin_client()?;
     let span = Duration::from_secs_f64(args.seconds);
     let mut bare = BareServers::start(own, &cores)?;
@@ -107,9 +107,8 @@ pub(crate) fn run(own: &OwnProgram, args: &Args) -> anyhow::Result<()> {
         accept.push(bare.accept_reset(span)?);
         datagrams.push(bare.datagrams(span)?);
     }
-    cores.unpin()?;
     let limits = Limits {
-        machine: Machine::read(),
+        machine,
         separate_cores: cores.are_separate(),
         echo_pipeline_1: Rate::median(&one),
         echo_pipeline_16: Rate::median(&sixteen),

@@ -160,8 +160,14 @@ impl Link {
         Ok(())
     }
 
-    /// Reads until nothing is left and hands each payload to `take`, together with [`Link::out`]. `buffer` is shared by all links.
-    pub(crate) fn receive(&mut self, buffer: &mut [u8], mut take: impl FnMut(&[u8], &mut Vec<u8>)) -> Result<(), Gone> {
+    /// Reads what there is and hands each payload to `take`, together with [`Link::out`]. `buffer` is shared by all links; `ends` says that
+    /// the server has closed its side, and so that there is an end to read after what it said.
+    pub(crate) fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        ends: bool,
+        mut take: impl FnMut(&[u8], &mut Vec<u8>),
+    ) -> Result<(), Gone> {
         let mut take = |payload: &[u8]| take(payload, &mut self.out);
         let Stage::Open(stream) = &mut self.stage else { return Ok(()) };
         loop {
@@ -180,8 +186,8 @@ impl Link {
                 let used = cut(self.wire, &self.partial, &mut take)?;
                 self.partial.drain(..used);
             }
-            if got < buffer.len() {
-                // The kernel had no more; what comes later makes a new event.
+            if got < buffer.len() && !ends {
+                // The kernel had no more; what comes later, the end as well, makes a new event.
                 return Ok(());
             }
         }

@@ -40,7 +40,6 @@ impl Machine {
 /// A core for the server and another one for the client, where there are two.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cores {
-    allowed: CpuSet,
     server: usize,
     client: usize,
 }
@@ -51,7 +50,7 @@ impl Cores {
         let allowed = sched_getaffinity(None).context("which cores may be used")?;
         let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
         let server = cores.next().context("no core may be used")?;
-        Ok(Self { allowed, server, client: cores.next().unwrap_or(server) })
+        Ok(Self { server, client: cores.next().unwrap_or(server) })
     }
 
     /// Whether server and client have a core each. When not, figures say little.
@@ -71,11 +70,6 @@ impl Cores {
         let started = start();
         sched_setaffinity(None, &before)?;
         started
-    }
-
-    /// Gives this thread all its cores back.
-    pub(crate) fn unpin(&self) -> anyhow::Result<()> {
-        sched_setaffinity(None, &self.allowed).context("unpinning")
     }
 }
 

@@ -90,7 +90,7 @@ struct Report {
 /// Measures, prints, writes.
 pub(crate) fn run(own: &OwnProgram, args: &Args) -> anyhow::Result<()> {
     crate::machine::raise_descriptors()?;
-    let cores = Cores::choose()?;
+    let (machine, cores) = (Machine::read(), Cores::choose()?);
     cores.pin_client()?;
     let bench = Bench {
         own: own.clone(),
@@ -119,7 +119,7 @@ pub(crate) fn run(own: &OwnProgram, args: &Args) -> anyhow::Result<()> {
         schema: 1,
         date: date::stamp(unix_ms()),
         version: env!("CARGO_PKG_VERSION"),
-        machine: Machine::read(),
+        machine,
         separate_cores: cores.are_separate(),
         quick: args.quick,
         figures,

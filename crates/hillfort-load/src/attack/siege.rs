@@ -191,17 +191,19 @@ impl Siege<'_> {
                 return self.on_gone(gone, socket.role).map(|()| false);
             }
         }
-        match socket.stream.read(&mut self.buffer) {
-            Ok(0) => self.on_gone(Gone::Closed, socket.role).map(|()| false),
-            Ok(got) => {
-                let welcome = has_welcome(&self.buffer[..got]);
-                Ok(!welcome || self.on_welcome(socket, now))
+        // Until nothing is left: an answer and the end of the connection may come as one event.
+        loop {
+            match socket.stream.read(&mut self.buffer) {
+                Ok(0) => return self.on_gone(Gone::Closed, socket.role).map(|()| false),
+                Ok(got) if has_welcome(&self.buffer[..got]) => return Ok(self.on_welcome(socket, now)),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let closes_at_once = self.plan.kind == Kind::ConnectFlood && self.progress.connected.is_multiple_of(2);
+                    return Ok(!closes_at_once);
+                }
+                Err(error) => return self.on_gone(gone(&error), socket.role).map(|()| false),
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                let closes_at_once = self.plan.kind == Kind::ConnectFlood && self.progress.connected.is_multiple_of(2);
-                Ok(!closes_at_once)
-            }
-            Err(error) => self.on_gone(gone(&error), socket.role).map(|()| false),
         }
     }
 

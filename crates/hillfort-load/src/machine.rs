@@ -17,6 +17,8 @@ pub(crate) struct Machine {
     pub(crate) memory_mib: u64,
     /// Kernel release.
     pub(crate) kernel: String,
+    /// Threads that wanted to run in the last minute before the measurement, on average.
+    pub(crate) load_average: f64,
 }
 
 impl Machine {
@@ -33,7 +35,23 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_mib: memory_kib.unwrap_or(0) / 1024,
             kernel: text("/proc/sys/kernel/osrelease").trim().to_owned(),
+            load_average: text("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
         }
+    }
+
+    /// One line for the head of a table, and what to mind when reading it.
+    pub(crate) fn headline(&self, separate_cores: bool) -> String {
+        let Self { processor, cores, kernel, load_average, .. } = self;
+        let shared =
+            if separate_cores { "" } else { "\nserver and clients share one core: ratios are too low, latencies too high" };
+        let busy = if *load_average * 2.0 > *cores as f64 {
+            format!(
+                "\nthe machine was busy with other things (load average {load_average}): latencies are too high, ratios move more"
+            )
+        } else {
+            String::new()
+        };
+        format!("{processor}, {cores} cores, Linux {kernel}{shared}{busy}\n")
     }
 }
 

@@ -134,10 +134,7 @@ pub(crate) fn run(own: &OwnProgram, args: &Args) -> anyhow::Result<()> {
 
 impl Report {
     fn render(&self) -> String {
-        let Machine { processor, cores, kernel, .. } = &self.machine;
-        let shared =
-            if self.separate_cores { "" } else { "\nserver and clients share one core: ratios are too low, latencies too high" };
-        format!("{processor}, {cores} cores, Linux {kernel}{shared}\n{}", figure::table(&self.figures))
+        self.machine.headline(self.separate_cores) + &figure::table(&self.figures)
     }
 
     fn write(&self, folder: &Path) -> anyhow::Result<()> {

@@ -146,10 +146,7 @@ impl Limits {
         row("echo, 256 connections, pipeline 16", self.echo_pipeline_16);
         row("accept and reset", self.accept_reset);
         row("datagrams of 64 bytes", self.datagrams);
-        let shared =
-            if self.separate_cores { "" } else { "\nserver and client share one core: read these figures as lower bounds" };
-        let Machine { processor, cores, kernel, .. } = &self.machine;
-        format!("{processor}, {cores} cores, Linux {kernel}{shared}\n{}", table.render())
+        self.machine.headline(self.separate_cores) + &table.render()
     }
 }
 

@@ -26,14 +26,14 @@ fn a_result_file_keeps_its_schema() {
         schema: 1,
         date: "2026-11-21T1030Z".to_owned(),
         version: "0.1.0",
-        machine: Machine { processor: "p".to_owned(), cores: 2, memory_mib: 1, kernel: "k".to_owned() },
+        machine: Machine { processor: "p".to_owned(), cores: 2, memory_mib: 1, kernel: "k".to_owned(), load_average: 1.5 },
         separate_cores: true,
         quick: false,
         figures: vec![figure(0.5, Promise::AtLeast(0.7))],
     };
     let expect = json!({
         "schema": 1, "date": "2026-11-21T1030Z", "version": "0.1.0",
-        "machine": { "processor": "p", "cores": 2, "memory_mib": 1, "kernel": "k" },
+        "machine": { "processor": "p", "cores": 2, "memory_mib": 1, "kernel": "k", "load_average": 1.5 },
         "separate_cores": true, "quick": false,
         "figures": [{
             "name": "name", "text": "what it says", "value": 0.5, "unit": "×", "promise": { "at-least": 0.7 }, "met": false,
@@ -42,6 +42,7 @@ fn a_result_file_keeps_its_schema() {
     });
     assert_eq!(serde_json::to_value(&report).expect("plain values"), expect);
     let table = report.render();
+    assert!(table.contains("the machine was busy"), "{table}");
     assert!(table.contains("MISSED") && table.contains("≥ 0.70 ×"), "{table}");
 }
 

@@ -89,9 +89,9 @@ pub struct Snapshot {
     pub rtt_us_p99: u64,
     /// Largest of the same.
     pub rtt_us_max: u64,
-    /// Bans in force, now.
+    /// Bans in force; counted once a second while there is traffic.
     pub bans: u64,
-    /// Longest turn of the loop within the last second, µs, waiting not counted.
+    /// Longest turn of the loop within the last second that had traffic, µs, waiting not counted.
     pub turn_us_max: u64,
     /// Refusals, in the order of [`Reject::ALL`].
     pub refused: [u64; Reject::ALL.len()],

@@ -1,6 +1,8 @@
 //! Everything that is due by time: a slice of the sessions' table each time, and the queues' oldest. No timer belongs to a connection.
 //! Knows nothing of what the deadlines mean to a session.
 
+use std::time::Duration;
+
 use hillfort_proto::frame::Framing;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::session::server::State;
@@ -10,6 +12,9 @@ use crate::conn::SessionKey;
 use crate::live::tell;
 use crate::sessions::Tally;
 use crate::thread::EdgeThread;
+
+/// What is too dear to count in each turn is counted this often, as long as the loop turns.
+const GAUGES_PERIOD: Duration = Duration::from_secs(1);
 
 impl EdgeThread {
     pub(crate) fn sweep(&mut self, now: Time) {
@@ -24,6 +29,11 @@ impl EdgeThread {
             self.remove(key);
         }
         self.stats.edge.unproven.set((self.waiting_hello.len() + self.waiting_login.len()) as u64);
+        if now >= self.gauges_at {
+            self.gauges_at = now + GAUGES_PERIOD;
+            self.stats.edge.bans.set(self.guard.bans(now).count() as u64);
+            self.stats.edge.turn_us_max.set(std::mem::take(&mut self.turn_us_max));
+        }
         match self.sessions.next_sweep() {
             Some(due) if due <= now => {
                 let (slice, last) = self.sessions.next_slice(now);
@@ -32,12 +42,12 @@ impl EdgeThread {
                 }
                 self.flush(now);
                 if last {
-                    self.publish(now);
+                    self.publish();
                 }
             }
             Some(_) => {}
             // Nobody is left to be swept: what was published must not stay.
-            None if self.stats.edge.sessions_live.get() + self.stats.edge.sessions_detached.get() > 0 => self.publish(now),
+            None if self.stats.edge.sessions_live.get() + self.stats.edge.sessions_detached.get() > 0 => self.publish(),
             None => {}
         }
     }
@@ -76,7 +86,7 @@ impl EdgeThread {
     }
 
     /// Makes the counts of a whole pass visible.
-    fn publish(&mut self, now: Time) {
+    fn publish(&mut self) {
         let Tally { live, detached, stale, latencies } = &mut self.tally;
         let stats = &self.stats.edge;
         stats.sessions_live.set(std::mem::take(live));
@@ -86,7 +96,5 @@ impl EdgeThread {
         stats.rtt_us_p99.set(latencies.percentile_us(99));
         stats.rtt_us_max.set(latencies.max_us());
         latencies.clear();
-        stats.bans.set(self.guard.bans(now).count() as u64);
-        stats.turn_us_max.set(std::mem::take(&mut self.turn_us_max));
     }
 }

@@ -76,6 +76,7 @@ pub struct EdgeThread {
     pub(crate) drain: Option<Drain>,
     pub(crate) rates: InputRates,
     pub(crate) tally: Tally,
+    pub(crate) gauges_at: Time,
     pub(crate) turn_us_max: u64,
 }
 
@@ -126,6 +127,7 @@ impl EdgeThread {
             drain: None,
             rates: config.guard.inputs,
             tally: Tally::default(),
+            gauges_at: Time::ZERO,
             turn_us_max: 0,
             config,
         }

@@ -100,6 +100,8 @@ fn a_ban_refuses_the_next_connection_and_leaves_players_alone() {
     rig.settle();
     let list = bans.try_recv().unwrap().bans;
     assert_eq!(list.len(), 1);
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(rig.stats.snapshot().bans, 1);
     let mut lifted = rig.control.lift(list[0].addr).unwrap();
     rig.settle();
     assert!(lifted.try_recv().unwrap());

@@ -56,20 +56,20 @@ export class AttackPanel {
     if (board.verdict) return [this.verdict(board.verdict, board.end)];
     if (board.end?.how === 'failed') return [element('p', { class: 'failed' }, `The load tool failed: ${board.end.why}`)];
     if (!board.running) return [idle()];
-    const { sent, refused, succeeded, open } = board.progress;
+    const { refused, succeeded, open } = board.progress;
     this.bar = element('i');
     return [element('div', { class: 'running' },
       element('h3', {}, KINDS[last.kind].name, element('small', {}, last.to ? ' over; waiting for the last samples' : ' running')),
       element('div', { class: 'bar' }, this.bar),
       element('dl', {},
-        figure('attempts', whole(sent)), figure('refused', whole(refused), 'hot'),
+        figure('attempts', whole(attempts(board.progress))), figure('refused', whole(refused), 'hot'),
         figure('got through', whole(succeeded), succeeded > 0 ? 'warn' : 'calm'), figure('sockets open', whole(open))))];
   }
 
   verdict(verdict, end) {
     const { attacker, latency_p99: p99, latency_p50: p50, late_p99: late, ticks_kept: ticksKept, cpu } = verdict;
     const smooth = p99.during <= 2 * p99.before + 5 && (ticksKept ?? 1) >= 0.99;
-    const held = smooth && attacker.succeeded * 100 <= attacker.sent;
+    const held = smooth && attacker.succeeded * 100 <= attempts(attacker);
     // Without players or rooms there is nothing to say about how they fared.
     const watched = p99.before > 0 || p99.during > 0 || ticksKept !== null;
     const title = !watched ? 'Over; nobody played' : held ? 'The fort held' : smooth ? 'Players noticed nothing' : 'Players noticed';
@@ -78,7 +78,7 @@ export class AttackPanel {
     return element('article', { class: `verdict ${smooth && watched ? 'held' : 'shaken'}` },
       element('h3', {}, title, element('small', {}, `${KINDS[verdict.kind].name}, ${(verdict.lasted_ms / 1000).toFixed(1)} s${end?.how === 'killed' ? ', killed' : ''}`)),
       element('dl', { class: 'counts' },
-        figure('attempts', whole(attacker.sent)), figure('refused', whole(attacker.refused), 'hot'), figure('got through', whole(attacker.succeeded), attacker.succeeded > 0 ? 'warn' : 'calm')),
+        figure('attempts', whole(attempts(attacker))), figure('refused', whole(attacker.refused), 'hot'), figure('got through', whole(attacker.succeeded), attacker.succeeded > 0 ? 'warn' : 'calm')),
       element('div', { class: 'reasons' }, ...shown.map(([code, n]) => this.reason(code, n, total))),
       element('table', {},
         element('thead', {}, element('tr', {}, element('th', {}, 'Honest players'), element('th', { class: 'right' }, 'before'), element('th', { class: 'right' }, 'during'))),
@@ -86,7 +86,14 @@ export class AttackPanel {
           pair('Round trip, median', p50, (n) => `${ms(n)} ms`), pair('Round trip, worst p99', p99, (n) => `${ms(n)} ms`),
           pair('Tick lateness, worst p99', late, (n) => `${ms(n)} ms`), pair('Frames out per second', verdict.frames_out, compact),
           pair('Processor, cores', cpu, (n) => n.toFixed(2)),
-          ...(ticksKept === null ? [] : [line('Room ticks that ran', '', kept(ticksKept))]))));
+          ...(ticksKept === null ? [] : [line('Room ticks that ran', '', kept(ticksKept))]))),
+      ...(this.onlyBanned(verdict.refused, total) ? [element('p', { class: 'hint' }, 'Its addresses are banned. Lift the bans to see the walls behind.')] : []));
+  }
+
+  /** Whether the ban of earlier attacks' addresses was all that this one met. */
+  onlyBanned(refused, total) {
+    const [first] = refused;
+    return first !== undefined && this.reasons().of(first[0]).label === 'banned' && first[1] > total * 0.95;
   }
 
   reason(code, n, total) {
@@ -103,6 +110,9 @@ function idle() {
     element('p', {}, 'Press one and watch the chart: the refusals rise, the players’ lines stay flat.'),
     element('p', {}, 'The attacker is another process. Its verdict is shown here.'));
 }
+
+/** An attack on the door never comes to its strokes: then its connections are the attempts. */
+const attempts = ({ offered, sent }) => Math.max(offered, sent);
 
 const figure = (name, value, tone = '') => element('div', {}, element('dt', {}, name), element('dd', { class: tone }, value));
 

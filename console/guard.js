@@ -15,7 +15,7 @@ export class Guard {
     this.bans = new Rows([
       { name: 'Address', of: (row) => row.address },
       { name: 'Reason', of: (row) => row.reason.replaceAll('_', ' '), tone: () => 'hot' },
-      { name: 'Evidence', of: (row) => row.evidence || '–', tone: () => 'dim' },
+      { name: 'Evidence', of: (row) => row.evidence || '–', long: true, tone: () => 'dim' },
       { name: 'Ends in', right: true, of: left },
       { name: '', right: true, node: (row) => button('Lift', () => attempt(() => post('/api/lift', { address: row.address }), `${row.address} may come back.`)) },
     ], (row) => row.address, 'Nobody is banned.');
@@ -33,6 +33,7 @@ export class Guard {
     byId('limits').append(this.limits.node);
     byId('ban').onclick = () => this.ban();
     byId('allow').onclick = () => this.allow();
+    byId('lift-all').onclick = () => this.liftAll();
   }
 
   update(tables) {
@@ -43,6 +44,7 @@ export class Guard {
     this.allowed.node.hidden = tables.allowed.length === 0;
     this.limits.update(tables.limits);
     setText(byId('bans-count'), whole(tables.bans_total));
+    byId('lift-all').hidden = tables.bans.length === 0;
   }
 
   async ban() {
@@ -65,6 +67,16 @@ export class Guard {
       fields: [{ name: 'address', label: 'Address', node: element('input', ADDRESS) }],
     });
     if (answer) attempt(() => post('/api/allow', answer), `${answer.address} is always let in.`);
+  }
+
+  async liftAll() {
+    const addresses = this.tables.bans.map((row) => row.address);
+    const sure = await ask({ title: 'Lift all bans?', text: `${whole(addresses.length)} addresses may come back at once.`, action: 'Lift all', danger: true });
+    if (!sure) return;
+    attempt(async () => {
+      // One after the other: the queue to the guard is bounded.
+      for (const address of addresses) await post('/api/lift', { address });
+    }, `${whole(addresses.length)} bans lifted.`);
   }
 
   async change(key) {

@@ -4,7 +4,8 @@ import { element, setText } from './element.js';
 
 export class Rows {
   /**
-   * `columns`: { name, of(row) → text, right, tone(row) → class, node(row) → element made once for the row }; `key(row)` names a row;
+   * `columns`: { name, of(row) → text, right, tone(row) → class, node(row) → element made once for the row,
+   * long: its whole text is shown when the pointer rests on it }; `key(row)` names a row;
    * `empty` is said when there is none.
    */
   constructor(columns, key, empty) {
@@ -33,6 +34,7 @@ export class Rows {
       this.columns.forEach((column, i) => {
         const cell = line.children[i];
         if (column.of) setText(cell, column.of(row));
+        if (column.long) cell.title = column.of(row);
         if (column.tone) cell.className = `${column.right ? 'right ' : ''}${column.tone(row)}`;
       });
     }

@@ -80,11 +80,13 @@ pub(super) enum StartRefused {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Progress {
-    /// Attempts.
+    /// Connections begun.
+    pub(super) offered: u64,
+    /// Strokes: hellos, frames or inputs, whichever the attack is about.
     pub(super) sent: u64,
-    /// Attempts that the server refused.
+    /// Of both, what the server refused.
     pub(super) refused: u64,
-    /// Attempts that had the effect of an honest one.
+    /// Strokes that had the effect of an honest one.
     pub(super) succeeded: u64,
     /// Connections that it holds now.
     pub(super) open: u64,

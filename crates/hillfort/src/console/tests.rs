@@ -256,7 +256,8 @@ fn attacks_are_for_development_and_loopback() {
 
 #[test]
 fn an_attack_shows_its_progress_and_ends_with_a_verdict() {
-    let line = r#"{"kind":"connect-flood","t_ms":250,"sent":300,"refused":299,"succeeded":1,"open":7,"done":false}"#;
+    let line =
+        r#"{"kind":"connect-flood","t_ms":250,"offered":320,"sent":300,"refused":299,"succeeded":1,"open":7,"done":false}"#;
     let rig = start(
         true,
         Some(script(&format!(
@@ -275,7 +276,7 @@ fn an_attack_shows_its_progress_and_ends_with_a_verdict() {
     assert_eq!(board["running"], false);
     assert!(board["marks"][0]["to"].as_u64() > board["marks"][0]["from"].as_u64(), "{board}");
     let verdict = &board["verdict"];
-    assert_eq!(verdict["attacker"], json!({ "sent": 300, "refused": 299, "succeeded": 1, "open": 7 }));
+    assert_eq!(verdict["attacker"], json!({ "offered": 320, "sent": 300, "refused": 299, "succeeded": 1, "open": 7 }));
     assert_eq!(verdict["refused"][0][0], Reject::HelloMac.code());
     assert_eq!(verdict["latency_p99"]["during"], 2.0);
     assert_eq!(verdict["ticks_kept"], 1.0);

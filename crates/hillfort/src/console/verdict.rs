@@ -108,7 +108,7 @@ mod tests {
         let before = [sample(1.0, 2.0, 20.0, 0.0), sample(2.0, 4.0, 20.0, 0.0), sample(9.0, 3.0, 20.0, 0.0)];
         let during = [sample(2.0, 5.0, 20.0, 0.0), sample(3.0, 6.0, 18.0, 2.0)];
         let verdict =
-            Verdict::judge(mark, Progress { sent: 2_000, refused: 1_900, succeeded: 0, open: 0 }, &refused, &before, &during);
+            Verdict::judge(mark, Progress { sent: 2_000, refused: 1_900, ..Progress::default() }, &refused, &before, &during);
         assert_eq!(verdict.lasted_ms, 8_000);
         assert_eq!(verdict.refused, [(Reject::Banned.code(), 1_000), (Reject::HelloMac.code(), 900)]);
         assert_eq!(verdict.latency_p50, Pair { before: 2.0, during: 3.0 });

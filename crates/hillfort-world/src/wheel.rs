@@ -42,6 +42,8 @@ pub struct Wheel {
 #[derive(Debug, Default)]
 struct Class {
     rooms: u32,
+    /// Phase that the newest room was put into.
+    newest_phase: u32,
     /// Earliest of the occupied phases' deadlines.
     next: Time,
     next_phase: u8,
@@ -82,12 +84,8 @@ impl Wheel {
         if class.phases.is_empty() {
             class.phases.resize_with(count as usize, Phase::default);
         }
-        // Of equally empty phases the one that bit reversal (van der Corput) names first: few rooms then lie far apart.
-        let phase = (0..PHASES_MAX)
-            .map(|i| i.reverse_bits() >> (u32::BITS - PHASES_MAX.ilog2()))
-            .filter(|&phase| phase < count)
-            .min_by_key(|&phase| class.phases[phase as usize].rooms.len())
-            .expect("a class has a phase 0");
+        let phase = class.pick(count);
+        class.newest_phase = phase;
         let at = &mut class.phases[phase as usize];
         if at.rooms.is_empty() {
             at.turn = turns_until(self.start, hz, phase, now);
@@ -145,6 +143,20 @@ impl Wheel {
 }
 
 impl Class {
+    /// The emptiest phase for a new room; of equally empty ones the one that bit reversal (van der Corput) names first, so that few rooms
+    /// lie far apart. Where phases hold many rooms an eighth more is no matter, and the phase of the room before is taken again: rooms
+    /// made one after the other lie side by side in memory, and then they tick one after the other.
+    fn pick(&self, count: u32) -> u32 {
+        let held = |phase: u32| self.phases[phase as usize].rooms.len();
+        let emptiest = (0..PHASES_MAX)
+            .map(|i| i.reverse_bits() >> (u32::BITS - PHASES_MAX.ilog2()))
+            .filter(|&phase| phase < count)
+            .min_by_key(|&phase| held(phase))
+            .expect("a class has a phase 0");
+        let slack = held(emptiest) / 8;
+        if slack > 0 && held(self.newest_phase) <= held(emptiest) + slack { self.newest_phase } else { emptiest }
+    }
+
     fn find_next(&mut self, start: Time, hz: u32) {
         let count = self.phases.len() as u64;
         let steps = self.phases.iter().enumerate().filter(|(_, phase)| !phase.rooms.is_empty());

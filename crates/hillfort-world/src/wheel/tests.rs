@@ -58,6 +58,16 @@ fn new_rooms_spread_over_the_phases() {
 }
 
 #[test]
+fn thousands_of_rooms_are_spread_evenly_with_neighbours_together() {
+    let mut wheel = Wheel::new(START);
+    let slots: Vec<_> = (0..10_000).map(|room| wheel.insert(START, room, 20)).collect();
+    let held: Vec<_> = slots.iter().map(|&slot| wheel.rooms(slot).len()).collect();
+    assert!(held.iter().all(|rooms| (175..=225).contains(rooms)), "200 each, more or less an eighth");
+    let together = slots.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    assert!(together > 8_000, "{together}");
+}
+
+#[test]
 fn every_room_ticks_at_its_rate_among_others() {
     let mut wheel = Wheel::new(START);
     let rates = [1, 20, 20, 20, 60, 128, 33];

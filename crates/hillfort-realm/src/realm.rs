@@ -65,7 +65,8 @@ pub struct WorldMaker {
     waker: Waker,
 }
 
-/// A realm seen from outside: ports for the doors, snapshots, signals, the end. Can be shared.
+/// A realm seen from outside: ports for the doors, snapshots, signals, the end. Can be shared. Dropping it ends the rooms without grace,
+/// and does not wait for that.
 #[derive(Debug)]
 pub struct RealmHandle {
     ports: Mutex<Vec<EdgePort>>,

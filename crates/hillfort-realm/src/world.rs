@@ -8,7 +8,7 @@ mod leave;
 mod publish;
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -170,14 +170,17 @@ impl World {
 
     /// Commands of the operator.
     fn obey(&mut self, now: Time) {
-        while let Ok(command) = self.commands.try_recv() {
-            match command {
-                Command::Signal { room, data, reply } => {
+        loop {
+            match self.commands.try_recv() {
+                Ok(Command::Signal { room, data, reply }) => {
                     let answer = self.signal(now, room, &data);
                     // Whoever asked may have stopped waiting.
                     let _gone = reply.try_send(answer);
                 }
-                Command::Drain { grace } => self.drain(now, grace),
+                Ok(Command::Drain { grace }) => self.drain(now, grace),
+                Err(TryRecvError::Empty) => return,
+                // Nobody holds the handle any more.
+                Err(TryRecvError::Disconnected) => return self.drain(now, Duration::ZERO),
             }
         }
     }

@@ -98,6 +98,18 @@ fn threads_play_answer_and_end() {
 }
 
 #[test]
+fn a_realm_without_a_handle_ends() {
+    let (port, mut door) = door(1);
+    let handle = Realm::start(Config::default(), vec![echo(20)], vec![port]).expect("starts");
+    let mut batch = InboundBatch::default();
+    batch.push(Inbound::Join { session: SessionId(0x100), room: None, game: "echo", name: "ann" }).expect("fits");
+    assert!(handle.port().expect("one edge").submit(0, &mut batch));
+    door.wait(|entry| matches!(entry, Outbound::Joined { .. }).then_some(()));
+    drop(handle);
+    door.wait(|entry| matches!(entry, Outbound::Left { reject: Some(Reject::Shutdown), .. }).then_some(()));
+}
+
+#[test]
 fn players_spread_over_threads_by_load_and_each_edge_gets_its_port() {
     let ports: Vec<_> = (0..2).map(|_| door(3).0).collect();
     let (handle, makers) = Realm::assemble(Config::default(), vec![echo(20)], ports).expect("good");

@@ -22,6 +22,8 @@ export const PROBE_MAX_MS = 2500;
 export const SAME_REFUSALS_MAX = 4;
 /** The one reason for a close after which the session can be resumed. */
 const HEARTBEAT_LOST = 408;
+/** The server ended as it should, e.g. to be restarted. */
+const SHUTDOWN = 413;
 // Where the session sits (docs/protocol.md, Session).
 const FREE = 'free';
 const JOINING = 'joining';
@@ -352,7 +354,8 @@ export class HillfortSession {
       if (this.#begun) {
         // A server that still keeps sessions for longer than we were away, and yet does not know ours, is a new one.
         const away = this.#env.wall() - this.#lostAtWall > welcome.resume_ms ? 'expired' : 'server';
-        const cause = this.#overBecause?.next === 'anew' ? away : 'closed';
+        const gone = this.#overBecause.next === 'anew' || this.#overBecause.code === SHUTDOWN;
+        const cause = gone ? away : 'closed';
         this.#setStatus({ name: 'restarted', cause, reject: this.#overBecause, unsent: this.#lostUnsent });
       }
       if (this.#wanted !== null && this.#begun) this.#wanted.room = 0n; // that room is gone

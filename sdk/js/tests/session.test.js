@@ -163,15 +163,15 @@ test('away longer than a session lives: says so', async () => {
 });
 
 test('what the server says when it closes decides what happens', async () => {
-  // code, the status in the end, and whether the same session goes on
+  // code, the status in the end, whether the same session goes on, and what is said about a new one
   const cases = [
-    [408, 'playing', true],
-    [409, 'playing', false],
-    [413, 'playing', false],
-    [410, 'refused', null],
-    [100, 'refused', null],
+    [408, 'playing', true, undefined],
+    [409, 'playing', false, 'closed'],
+    [413, 'playing', false, 'server'],
+    [410, 'refused', null, undefined],
+    [100, 'refused', null, undefined],
   ];
-  for (const [code, status, same] of cases) {
+  for (const [code, status, same, cause] of cases) {
     const { clock, server, session, seen } = await startJoined();
     const id = session.id;
     server.close(code);
@@ -179,7 +179,7 @@ test('what the server says when it closes decides what happens', async () => {
     assert.equal(session.status.name, status, reject(code).label);
     if (status === 'refused') assert.equal(session.status.reject.code, code);
     else assert.equal(session.id === id, same, reject(code).label);
-    if (same === false) assert.equal(seen.details.find(({ name }) => name === 'restarted').cause, 'closed');
+    assert.equal(seen.details.find(({ name }) => name === 'restarted')?.cause, cause, reject(code).label);
   }
 });
 

@@ -260,7 +260,9 @@ export class HillfortSession {
     this.#unwatch();
     this.#drop();
     this.#setDeadlines({});
-    this.#identity = null;
+    this.#forgetSession(why);
+    this.#begun = false;
+    this.#attempts = 0;
     this.#setStatus({ name: 'refused', reject: why });
   }
 

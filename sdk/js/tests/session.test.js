@@ -199,6 +199,17 @@ test('a hello that is refused is tried again with a fresh clock, but not for eve
   assert.equal(other.session.status.reject.label, 'hello_mac');
 });
 
+test('after a refusal it can be started again, as if for the first time', async () => {
+  const { clock, server, session, seen } = await startJoined();
+  server.close(410);
+  await clock.pass(5000);
+  session.start('Grace');
+  await clock.pass(100);
+  assert.deepEqual(seen.statuses, ['connecting', 'playing', 'refused', 'connecting', 'playing']);
+  assert.equal(seen.joined.length, 2);
+  assert.equal(only(server).name, 'Grace');
+});
+
 test('a refusal while resuming does not throw the session away', async () => {
   const { clock, server, session } = await startJoined();
   const id = session.id;

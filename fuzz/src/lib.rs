@@ -1,6 +1,7 @@
 //! What is fuzzed: one function for each target, which takes bytes and panics when something that must hold does not.
 //!
-//! libFuzzer calls them (`fuzz_targets/`), and so does a plain test that replays the corpora (`tests/replay.rs`). To add a target:
+//! libFuzzer calls them (`fuzz_targets/`), and so does a plain test that replays the corpora (`tests/replay.rs`). On stable Rust:
+//! `cargo fuzz run -s none --features libfuzzer <target> -- -max_total_time=60`. To add a target:
 //! a function here, an entry in [`TARGETS`], a main in `fuzz_targets/`, a `[[bin]]` in Cargo.toml, some inputs in `corpus/<name>/`.
 
 mod proto;

@@ -7,12 +7,14 @@ use divan::{Bencher, black_box};
 use hillfort_proto::frame::{self, Framing};
 use hillfort_proto::hello::{AppId, Hello, HelloKey, KeyId, KeyRing};
 use hillfort_proto::ids::{RoomId, SessionId};
+use hillfort_proto::message::schema::ClientMessage;
 use hillfort_proto::message::{ClientBody, ClientView, Encode};
 use hillfort_proto::session::server::Session;
 use hillfort_proto::time::{Time, UnixMs};
+use prost::Message;
 
 const NOW: UnixMs = UnixMs(1_763_700_000_000);
-/// Frames in one read, as with a pipeline of 16.
+/// Frames or messages in one turn, as with a pipeline of 16.
 const PIPELINE: usize = 16;
 
 fn main() {
@@ -91,19 +93,25 @@ fn ping_to_pong(bencher: Bencher<'_, '_>, pad: usize) {
 
 #[divan::bench]
 fn input_decode(bencher: Bencher<'_, '_>) {
-    let mut bytes = Vec::new();
-    ClientView { seq: 300, ack: 40, body: ClientBody::Input { op: 2, data: &[7; 32] } }.put(Framing::Bare, &mut bytes);
-    bencher.bench_local(|| ClientView::read(black_box(&bytes)));
+    let bytes = input();
+    bencher
+        .counter(ItemsCount::new(PIPELINE))
+        .bench_local(|| (0..PIPELINE).fold(0, |seq, _| seq + ClientView::read(black_box(&bytes)).unwrap().seq));
 }
 
 /// The same by prost, which allocates the data.
 #[divan::bench]
 fn input_decode_prost(bencher: Bencher<'_, '_>) {
+    let bytes = input();
+    bencher
+        .counter(ItemsCount::new(PIPELINE))
+        .bench_local(|| (0..PIPELINE).fold(0, |seq, _| seq + ClientMessage::decode(black_box(&bytes[..])).unwrap().seq));
+}
+
+fn input() -> Vec<u8> {
     let mut bytes = Vec::new();
     ClientView { seq: 300, ack: 40, body: ClientBody::Input { op: 2, data: &[7; 32] } }.put(Framing::Bare, &mut bytes);
-    bencher.bench_local(|| {
-        <hillfort_proto::message::schema::ClientMessage as prost::Message>::decode(black_box(&bytes[..])).unwrap()
-    });
+    bytes
 }
 
 /// A state of 400 bytes to one session.

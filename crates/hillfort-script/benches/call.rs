@@ -55,7 +55,7 @@ fn start(name: &str) -> (Vm, Instance, Entry, Payload) {
 fn weigh() {
     let vm = vm();
     let before = vm.stats().used_bytes;
-    let all: Vec<_> = (0..200).map(|_| vm.instance().expect("runs")).collect();
+    let all: Vec<_> = (0..vm.instances_max()).map(|_| vm.instance().expect("runs")).collect();
     println!("VM {} KiB; one room of this source {} bytes", before / 1024, (vm.stats().used_bytes - before) / all.len());
 }
 

@@ -24,6 +24,12 @@ impl Engines {
         Self { program, limits, vms: Vec::new() }
     }
 
+    /// Bytes in use and steps of the last call, of each engine.
+    #[cfg(test)]
+    pub(super) fn stats(&self) -> Vec<hillfort_script::Stats> {
+        self.vms.iter().map(Vm::stats).collect()
+    }
+
     /// A new instance, on an engine that has a place for it. The script's top level sees `ctx` for its random numbers only.
     pub(super) fn start(&mut self, ctx: &mut Ctx) -> Result<(Vm, Instance), RoomFault> {
         for vm in &self.vms {

@@ -137,7 +137,10 @@ impl Match {
     }
 
     fn seeded(players: usize, seed: u64) -> Self {
-        let mut rig = Rig::of(&game(), seed);
+        Self::of(Rig::of(&game(), seed), players)
+    }
+
+    fn of(mut rig: Rig, players: usize) -> Self {
         (0..players).for_each(|n| assert_eq!(usize::from(rig.join(&format!("player {n}")).0), n));
         let state = State { phase: 0, seconds: 0, points: [0; 2], hills: vec![], players: vec![], squads: vec![] };
         let mut game = Self { rig, state, events: vec![], micros: vec![] };
@@ -524,10 +527,30 @@ fn same_seed_and_inputs_give_the_same_bytes() {
 
 #[test]
 fn a_full_room_stays_far_below_its_budgets() {
-    let mut game = Match::new(16);
-    play(&mut game, 60 * HZ, |_| {});
+    let limits = luau_limits();
+    let program = Program::compile("hilltop", SOURCE).expect("compiles");
+    let engines = Rc::new(RefCell::new(Engines::new(program, limits)));
+    let room = |engines: &Rc<RefCell<Engines>>| RoomCell::new(Box::new(LuauRoom::new(Rc::clone(engines))), 1);
+    // The engine and its code are there before the room is weighed.
+    let mut first = room(&engines);
+    first.on_create(b"", &mut Outputs::default()).expect("is created");
+    let before = engines.borrow().stats()[0].used_bytes;
+
+    let mut rig = Rig { cell: room(&engines), out: Outputs::default(), sessions: 0 };
+    rig.cell.on_create(b"", &mut rig.out).expect("is created");
+    let mut game = Match::of(rig, 16);
+    let mut steps = 0;
+    play(&mut game, 60 * HZ, |_| steps = steps.max(engines.borrow().stats()[0].steps_last));
+    let weight = engines.borrow().stats()[0].used_bytes - before;
     game.micros.sort_unstable();
     let at = |share: usize| game.micros[game.micros.len() * share / 100];
-    println!("hilltop, 16 players, 48 squads: {} µs a tick, p99 {} µs", at(50), at(99));
+    println!(
+        "hilltop, 16 players, 48 squads: {} µs a tick, p99 {} µs, at most {steps} steps; {} KiB with garbage",
+        at(50),
+        at(99),
+        weight / 1024
+    );
     assert!(at(50) < 2_000, "even without optimisation, on a busy machine: {} µs", at(50));
+    assert!(steps < limits.steps_max / 8, "{steps} steps");
+    assert!(weight < limits.room_bytes_max, "{weight} bytes");
 }

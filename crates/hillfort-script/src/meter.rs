@@ -124,7 +124,7 @@ fn nanos(time: Duration) -> u64 {
 }
 
 impl Default for Limits {
-    /// 80,000 steps (below 2 ms when they do nothing but loop), 200,000 for the top level, 4 MiB a call, 256 KiB a room, 16 MiB a VM, which
+    /// 80,000 steps (about 2 ms when they do nothing but loop), 200,000 for the top level, 4 MiB a call, 256 KiB a room, 16 MiB a VM, which
     /// makes 64 rooms; no clock.
     fn default() -> Self {
         Self {

@@ -18,7 +18,7 @@ const freePort = () =>
 export class Server {
   static async start(root) {
     const server = new Server();
-    server.binary = process.env.HILLFORT_BIN ?? join(root, process.env.CARGO_TARGET_DIR ?? 'target', 'release/hillfort');
+    server.binary = process.env.SERVER_BIN ?? join(root, process.env.CARGO_TARGET_DIR ?? 'target', 'release/hillfort');
     server.data = mkdtempSync(join(tmpdir(), 'hillfort-browser-'));
     [server.httpPort, server.consolePort, server.tcpPort] = [await freePort(), await freePort(), await freePort()];
     await server.restart();

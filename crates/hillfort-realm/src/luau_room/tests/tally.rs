@@ -1,3 +1,5 @@
+//! Counting what a room does, for the tests beside it.
+
 use hillfort_world::{Ctx, Room, RoomConfig, RoomFault, Seat, SendError, To};
 
 const HZ: u32 = 20;

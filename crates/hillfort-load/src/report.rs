@@ -71,6 +71,8 @@ struct Bench {
     /// Time of one measurement.
     span: Duration,
     rounds: u32,
+    /// Rounds of each attack; each needs a server of its own.
+    attack_rounds: u32,
     progress: ProgressBar,
 }
 
@@ -96,8 +98,9 @@ pub(crate) fn run(own: &OwnProgram, args: &Args) -> anyhow::Result<()> {
         own: own.clone(),
         server: args.server.clone().map_or_else(|| own.server(), Ok)?,
         cores,
-        span: Duration::from_millis(if args.quick { 1_500 } else { 4_000 }),
+        span: Duration::from_millis(if args.quick { 1_500 } else { 3_000 }),
         rounds: if args.quick { 3 } else { 5 },
+        attack_rounds: if args.quick { 1 } else { 3 },
         progress: bar(),
     };
     let wanted = if args.scenario.is_empty() { Scenario::value_variants() } else { &args.scenario };

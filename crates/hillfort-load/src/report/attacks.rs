@@ -2,9 +2,10 @@
 //! its core; the attacker, a process of its own at lower priority, shares the other one with the bots.
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum as _;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Bench;
@@ -16,65 +17,80 @@ use crate::child::Child;
 use crate::crowd::Crowd;
 use crate::gauge;
 use crate::link::Wire;
+use crate::machine::median;
 
 /// The honest ones ...
 const BOTS: usize = 200;
 /// ... and what each sends a second.
 const RATE_HZ: f64 = 20.0;
 /// Latency that an attack may add to twice the calm one.
-const ADDED_US: u64 = 5_000;
+const ADDED_MS: f64 = 5.0;
+
+/// One calm time and one under attack, on a fresh server.
+#[derive(Debug, Serialize)]
+struct Round {
+    calm: Measured,
+    attacked: Measured,
+    /// The attacker's last progress line.
+    attacker: Value,
+    /// Of the server's core, while attacked.
+    server_cpu_share: f64,
+}
 
 pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let mut figures = vec![];
     for &kind in Kind::value_variants() {
         let name = kind.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
-        // A fresh server each: the bans of one attack would keep the next one out.
-        let fort = bench.fort("")?;
-        figures.extend(measure_kind(bench, &fort, &name)?);
+        let rounds =
+            (1..=bench.attack_rounds).map(|round| measure_round(bench, &name, round)).collect::<anyhow::Result<Vec<_>>>()?;
+        figures.extend(judge(&name, &rounds));
     }
     Ok(figures)
 }
 
-fn measure_kind(bench: &Bench, fort: &Fort, kind: &str) -> anyhow::Result<[Figure; 2]> {
+fn measure_round(bench: &Bench, kind: &str, round: u32) -> anyhow::Result<Round> {
+    // A fresh server each: the bans of one attack would keep the next one out.
+    let fort = bench.fort("")?;
     let pacing = Pacing::Open { rate_hz: RATE_HZ };
     let mut crowd = Crowd::new(fort.door(Wire::Frames), fort::signer()?, &bots::names(BOTS), &[Ipv4Addr::LOCALHOST])?;
     let mut metered = Metered::new(Stroke::Echo, pacing, BOTS);
     crowd.open_all(&mut metered, PATIENCE, |_| ())?;
     metered.seat_all(&mut crowd)?;
 
-    bench.say(&format!("{kind}: calm"));
+    bench.say(&format!("{kind}, round {round}: calm"));
     let calm = metered.measure(&mut crowd, bench.span)?;
-    bench.say(&format!("{kind}: under attack"));
-    let mut attacker = attack(bench, fort, kind)?;
-    let before = gauge::processor_time(fort.pid())?;
+    bench.say(&format!("{kind}, round {round}: under attack"));
+    let mut attacker = attack(bench, &fort, kind)?;
+    let (begun, before) = (Instant::now(), gauge::processor_time(fort.pid())?);
     let attacked = metered.measure(&mut crowd, bench.span)?;
     let spent = gauge::processor_time(fort.pid())?.saturating_sub(before);
-    let progress = last_progress(&mut attacker)?;
+    let server_cpu_share = spent.as_secs_f64() / begun.elapsed().as_secs_f64();
+    let attacker = last_progress(&mut attacker)?;
     crowd.bye();
-
-    let detail = json!({
-        "calm": calm, "attacked": attacked, "attacker": progress, "server_cpu_share": spent.as_secs_f64() / (bench.span.as_secs_f64() + 0.5)
-    });
-    Ok(figures(kind, &calm, &attacked, detail))
+    Ok(Round { calm, attacked, attacker, server_cpu_share })
 }
 
-fn figures(kind: &str, calm: &Measured, attacked: &Measured, detail: Value) -> [Figure; 2] {
-    let bound_us = 2 * calm.latency.p99_us + ADDED_US;
+/// Goodput of the worst round; medians of latencies, because a neighbour's burst spoils the p99 of the round that it meets.
+fn judge(kind: &str, rounds: &[Round]) -> [Figure; 2] {
+    let p99_ms = |pick: fn(&Round) -> &Measured| {
+        median(&rounds.iter().map(|round| pick(round).latency.p99_us as f64 / 1e3).collect::<Vec<_>>())
+    };
+    let (calm_ms, attacked_ms) = (p99_ms(|round| &round.calm), p99_ms(|round| &round.attacked));
+    let worst = rounds.iter().map(|round| round.attacked.goodput_percent()).fold(f64::INFINITY, f64::min);
     let goodput = Figure::new(
         &format!("{kind}-goodput"),
         &format!("answers to {BOTS} honest bots at {RATE_HZ} Hz"),
-        attacked.goodput_percent(),
+        worst,
         "%",
         Promise::AtLeast(99.0),
-        detail,
+        json!({ "rounds": rounds }),
     );
-    let calm_ms = calm.latency.p99_us as f64 / 1e3;
     let latency = Figure::new(
         &format!("{kind}-p99"),
         &format!("their p99 latency; {calm_ms:.2} ms when calm"),
-        attacked.latency.p99_us as f64 / 1e3,
+        attacked_ms,
         "ms",
-        Promise::AtMost(bound_us as f64 / 1e3),
+        Promise::AtMost(calm_ms.mul_add(2.0, ADDED_MS)),
         Value::Null,
     );
     [goodput, latency]

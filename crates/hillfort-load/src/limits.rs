@@ -13,7 +13,7 @@ use crate::child::{Child, OwnProgram};
 use crate::knock;
 use crate::machine::{Cores, Machine, median};
 use crate::pipeline::{self, Answers, Frames};
-use crate::table::{Table, number, print};
+use crate::table::{Table, bar, number, print};
 
 mod accept;
 mod datagrams;
@@ -101,12 +101,18 @@ pub(crate) fn run(own: &OwnProgram, args: &Args) -> anyhow::Result<()> {
     let span = Duration::from_secs_f64(args.seconds);
     let mut bare = BareServers::start(own, &cores)?;
     let (mut one, mut sixteen, mut accept, mut datagrams) = (vec![], vec![], vec![], vec![]);
+    let progress = bar(u64::from(args.rounds) * 4);
     for _ in 0..args.rounds {
         one.push(bare.echo(1, span)?);
+        progress.inc(1);
         sixteen.push(bare.echo(16, span)?);
+        progress.inc(1);
         accept.push(bare.accept_reset(span)?);
+        progress.inc(1);
         datagrams.push(bare.datagrams(span)?);
+        progress.inc(1);
     }
+    progress.finish_and_clear();
     let limits = Limits {
         machine,
         separate_cores: cores.are_separate(),

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args as ClapArgs, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::child::OwnProgram;
 use crate::clock::unix_ms;
 use crate::date;
 use crate::machine::{Cores, Machine};
-use crate::table::print;
+use crate::table::{bar, print};
 
 mod attacks;
 mod figure;
@@ -101,7 +101,7 @@ pub(crate) fn run(own: &OwnProgram, args: &Args) -> anyhow::Result<()> {
         span: Duration::from_millis(if args.quick { 1_500 } else { 3_000 }),
         rounds: if args.quick { 3 } else { 5 },
         attack_rounds: if args.quick { 1 } else { 3 },
-        progress: bar(),
+        progress: bar(0),
     };
     let wanted = if args.scenario.is_empty() { Scenario::value_variants() } else { &args.scenario };
     bench.progress.set_length(wanted.len() as u64);
@@ -158,12 +158,6 @@ impl Bench {
         self.progress.set_message(what.to_owned());
         self.progress.tick();
     }
-}
-
-/// Shown on a terminal only.
-fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {elapsed} {msg}").expect("the template is right");
-    ProgressBar::new(0).with_style(style)
 }
 
 #[cfg(test)]

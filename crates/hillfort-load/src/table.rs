@@ -1,8 +1,9 @@
-//! Text for people: aligned columns and short numbers, and one way to print. Knows nothing of what the numbers mean.
+//! Text for people: aligned columns, short numbers, a progress bar, and one way to print. Knows nothing of what the numbers mean.
 
 use std::io::{self, Write as _};
 
 use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Rows of cells; the first column is aligned left, the others right.
 #[derive(Debug, Default)]
@@ -43,6 +44,12 @@ pub(crate) fn number(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let grouped = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group)).collect::<Vec<_>>().join(",");
     if value < 0.0 { format!("-{grouped}") } else { grouped }
+}
+
+/// A bar on stderr, shown on a terminal only.
+pub(crate) fn bar(steps: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {elapsed} {msg}").expect("the template is right");
+    ProgressBar::new(steps).with_style(style)
 }
 
 /// Prints to stdout.

@@ -47,6 +47,18 @@ async function states(page, more, timeout = 20_000) {
   );
 }
 
+/** Pixels of the console's charts that are drawn in a warm colour: refusals and the mark of the attack. */
+const inkOf = (page) =>
+  page.evaluate(() => {
+    let warm = 0;
+    for (const canvas of document.querySelectorAll('canvas')) {
+      if (canvas.width * canvas.height === 0) continue;
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      for (let at = 0; at < data.length; at += 4) if (data[at] > 180 && data[at] > data[at + 2] + 60) warm += 1;
+    }
+    return warm;
+  });
+
 const status = (page) => page.evaluate(() => window.hillfort.status);
 
 test('a newcomer plays: state arrives at the room\'s rate, orders move squads', async () => {
@@ -80,6 +92,8 @@ test('an attack started in the console is refused, and the game keeps moving', a
   assert.ok(refused > 1000, `the attack was refused ${refused} times, more than 1000 were expected`);
   assert.ok(gap < 1000, `the game stood still for ${gap} ms during the attack`);
   await console_.waitForFunction(() => window.hillfortConsole.attacks.length >= 1, null, { timeout: 20_000 });
+  await console_.waitForSelector('article.verdict', { timeout: 20_000 });
+  assert.ok((await inkOf(console_)) > 2000, 'the charts show the refusals in warm colours');
   await console_.screenshot({ path: join(shots, 'console.png') });
   await context.close();
   await game.context().close();

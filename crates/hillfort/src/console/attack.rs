@@ -30,7 +30,7 @@ const MARKS_MAX: usize = 40;
 /// Time after the end until the verdict, so that the last samples are in.
 const SETTLE: Duration = Duration::from_millis(SAMPLE_EVERY.as_millis() as u64 * 3);
 
-/// How to start the load tool: `program prefix… <kind> --target … --seconds 8 --progress json`.
+/// How to start the load tool: `program prefix… <kind> --target … --seconds 8 --progress json --nice 15`.
 #[derive(Debug, Clone)]
 pub struct AttackTool {
     /// The program, as a rule the running one.
@@ -253,6 +253,8 @@ impl AttackTool {
             .args(&self.prefix)
             .arg(kind.id())
             .args(["--target", &self.target.to_string(), "--seconds", &SECONDS.to_string(), "--progress", "json"])
+            // An attacker elsewhere would not take this machine's processor from server, browser and bots; this one gives way.
+            .args(["--nice", "15"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -128,6 +128,7 @@ impl Bans {
         }
         suspect.count = suspect.count.saturating_add(1);
         suspect.last = now;
+        suspect.points.cut(now, tolerance);
         match suspect.points.after(now, tolerance, points) {
             Some(points) => {
                 suspect.points = points;

@@ -78,10 +78,14 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
+    /// Cuts a debt down to an empty bucket: beyond that it is left from a slower rate or a larger burst, and would be waited for.
+    pub(crate) fn cut(&mut self, now: Time, rate: &Rate) {
+        self.full_at = self.full_at.min(now + Duration::from_nanos(rate.span_ns));
+    }
+
     /// The bucket after `cost` events more, if it holds them.
     pub(crate) fn after(self, now: Time, rate: &Rate, cost: u32) -> Option<Self> {
-        // Debt beyond the span is left from a larger burst and is cut down to this one.
-        let debt = self.full_at.0.saturating_sub(now.0).min(rate.span_ns);
+        let debt = self.full_at.0.saturating_sub(now.0);
         let debt = debt.saturating_add(rate.step_ns.saturating_mul(u64::from(cost)));
         (debt <= rate.span_ns).then(|| Self { full_at: now + Duration::from_nanos(debt) })
     }

@@ -195,6 +195,7 @@ impl Guard {
         if self.bans.holds(now, source) {
             return Err(Reject::Banned);
         }
+        self.connect.cut(now, &config.connect);
         let connect = self.connect.after(now, &config.connect, 1).ok_or(Reject::ConnectRate)?;
         if !self.sources.charge(source.hash(), ticks(now), &config.source_connect) {
             return Err(Reject::SourceRate);

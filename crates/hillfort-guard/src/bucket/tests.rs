@@ -80,12 +80,17 @@ fn the_small_clock_turns_over_without_harm() {
 }
 
 #[test]
-fn a_smaller_burst_cuts_debts_down() {
-    let spent = Bucket::default().after(Time::ZERO, &rate(1, 1000), 1000).unwrap();
-    let smaller = rate(1, 10);
-    assert!(spent.after(Time::from_millis(0), &smaller, 1).is_none());
-    assert!(spent.after(Time::from_millis(990_000), &smaller, 1).is_none(), "the debt of 1,000 s is still above 10 s");
-    assert!(spent.after(Time::from_millis(991_000), &smaller, 1).is_some());
+fn a_debt_of_other_settings_is_cut_down_to_an_empty_bucket() {
+    let mut spent = Bucket::default().after(Time::ZERO, &rate(1, 1000), 1000).unwrap();
+    for now_rate in [rate(1, 10), rate(100, 1000)] {
+        spent.cut(Time::ZERO, &now_rate);
+        assert!(spent.after(Time::ZERO, &now_rate, 1).is_none(), "what is empty stays empty");
+        let step = Duration::from_secs(1) / now_rate.per_s();
+        assert!(spent.after(Time::ZERO + step, &now_rate, 1).is_some(), "and fills up at the new rate");
+    }
+    let mut owing = Bucket::default().after(Time::ZERO, &rate(1, 10), 4).unwrap();
+    owing.cut(Time::ZERO, &rate(1, 10));
+    assert_eq!(owing.owed(Time::ZERO), Duration::from_secs(4), "a debt within bounds stays");
 }
 
 proptest! {

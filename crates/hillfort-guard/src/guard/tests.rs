@@ -303,6 +303,16 @@ fn limits_change_while_running_and_counts_stay() {
 }
 
 #[test]
+fn who_loosens_a_limit_is_not_kept_waiting_for_the_old_one() {
+    let mut guard = guard(Config { connect: rate(1, 15), ..config() });
+    let (_admitted, refused) = connect(&mut guard, NOW, v4(1), 16);
+    assert_eq!(refused, [Reject::ConnectRate]);
+    guard.apply(config());
+    assert_eq!(guard.on_connect(NOW, v4(1)), Err(Reject::ConnectRate), "nothing is given at once");
+    assert!(guard.on_connect(NOW + Duration::from_secs(1), v4(1)).is_ok(), "15 s are not waited for");
+}
+
+#[test]
 fn no_offence_weighs_on_an_honest_player() {
     for reject in [
         Reject::Goodbye,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use hillfort_edge::{Control, Door, Edge};
+use hillfort_edge::{BindError, Control, Door, Edge};
 use hillfort_realm::{Game, Realm, RealmHandle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -93,10 +93,7 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
     let games = Games::new(settings.games_folder.clone());
     let rooms = rooms(&games, settings.development)?;
 
-    let mut edge = Edge::bind(settings.edge.clone()).map_err(|error| {
-        let hint = "the doors cannot be opened: is another Hillfort running? --set edge.http_port=0 --set edge.tcp_port=0 takes free ports";
-        ServeError::new(Exit::Address, hint, error)
-    })?;
+    let mut edge = Edge::bind(settings.edge.clone()).map_err(not_bound)?;
     let (frames, http) = (edge.addr(Door::Frames).map_err(system)?, edge.addr(Door::Http).map_err(system)?);
     let console_listener = std::net::TcpListener::bind(settings.console.addr).map_err(|error| {
         let what = format!("the console cannot listen on {}: --set console.port=0 takes a free port", settings.console.addr);
@@ -130,6 +127,19 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
     tracing::info!("console  http://{console_addr}/");
     tracing::info!("frames   {frames}");
     Ok(Running { control, realm, readiness, edge, edge_ended, console, frames, _refresher: refresher, _data: data })
+}
+
+fn not_bound(error: BindError) -> ServeError {
+    let (exit, hint) = match &error {
+        BindError::Listen { .. } => {
+            let hint = "is another Hillfort running? --set edge.http_port=0 --set edge.tcp_port=0 takes free ports";
+            (Exit::Address, hint)
+        }
+        BindError::Certificate(_) => (Exit::Config, "look at edge.tls_certificate and edge.tls_key"),
+        BindError::Bounds(_) => (Exit::Config, "look at its settings"),
+        BindError::System(_) => (Exit::System, "the system does not give what they need"),
+    };
+    ServeError::new(exit, format!("the doors cannot be opened: {hint}"), error)
 }
 
 fn rooms(games: &Games, development: bool) -> Result<Vec<Game>, ServeError> {
@@ -188,8 +198,8 @@ async fn any([terminate, interrupt]: &mut [Signal; 2]) {
 
 async fn drain(running: Running, within: Duration, signals: &mut [Signal; 2]) -> Result<(), ServeError> {
     let Running { control, realm, readiness, edge, console, .. } = running;
-    tracing::info!("draining: players have {} ms; a second signal ends at once", within.as_millis());
     readiness.set(false);
+    tracing::info!("draining: players have {} ms; a second signal ends at once", within.as_millis());
     realm.begin_drain(within);
     let drained = async {
         match control.drain(within) {

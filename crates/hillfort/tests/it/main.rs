@@ -1,0 +1,29 @@
+//! The whole product from outside: real processes on free ports, real sockets, and no knowledge of the server's inside.
+//!
+//! - `server`: a server process, its log and its end; `web`: HTTP, the live feed and the metrics of it
+//! - `wire`: bytes on a socket; `player`: an honest client on a wire
+//! - the others: what is promised, each with a server of its own
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::print_stdout, reason = "what was measured is shown with a test that failed, or by --no-capture")]
+
+mod player;
+mod server;
+mod web;
+mod wire;
+
+mod attacks;
+mod bad_input;
+mod commands;
+mod console;
+mod drain;
+mod hostile_rooms;
+mod play;
+mod resume;
+mod start;
+mod tls;
+
+use std::time::Duration;
+
+/// Longest wait for anything that must happen.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,82 @@
+//! With a certificate both doors speak TLS, and nothing else.
+
+use std::sync::Arc;
+
+use hillfort_proto::reject::Reject;
+use rustls::{ClientConfig, RootCertStore};
+use tempfile::TempDir;
+
+use crate::player::{Player, Seen};
+use crate::server::Server;
+use crate::web::Metrics;
+use crate::wire::{Door, Wire, development_key, hello};
+
+const NAME: &str = "fort.test";
+
+/// A server with a certificate for [`NAME`], and a client that trusts it.
+fn secured() -> (Server, Arc<ClientConfig>) {
+    let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("chain.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    (start(folder), trusting(roots))
+}
+
+fn start(folder: TempDir) -> Server {
+    Server::start_in(folder, &[("edge.tls_certificate", "chain.pem"), ("edge.tls_key", "key.pem")])
+}
+
+fn trusting(roots: RootCertStore) -> Arc<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[test]
+fn both_doors_play_over_tls() {
+    let (server, config) = secured();
+    for door in server.doors() {
+        let mut ann = Player::seated(&door.with_tls(&config, NAME), "Ann", "hilltop");
+        let (first, _) = ann.state();
+        assert!((0..20).map(|_| ann.state().0).last() >= Some(first + 20));
+        ann.cut();
+        ann.connect();
+        assert!(ann.welcome(), "a session is resumed over TLS, too");
+        ann.ping(&[1; 64]);
+        ann.until("Pong", |seen| matches!(seen, Seen::Pong { .. }).then_some(()));
+        assert_eq!(ann.bye(), Some(Reject::Goodbye));
+    }
+}
+
+#[test]
+fn plain_text_and_strangers_certificates_end() {
+    let (server, _) = secured();
+    let mut plain = Wire::open(&Door::frames(server.frames)).unwrap();
+    plain.send(&hello(&development_key()));
+    // What TLS says to that is an alert, or nothing; no frame of ours.
+    assert!(plain.bytes_to_the_end().len() <= 7);
+    assert!(Wire::open(&Door::websocket(server.http)).is_err(), "no upgrade without TLS");
+    Metrics::when(server.console, "two refusals", |metrics| metrics.refused().get("tls") == Some(&2));
+
+    // A client that does not trust the certificate says so and goes.
+    let wary = trusting(RootCertStore::empty());
+    assert!(Wire::open(&Door::websocket(server.http).with_tls(&wary, NAME)).is_err());
+    Metrics::when(server.console, "a third", |metrics| metrics.refused().get("tls") == Some(&3));
+}
+
+#[test]
+fn a_key_that_does_not_fit_is_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other] = [(); 2].map(|()| rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap());
+    std::fs::write(folder.path().join("chain.pem"), one.cert.pem()).unwrap();
+    std::fs::write(folder.path().join("key.pem"), other.signing_key.serialize_pem()).unwrap();
+    let files = [("edge.tls_certificate", "chain.pem"), ("edge.tls_key", "key.pem")];
+    let ports = [("edge.http_port", "0"), ("edge.tcp_port", "0"), ("console.port", "0")];
+    let mut command = crate::server::hillfort(folder.path());
+    let output = crate::server::run(command.arg("serve").args(crate::server::set(&files)).args(crate::server::set(&ports)));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(65), "{said}");
+    assert!(said.contains("certificate"), "{said}");
+}

@@ -128,7 +128,7 @@ impl EdgeThread {
     /// Makes room for a connection and waits for its hello.
     fn open(&mut self, now: Time, mut stream: Stream, peer: SocketAddr, admitted: Admitted, door: Door) -> Option<ConnKey> {
         while self.waiting_hello.len() + self.waiting_login.len() >= self.config.unproven_max {
-            self.shed_oldest();
+            self.shed_oldest(now);
         }
         let entry = self.conns.vacant_entry();
         let key = ConnKey::try_from(entry.key()).expect("slab keys are below connections_max");
@@ -147,12 +147,13 @@ impl EdgeThread {
     }
 
     /// A new connection is more likely to be a player than one that has said nothing for longest.
-    fn shed_oldest(&mut self) {
+    fn shed_oldest(&mut self, now: Time) {
         let hello = self.waiting_hello.oldest(&mut self.conns);
         let login = self.waiting_login.oldest(&mut self.conns);
         // Who has proven nothing goes first.
         let Some((key, _)) = hello.or(login) else { return };
         self.refuse(Reject::UnprovenShed);
-        self.remove(key);
+        // With the record that one that has proven itself waits in.
+        self.on_gone(now, key);
     }
 }

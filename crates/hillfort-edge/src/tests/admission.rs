@@ -33,6 +33,28 @@ fn the_oldest_stranger_makes_room() {
 }
 
 #[test]
+fn who_is_shed_before_the_login_leaves_nothing_behind() {
+    let mut rig = Rig::new(Config { unproven_max: 2, ..config() });
+    let mut proven: Vec<Client> = (0..3)
+        .map(|_| {
+            let mut client = rig.connect();
+            client.send(&hello());
+            rig.settle();
+            client
+        })
+        .collect();
+    assert_eq!((rig.closed(&mut proven[0]), proven[0].reset, rig.refusals()), (None, true, vec![("unproven_shed", 1)]));
+    // The record that the shed one waited in must not outlive it: its connection's key may belong to somebody else by now.
+    let mut player = rig.login("ann");
+    drop(proven);
+    rig.settle();
+    rig.pass(Duration::from_secs(11));
+    player.say(ClientBody::Ping { echo: 1, pad: &[] });
+    rig.next(&mut player);
+    assert_eq!(rig.edge.sessions.iter().count(), 1);
+}
+
+#[test]
 fn refused_connections_are_reset_and_counted() {
     let check = |config: Config, door: Door, expect: &'static str| {
         let mut rig = Rig::new(config);

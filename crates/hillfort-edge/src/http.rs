@@ -164,6 +164,8 @@ async fn speak<IO: Read + Write + Unpin + Send + 'static>(io: IO, house: House, 
         .serve_connection(io, service)
         .with_upgrades();
     match tokio::time::timeout(LIFE_MAX, connection).await {
+        // Browsers keep a connection for their next request; that there was none is nobody's fault.
+        Ok(Err(e)) if e.is_timeout() && guest.has_asked.load(Relaxed) => {}
         Ok(Err(e)) if e.is_parse() || e.is_timeout() => guest.refuse(Reject::Http),
         Err(_) => guest.refuse(Reject::Http),
         // Other errors are connections that broke: nobody's fault.

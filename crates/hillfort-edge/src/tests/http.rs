@@ -75,6 +75,23 @@ fn slow_and_idle_requests_end() {
 }
 
 #[test]
+fn who_asked_and_asks_no_more_is_not_to_blame() {
+    let mut guard = guard_config();
+    // Less than any offence costs.
+    guard.tolerance = rate(1, 1);
+    let mut rig = Rig::new(Config { guard, hello_patience: Duration::from_millis(100), ..config() });
+    let mut browser = rig.connect_http();
+    assert!(rig.request(&mut browser, "GET / HTTP/1.1\r\nHost: fort\r\n\r\n").starts_with("HTTP/1.1 200"));
+    rig.until("the end", |_| {
+        browser.read();
+        browser.ended
+    });
+    rig.until("the way back", |rig| rig.stats.snapshot().open_http == 0);
+    assert_eq!(rig.refusals(), []);
+    rig.login("ann");
+}
+
+#[test]
 fn who_asks_is_not_shed_for_the_silent() {
     let mut rig = Rig::new(Config { http_connections_max: 3, ..config() });
     let mut asked = rig.connect_http();

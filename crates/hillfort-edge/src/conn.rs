@@ -132,6 +132,12 @@ impl Conn {
         if written < waiting.len() {
             self.sent += u32::try_from(written).expect("pending bytes are bounded far below 4 GiB");
             self.blocked = true;
+            // What was sent goes also when the peer never reads everything, or a slow reader's memory would grow without end. Moved
+            // when half is gone, each byte once on average.
+            if self.sent as usize * 2 > self.out.len() {
+                self.out.drain(..self.sent as usize);
+                self.sent = 0;
+            }
             return (Written::Blocked, written);
         }
         self.out.clear();

@@ -122,6 +122,21 @@ impl EdgeThread {
         }
     }
 
+    /// Charges something of the transport that is no message to the session, as a control message. `false`: dropped. Nobody needs any
+    /// of it before the hello.
+    pub(crate) fn charge_transport(&mut self, now: Time, key: ConnKey) -> Result<bool, Reject> {
+        let (Phase::Login(at) | Phase::Live(at)) = self.conns[key as usize].phase else { return Err(Reject::WebSocket) };
+        let record = self.sessions.get_mut(at).expect("a live connection's session is in the table");
+        match record.buckets.on_input(&self.rates, now, Class::CONTROL, 1) {
+            Verdict::Pass => Ok(true),
+            Verdict::Drop(reject) => {
+                self.stats.edge.refuse(reject);
+                Ok(false)
+            }
+            Verdict::Close(reject) => Err(reject),
+        }
+    }
+
     /// Ends a connection for what it did or did not do. Its session goes on only when the reason allows.
     pub(crate) fn on_reject(&mut self, now: Time, key: ConnKey, reject: Reject) {
         let Some(conn) = self.conns.get(key as usize) else { return };
@@ -228,9 +243,10 @@ impl EdgeThread {
 }
 
 /// Tells a session's room; what a full lane does not take is tried again by the sweep. The newest replaces the older: a room that
-/// hears of a return without the loss before it has missed nothing.
+/// hears of a return without the loss before it has missed nothing. But a leave stays: nothing after it matters to that room.
 pub(crate) fn tell(inbound: &mut [InboundBatch], record: &mut Record, notice: Notice) {
     let session = record.session.id();
+    let notice = record.owed.filter(|owed| matches!(owed, Notice::Leave(_))).unwrap_or(notice);
     let (room, entry) = match notice {
         Notice::Drop(room) => (room, Inbound::Drop { session, room }),
         Notice::Reconnect(room) => (room, Inbound::Reconnect { session, room }),

@@ -126,8 +126,12 @@ impl EdgeThread {
             Received::Part(part) | Received::LastPart(part) if conn.parts.len() + part.len() > payload_max => {
                 return Err(too_long);
             }
+            Received::Part([]) => {
+                // No end of them makes a message, so no message's rate bounds them.
+                conn.in_parts = true;
+                return self.charge_transport(now, key).map(|_charged| used);
+            }
             Received::Part(part) => {
-                // An empty part costs its sender six bytes and us nothing: it is no way to hold memory.
                 self.spares.lend(&mut conn.parts);
                 conn.parts.extend_from_slice(part);
                 conn.in_parts = true;
@@ -142,11 +146,14 @@ impl EdgeThread {
                 return outcome.map(|()| used);
             }
             Received::Ping(echo) => {
-                self.spares.lend(&mut conn.out);
-                websocket::write_pong(&mut conn.out, echo);
+                if self.charge_transport(now, key)? {
+                    let out = &mut self.conns[key as usize].out;
+                    self.spares.lend(out);
+                    websocket::write_pong(out, echo);
+                }
                 return Ok(used);
             }
-            Received::Pong => return Ok(used),
+            Received::Pong => return self.charge_transport(now, key).map(|_charged| used),
             Received::Close => {
                 self.on_websocket_close(now, key);
                 return Ok(used);

@@ -3,7 +3,7 @@
 use hillfort_proto::ids::RoomId;
 use hillfort_proto::message::{ClientBody, ServerBody, ServerView};
 use hillfort_proto::reject::Reject;
-use hillfort_proto::route::{BATCH_ENTRIES_MAX, Outbound};
+use hillfort_proto::route::{BATCH_ENTRIES_MAX, Inbound, Outbound};
 
 use super::rig::*;
 use crate::Config;
@@ -155,4 +155,39 @@ fn who_asks_and_does_not_read_is_a_slow_consumer() {
         rig.refused(Reject::SlowConsumer) == 1
     });
     assert_eq!(rig.edge.sessions.len(), 0);
+}
+
+#[test]
+fn who_reads_always_but_never_all_holds_no_more_memory() {
+    // More than the sockets' buffers hold.
+    const WAITING: usize = 16 * 1024 * 1024;
+    let mut rig = Rig::new(config());
+    let mut client = rig.login("ann");
+    let (mut buffer, mut read, mut kept_max) = (vec![0; 1024 * 1024], 0, 0);
+    rig.until("the bytes", |rig| {
+        let conn = &mut rig.edge.conns[0];
+        let more = WAITING - conn.pending();
+        conn.out.resize(conn.out.len() + more, 0);
+        conn.write();
+        kept_max = kept_max.max(conn.out.len());
+        read += std::io::Read::read(&mut client.socket, &mut buffer).unwrap_or(0);
+        read > 4 * WAITING
+    });
+    assert!(kept_max <= 2 * WAITING, "{kept_max}");
+}
+
+#[test]
+fn a_leave_that_is_owed_is_not_forgotten_for_a_lost_connection() {
+    let mut rig = Rig::new(config());
+    let mut client = rig.login("ann");
+    rig.seat(&mut client, ROOM);
+    rig.rooms.lock().unwrap().busy = true;
+    let other = hillfort_proto::ids::SessionId(0x100);
+    while rig.edge.inbound[0].push(Inbound::Drop { session: other, room: ROOM }).is_ok() {}
+    client.sequenced(ClientBody::Leave);
+    rig.settle();
+    client.socket.shutdown(std::net::Shutdown::Both).unwrap();
+    rig.until("the end", |rig| rig.stats.snapshot().open_frames == 0);
+    rig.rooms.lock().unwrap().busy = false;
+    rig.until("the leave", |rig| rig.rooms.lock().unwrap().told.back().is_some_and(|last| last == "leave"));
 }

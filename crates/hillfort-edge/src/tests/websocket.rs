@@ -182,3 +182,26 @@ fn a_browser_that_leaves_may_come_back() {
     assert_eq!(close_code(&mut rig, &mut client), Reject::Goodbye.websocket_code());
     assert_eq!(rig.edge.sessions.len(), 1);
 }
+
+#[test]
+fn control_frames_have_a_rate_and_come_after_the_hello() {
+    for flood in [frame(0x89, b"ping"), frame(0x8a, b""), frame(0x02, b"")] {
+        let mut guard = guard_config();
+        guard.inputs.control = rate(1, 10);
+        guard.inputs.tolerance = rate(1, 10);
+        let mut rig = Rig::new(crate::Config { guard, ..config() });
+        let mut client = rig.login_websocket("ann");
+        // A message in parts goes on by parts; other frames repeat.
+        let next = if flood[0] == 0x02 { frame(0x00, b"") } else { flood.clone() };
+        client.send(&flood);
+        for _ in 0..30 {
+            client.send(&next);
+        }
+        assert_eq!(close_code(&mut rig, &mut client), Reject::InputFlood.websocket_code());
+        assert!((9..=10).contains(&rig.refused(Reject::ControlRate)), "{:?}", rig.refusals());
+        let mut early = rig.connect_http();
+        rig.upgrade(&mut early);
+        early.send(&flood);
+        assert_eq!(close_code(&mut rig, &mut early), Reject::WebSocket.websocket_code());
+    }
+}

@@ -139,6 +139,7 @@ impl Live {
             if wanted(&board) {
                 return board;
             }
+            assert_ne!(board["end"]["how"], "failed", "{board}");
         }
     }
 }
@@ -261,7 +262,7 @@ fn an_attack_shows_its_progress_and_ends_with_a_verdict() {
     let rig = start(
         true,
         Some(script(&format!(
-            r#"test "$*" = "connect-flood --target 127.0.0.1:7352 --seconds 8 --progress json" || exit 3; echo '{line}'; echo noise; sleep 1"#
+            r#"test "$*" = "connect-flood --target 127.0.0.1:7352 --seconds 8 --progress json --nice 15" || exit 3; echo '{line}'; echo noise; sleep 1"#
         ))),
     );
     let mut live = rig.live();

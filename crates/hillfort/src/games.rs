@@ -19,7 +19,7 @@ struct Shipped;
 struct Library;
 
 /// Bytes of a script at most: larger ones are not read.
-pub const SCRIPT_BYTES_MAX: u64 = 1024 * 1024;
+pub const SCRIPT_BYTES_MAX: u64 = hillfort_script::SOURCE_BYTES_MAX as u64;
 
 /// Files of the games and of the client library.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +45,7 @@ pub enum GamesError {
     #[error("games.folder = \"{}\" cannot be read: create it, or remove the setting to use the games that ship", .0.display())]
     Folder(PathBuf, #[source] std::io::Error),
     /// A script is there but unreadable or too large.
-    #[error("{} cannot be read: a script is UTF-8 text of at most 1 MiB", .0.display())]
+    #[error("{} cannot be read: a script is UTF-8 text of at most {} KiB", .0.display(), SCRIPT_BYTES_MAX / 1024)]
     Script(PathBuf, #[source] std::io::Error),
     /// A folder whose name cannot be the name of a game.
     #[error("{} is not a name for a game: use 1 to 32 of a-z, 0-9 and -", .0.display())]
@@ -88,13 +88,14 @@ impl Games {
             return None;
         }
         let own = self.folder.as_ref().and_then(|folder| std::fs::read(folder.join(game).join("client").join(path)).ok());
-        own.map(Cow::Owned).or_else(|| Shipped::get(&format!("{game}/client/{path}")).map(|file| file.data))
+        let shipped = || Shipped::get(&format!("{game}/client/{path}")).filter(|_| !is_test(path)).map(|file| file.data);
+        own.map(Cow::Owned).or_else(shipped)
     }
 
     /// A module of the client library.
     #[must_use]
     pub fn library_file(path: &str) -> Option<Cow<'static, [u8]>> {
-        let is_module = path.ends_with(".js") && !path.ends_with(".test.js");
+        let is_module = path.ends_with(".js") && !is_test(path);
         if is_module { Library::get(path).map(|file| file.data) } else { None }
     }
 }
@@ -118,9 +119,14 @@ fn scripts_in(folder: &Path) -> Result<Vec<Script>, GamesError> {
 
 fn read_bounded(path: &Path) -> std::io::Result<String> {
     if std::fs::metadata(path)?.len() > SCRIPT_BYTES_MAX {
-        return Err(std::io::Error::other("larger than 1 MiB"));
+        return Err(std::io::Error::other("larger than that"));
     }
     std::fs::read_to_string(path)
+}
+
+/// Tests lie beside what they test; players have no use for them.
+fn is_test(path: &str) -> bool {
+    path.starts_with("tests/")
 }
 
 fn is_name(name: &str) -> bool {
@@ -137,6 +143,15 @@ mod tests {
         let scripts = Games::default().scripts().unwrap();
         assert_eq!(scripts.iter().map(|script| script.name.as_str()).collect::<Vec<_>>(), ["hilltop"]);
         assert!(Games::default().client_file("hilltop", "index.html").is_some());
+    }
+
+    #[test]
+    fn tests_are_not_served() {
+        assert!(Shipped::get("hilltop/client/tests/format.test.js").is_some(), "else this shows nothing");
+        assert!(Games::default().client_file("hilltop", "tests/format.test.js").is_none());
+        assert!(Library::get("tests/rig.js").is_some(), "else this shows nothing");
+        assert!(Games::library_file("tests/rig.js").is_none());
+        assert!(Games::library_file("session.js").is_some());
     }
 
     #[test]
@@ -179,7 +194,6 @@ mod tests {
             assert!(Games::default().client_file("hilltop", path).is_none(), "{path}");
         }
         assert!(Games::default().client_file("..", "index.html").is_none());
-        assert!(Games::library_file("hello.test.js").is_none());
         assert!(Games::library_file("../../Cargo.toml").is_none());
     }
 }

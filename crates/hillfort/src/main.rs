@@ -21,9 +21,12 @@ fn main() -> Exit {
     };
     match cli.into_command() {
         Command::Serve(args) => with_settings(args, run),
-        Command::Check(args) => with_settings(args, |settings| {
-            println!("the configuration is valid{}", if settings.development { " (development mode)" } else { "" });
-            Exit::Ok
+        Command::Check(args) => with_settings(args, |settings| match serve::check_games(&settings) {
+            Ok(()) => {
+                println!("the configuration is valid{}", if settings.development { " (development mode)" } else { "" });
+                Exit::Ok
+            }
+            Err(error) => complain(error),
         }),
         Command::Config(ConfigCommand::Print(args)) => with_settings(args, |settings| {
             print!("{}", settings.print());
@@ -64,10 +67,12 @@ fn run(settings: Settings) -> Exit {
     }
     match serve::serve(&settings) {
         Ok(()) => Exit::Ok,
-        Err(error) => {
-            let exit = error.exit;
-            eprintln!("error: {:#}", anyhow::Error::from(error));
-            exit
-        }
+        Err(error) => complain(error),
     }
+}
+
+fn complain(error: serve::ServeError) -> Exit {
+    let exit = error.exit;
+    eprintln!("error: {:#}", anyhow::Error::from(error));
+    exit
 }

@@ -84,6 +84,14 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     runtime.block_on(drain(running, settings.drain, &mut signals))
 }
 
+/// Loads the games as the server would at its start, and lets them go: scripts compile, their top level and `on_create` run.
+///
+/// # Errors
+/// [`ServeError`]: the folder cannot be read, or a script is refused.
+pub fn check_games(settings: &Settings) -> Result<(), ServeError> {
+    rooms(&Games::new(settings.games_folder.clone()), settings.development).map(drop)
+}
+
 fn open(settings: &Settings) -> Result<Running, ServeError> {
     let system = |error: io::Error| ServeError::new(Exit::System, "the system refuses a thread", error);
     let data = DataFolder::open(&settings.data_folder)

@@ -87,7 +87,7 @@ export class AttackPanel {
           pair('Tick lateness, worst p99', late, (n) => `${ms(n)} ms`), pair('Frames out per second', verdict.frames_out, compact),
           pair('Processor, cores', cpu, (n) => n.toFixed(2)),
           ...(ticksKept === null ? [] : [line('Room ticks that ran', '', kept(ticksKept))]))),
-      ...(this.onlyBanned(verdict.refused, total) ? [element('p', { class: 'hint' }, 'Its addresses are banned. Lift the bans to see the walls behind.')] : []));
+      ...(this.onlyBanned(verdict.refused, total) ? [element('p', { class: 'hint' }, 'Its addresses are banned. Lift the bans to see the walls behind. ', element('button', { type: 'button', class: 'small', onclick: () => byId('lift-all').click() }, 'Lift all'))] : []));
   }
 
   /** Whether the ban of earlier attacks' addresses was all that this one met. */

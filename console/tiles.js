@@ -22,7 +22,7 @@ const TILES = [
   },
   {
     label: 'Tick lateness', unit: 'ms p99', floor: 6, of: late, value: (s) => ms(late(s)),
-    more: (s) => `${whole(rooms(s))} rooms · ${whole(seats(s))} seats taken`,
+    more: (s) => `${whole(rooms(s))} ${rooms(s) === 1 ? 'room' : 'rooms'} · ${whole(seats(s))} seats taken`,
   },
   {
     label: 'Refused', unit: '/s', floor: 50, hot: true, of: refusedOf, value: (s) => compact(refusedOf(s)),

@@ -25,7 +25,8 @@ pub struct Config {
     pub connections_max: usize,
     /// Of those, the ones that are not logged in. The oldest is shed for a new one; at least 1.
     pub unproven_max: usize,
-    /// Open HTTP connections; at least 1. Half of them may wait for their first request: the oldest is shed for a new one.
+    /// Open HTTP connections; at least 1. Half of them may wait for their first request, seven eighths may be open: then the oldest is
+    /// shed for a new one.
     pub http_connections_max: usize,
     /// Sessions, detached ones too; 1 to 12,000,000.
     pub sessions_max: usize,

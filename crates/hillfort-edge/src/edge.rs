@@ -116,6 +116,7 @@ impl Edge {
             router,
             patience: config.hello_patience,
             silent_max: config.http_connections_max.div_ceil(2),
+            open_max: config.http_connections_max - config.http_connections_max / 8,
             stats: Arc::clone(&stats),
         };
         let http = std::thread::Builder::new().name("http".into()).spawn(move || http::run(arrivals, house))?;

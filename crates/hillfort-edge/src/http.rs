@@ -88,6 +88,9 @@ pub(crate) struct House {
     pub(crate) patience: Duration,
     /// Connections that may wait for their first request; the oldest is shed for a new one.
     pub(crate) silent_max: usize,
+    /// Connections that may be here; the oldest is shed for a new one. Below what the loop hands over at most, because those that were
+    /// shed are on their way back for a moment.
+    pub(crate) open_max: usize,
     pub(crate) stats: Arc<Stats>,
 }
 
@@ -105,29 +108,34 @@ pub(crate) fn run(arrivals: Receiver<Arrival>, house: House) -> io::Result<()> {
 
 async fn serve(mut arrivals: Receiver<Arrival>, mut house: House) {
     house.router = Router::new().route("/session", get(upgrade)).fallback_service(house.router);
-    let mut silent = VecDeque::new();
+    let mut visits = VecDeque::new();
     while let Some(Arrival { socket, peer, admitted }) = arrivals.recv().await {
         let (admitted, exit, stats) = (Mutex::new(Some(admitted)), house.exit.clone(), Arc::clone(&house.stats));
         let visit = Visit { peer, admitted, fault: Mutex::new(None), has_asked: AtomicBool::new(false), exit, stats };
         let visit = Arc::new(visit);
-        make_room(&mut silent, house.silent_max);
+        make_room(&mut visits, house.silent_max, house.open_max);
         let watched = Arc::downgrade(&visit);
         // Bounded by the loop, which hands over no more connections than configured.
         let task = tokio::spawn(host(socket, house.clone(), visit));
-        silent.push_back((watched, task.abort_handle()));
+        visits.push_back((watched, task.abort_handle()));
     }
 }
 
-/// Keeps the list of silent connections below `silent_max`: first by forgetting those that are gone or have spoken, then by ending
-/// the oldest.
-fn make_room(silent: &mut VecDeque<(Weak<Visit>, AbortHandle)>, silent_max: usize) {
-    let is_silent = |visit: &Weak<Visit>| visit.upgrade().is_some_and(|visit| !visit.has_asked.load(Relaxed));
-    if silent.len() >= silent_max {
-        silent.retain(|(visit, _)| is_silent(visit));
+/// Makes room for one more: ends the oldest of the silent when they are `silent_max`, and the oldest of all when they are `open_max`:
+/// whoever keeps asking just often enough must not hold the door against newcomers, and a page is fetched in less time than it takes
+/// to become the oldest.
+fn make_room(visits: &mut VecDeque<(Weak<Visit>, AbortHandle)>, silent_max: usize, open_max: usize) {
+    if visits.len() < silent_max.min(open_max) {
+        return;
     }
-    while silent.len() >= silent_max
-        && let Some((visit, task)) = silent.pop_front()
-    {
+    visits.retain(|(visit, _)| visit.strong_count() > 0);
+    let is_silent = |(visit, _): &(Weak<Visit>, _)| visit.upgrade().is_some_and(|visit| !visit.has_asked.load(Relaxed));
+    let oldest = if visits.iter().filter(|visit| is_silent(visit)).count() >= silent_max {
+        visits.iter().position(is_silent)
+    } else {
+        (visits.len() >= open_max).then_some(0)
+    };
+    if let Some((visit, task)) = oldest.and_then(|at| visits.remove(at)) {
         if let Some(visit) = visit.upgrade() {
             visit.stats.http.refuse(Reject::UnprovenShed);
         }

@@ -117,6 +117,30 @@ fn the_oldest_silent_connection_makes_room() {
 }
 
 #[test]
+fn who_keeps_asking_does_not_hold_the_door_against_newcomers() {
+    let mut rig = Rig::new(Config { http_connections_max: 16, ..config() });
+    let mut clients: Vec<Client> = Vec::new();
+    // All are served, and nobody leaves.
+    for _ in 0..20 {
+        let mut client = rig.connect_http();
+        let answer = rig.request(&mut client, "GET / HTTP/1.1\r\nHost: fort\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer:?} {:?}", rig.refusals());
+        clients.push(client);
+    }
+    rig.until("the ends", |rig| rig.stats.snapshot().open_http == 14);
+    rig.settle();
+    let ended: Vec<bool> = clients
+        .iter_mut()
+        .map(|client| {
+            client.read();
+            client.ended
+        })
+        .collect();
+    assert_eq!(ended, [vec![true; 6], vec![false; 14]].concat(), "the oldest");
+    assert_eq!(rig.refusals(), [("unproven_shed", 6)]);
+}
+
+#[test]
 fn connections_are_capped() {
     let mut rig = Rig::new(Config { http_connections_max: 2, ..config() });
     let mut clients = Vec::new();

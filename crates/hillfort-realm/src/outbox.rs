@@ -70,8 +70,11 @@ impl Outbox {
 
     pub(crate) fn joined(&mut self, session: SessionId, room: RoomId, game: &str, hz: u32, tick: u64) {
         let entry = Outbound::Joined { session, room, game, hz, tick };
-        if self.edge_of(session).is_some_and(|edge| self.push(edge, entry).is_err()) {
+        let Some(edge) = self.edge_of(session) else { return };
+        if self.push(edge, entry).is_err() {
             self.cut.push(session);
+            // The session waits for an answer, and a Left of a room that it never heard of is none.
+            self.edges[edge].owed.push_back(Owed::Refused { session, reject: Reject::WorldBusy });
         }
     }
 

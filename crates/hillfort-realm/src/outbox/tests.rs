@@ -72,6 +72,9 @@ fn a_shut_door_loses_states_keeps_events_and_at_last_cuts_sessions() {
     assert_eq!(outbox.poll_cut(), Some(session));
     outbox.left(session, ROOM, Some(Reject::SlowConsumer));
     outbox.refused(SessionId(0x200), Reject::WorldBusy);
+    // A seat that cannot be told of is taken back, and the player is told that there is none.
+    outbox.joined(SessionId(0x300), ROOM, "game", 20, 0);
+    assert_eq!(outbox.poll_cut(), Some(SessionId(0x300)));
     // The other edge does not notice.
     outbox.event([SessionId(0x101)].into_iter(), ROOM, 1, b"");
     assert_eq!(outbox.poll_cut(), None);
@@ -82,8 +85,8 @@ fn a_shut_door_loses_states_keeps_events_and_at_last_cuts_sessions() {
     assert!(outbox.is_empty() && !outbox.is_congested(0));
     let taken = doors.taken.lock().expect("not poisoned");
     let first: Vec<_> = taken.iter().filter(|(edge, _)| *edge == 0).map(|(_, what)| what.as_str()).collect();
-    assert_eq!(first.len(), kept + 3, "nothing but the state and the event after the backlog is lost");
+    assert_eq!(first.len(), kept + 4, "nothing but the state and the event after the backlog is lost");
     assert!((0..kept).all(|op| first[op] == format!("event {op}")), "in order");
-    let last = ["left 256 Some(SlowConsumer)", "refused 512", "event 4294967295"];
+    let last = ["left 256 Some(SlowConsumer)", "refused 512", "refused 768", "event 4294967295"];
     assert_eq!(first[kept..], last, "what was owed comes before what is new");
 }

@@ -1,4 +1,4 @@
-//! Counting what a room does, for the tests beside it.
+//! Everybody presses a button, everybody sees the count. A round lasts 60 seconds.
 
 use hillfort_world::{Ctx, Room, RoomConfig, RoomFault, Seat, SendError, To};
 

@@ -48,8 +48,8 @@ pub const LIMITS: &[Limit] = &[
     at_start("bots.hilltop", 0, 200),
     at_start("console.port", 0, 65_535),
     at_start("shutdown.drain_ms_max", 0, 600_000),
-    live("keys.app", 0, u32::MAX as u64),
-    live("keys.key", 0, u16::MAX as u64),
+    at_start("keys.app", 0, u32::MAX as u64),
+    at_start("keys.key", 0, u16::MAX as u64),
 ];
 
 /// The limit of this key.

@@ -37,15 +37,30 @@ macro_rules! rate {
     };
 }
 
-const RATES: [[Knob; 2]; 5] = [
+const RATES: [[Knob; 2]; 6] = [
     rate!("guard.connect_per_s", "guard.connect_burst", "new connections", connect),
     rate!("guard.source_connect_per_s", "guard.source_connect_burst", "new connections of one address", source_connect),
     rate!("inputs.session_per_s", "inputs.session_burst", "inputs of one session", inputs.session),
     rate!("inputs.kind_per_s", "inputs.kind_burst", "inputs of one kind", inputs.kind),
     rate!("inputs.control_per_s", "inputs.control_burst", "control messages of one session", inputs.control),
+    rate!("inputs.dropped_per_s", "inputs.dropped_burst", "dropped messages borne", inputs.tolerance),
 ];
 
-const SINGLES: [Knob; 2] = [
+const SINGLES: [Knob; 4] = [
+    Knob {
+        key: "guard.offence_points_max",
+        label: "offence points before a ban",
+        unit: "",
+        get: |config| u64::from(config.tolerance.burst()),
+        set: |config, value| Rate::new(config.tolerance.per_s(), value).map(|rate| config.tolerance = rate),
+    },
+    Knob {
+        key: "guard.offence_points_forgiven_per_s",
+        label: "offence points forgiven",
+        unit: "1/s",
+        get: |config| u64::from(config.tolerance.per_s()),
+        set: |config, value| Rate::new(value, config.tolerance.burst()).map(|rate| config.tolerance = rate),
+    },
     Knob {
         key: "guard.source_open_max",
         label: "open connections of one address",
@@ -113,6 +128,13 @@ mod tests {
                 let expect = was.value + u64::from(was.key == knob.key);
                 assert_eq!(is.value, expect, "{} after {} was turned", is.key, knob.key);
             }
+        }
+    }
+
+    #[test]
+    fn what_the_reference_calls_live_can_be_turned() {
+        for limit in LIMITS.iter().filter(|limit| limit.live) {
+            assert!(knobs().any(|knob| knob.key == limit.key), "{} has no knob", limit.key);
         }
     }
 

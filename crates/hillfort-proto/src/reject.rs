@@ -70,7 +70,7 @@ rejects! {
     SourceConnections = 103, "source_connections", Connect;
     /// Too many open connections in all.
     ConnectionsFull = 104, "connections_full", Connect;
-    /// Shed: it was the oldest connection that had not said hello when the cap was reached.
+    /// Shed when a cap was reached: the oldest connection without a login, or the oldest of HTTP.
     UnprovenShed = 105, "unproven_shed", Connect;
     /// The process ran out of descriptors.
     Descriptors = 106, "descriptors", Connect;

@@ -131,7 +131,11 @@ impl Exposition {
             refusals.map(|(reject, n)| ([Label::Reason(reject), Label::Stage(reject.stage())], n as f64)),
         )?;
         let latency = quantiles(self.reading.latency_us).map(|(label, value)| ([label], value));
-        page.gauges("latency_seconds", "Round trip of players in the last half second.", latency)
+        page.gauges(
+            "latency_seconds",
+            "Smoothed round trip (an eighth of each new ping, one in two seconds) of the sessions that are connected.",
+            latency,
+        )
     }
 
     fn worlds(&self, page: &mut Page<'_>) -> fmt::Result {

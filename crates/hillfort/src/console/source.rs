@@ -35,7 +35,7 @@ pub struct Reading {
     pub traffic: Traffic,
     /// Counters of refusals.
     pub rejects: Rejects,
-    /// Round trip of players, microseconds.
+    /// Smoothed round trip of players, microseconds: an eighth of each new ping, one in two seconds.
     pub latency_us: Quantiles,
     /// One for each world thread, in order.
     pub worlds: Vec<World>,
@@ -188,7 +188,7 @@ pub struct PlayerRow {
     pub address: Option<IpAddr>,
     /// The room it sits in.
     pub room: Option<String>,
-    /// Last round trip, microseconds; `None` before the first one.
+    /// Smoothed round trip, microseconds; `None` before the first one.
     pub latency_us: Option<u64>,
 }
 

@@ -30,6 +30,16 @@ pub enum CertificateError {
     Refused(#[source] rustls::Error),
 }
 
+impl Certificate {
+    /// Whether doors can be opened with it.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub fn check(&self) -> Result<(), CertificateError> {
+        server_config(self).map(drop)
+    }
+}
+
 impl std::fmt::Debug for Certificate {
     /// The key stays out of logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -24,7 +24,7 @@ pub struct Cli {
 pub enum Command {
     /// Runs the server (the default)
     Serve(ConfigArgs),
-    /// Checks the configuration and the scripts of the games, and says what is wrong with them
+    /// Checks the configuration, the certificate and the scripts of the games, and says what is wrong with them
     Check(ConfigArgs),
     /// Shows the configuration
     #[command(subcommand)]

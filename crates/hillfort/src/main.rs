@@ -21,7 +21,7 @@ fn main() -> Exit {
     };
     match cli.into_command() {
         Command::Serve(args) => with_settings(args, run),
-        Command::Check(args) => with_settings(args, |settings| match serve::check_games(&settings) {
+        Command::Check(args) => with_settings(args, |settings| match serve::check(&settings) {
             Ok(()) => {
                 println!("the configuration is valid{}", if settings.development { " (development mode)" } else { "" });
                 Exit::Ok

@@ -84,11 +84,15 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     runtime.block_on(drain(running, settings.drain, &mut signals))
 }
 
-/// Loads the games as the server would at its start, and lets them go: scripts compile, their top level and `on_create` run.
+/// Looks at the certificate, and loads the games as the server would at its start and lets them go: scripts compile, their top
+/// level and `on_create` run. Opens nothing.
 ///
 /// # Errors
-/// [`ServeError`]: the folder cannot be read, or a script is refused.
-pub fn check_games(settings: &Settings) -> Result<(), ServeError> {
+/// [`ServeError`]: the certificate, the folder or a script cannot be used.
+pub fn check(settings: &Settings) -> Result<(), ServeError> {
+    if let Some(certificate) = &settings.edge.certificate {
+        certificate.check().map_err(|error| not_bound(error.into()))?;
+    }
     rooms(&Games::new(settings.games_folder.clone()), settings.development).map(drop)
 }
 

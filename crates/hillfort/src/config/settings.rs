@@ -33,7 +33,7 @@ pub struct Settings {
     pub empty_room: Duration,
     /// Games beside those that ship.
     pub games_folder: Option<PathBuf>,
-    /// Bots that play hilltop; 0 outside development mode.
+    /// Bots that play hilltop; 0 outside development mode, and with a certificate, since they speak no TLS.
     pub bots: usize,
     /// The console.
     pub console: Console,
@@ -107,6 +107,8 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
     let data_folder = check.folder("data.folder", &raw.data.folder);
     let (edge, console) = (raw.edge, raw.console);
     let (edge_address, console_address) = (edge_address?, console_address?);
+    let certificate = certificate?;
+    let bots = if development && certificate.is_none() { raw.bots.hilltop } else { 0 };
     Some(Settings {
         development,
         keys,
@@ -114,7 +116,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
         edge: hillfort_edge::Config {
             frames_addr: SocketAddr::new(edge_address, edge.tcp_port),
             http_addr: SocketAddr::new(edge_address, edge.http_port),
-            certificate: certificate?,
+            certificate,
             guard: guard?,
             connections_max: edge.connections_max as usize,
             unproven_max: edge.unproven_max as usize,
@@ -128,7 +130,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
         rooms_max: raw.world.rooms_max,
         empty_room: Duration::from_secs(raw.world.empty_room_s),
         games_folder: (!raw.games.folder.is_empty()).then(|| PathBuf::from(raw.games.folder)),
-        bots: if development { raw.bots.hilltop } else { 0 },
+        bots,
         console: Console {
             addr: SocketAddr::new(console_address, console.port),
             hosts: console.hosts,

@@ -114,7 +114,9 @@ fn a_game_that_cannot_run_is_refused_with_file_and_line() {
     std::fs::create_dir_all(&server).unwrap();
     let refused = |source: &str, parts: &[&str]| {
         std::fs::write(server.join("main.luau"), source).unwrap();
-        check(folder.path(), &["serve", "--set", "games.folder=games"], 65, &[&["chess"], parts].concat());
+        for command in ["check", "serve"] {
+            check(folder.path(), &[command, "--set", "games.folder=games"], 65, &[&["chess"], parts].concat());
+        }
     };
     refused("local a = 1\nlocal b = = 2\nfunction on_tick(ctx) end\n", &["games/chess/server/main.luau:2"]);
     refused("function on_tick(ctx) end\nerror('no luck')", &["games/chess/server/main.luau:2", "no luck"]);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hillfort_proto::reject::Reject;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+use rustix::process::{PidfdFlags, Signal, pidfd_open};
 
 use crate::PATIENCE;
 use crate::player::Player;
@@ -81,7 +81,7 @@ fn a_second_signal_ends_at_once() {
 fn a_server_that_was_killed_leaves_nothing_behind() {
     let server = Server::start(&[("bots.hilltop", "2")]);
     Metrics::when(server.console, "two bots that play", |metrics| metrics.value("hillfort_seats{world=\"0\"}") == 2.0);
-    let bots = children(server.pid());
+    let bots = server.children();
     assert_eq!(bots.len(), 1, "one process plays for all bots");
     let watched = pidfd_open(bots[0], PidfdFlags::empty()).unwrap();
 
@@ -100,17 +100,9 @@ fn a_server_that_was_killed_leaves_nothing_behind() {
 fn bots_end_with_an_orderly_end() {
     let mut server = Server::start(&[("bots.hilltop", "2"), ("shutdown.drain_ms_max", "300")]);
     Metrics::when(server.console, "two bots that play", |metrics| metrics.value("hillfort_seats{world=\"0\"}") == 2.0);
-    let bots = children(server.pid());
+    let bots = server.children();
     server.signal(Signal::TERM);
     assert_eq!(server.ended().code(), Some(0));
     let state = Command::new("kill").args(["-0", &bots[0].as_raw_nonzero().to_string()]).output().unwrap();
     assert!(!state.status.success(), "the bots' process is gone");
-}
-
-/// Children of a process, of whichever thread.
-fn children(of: Pid) -> Vec<Pid> {
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", of.as_raw_nonzero())).unwrap();
-    let lists = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default());
-    let pids = lists.flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<i32>>());
-    pids.map(|pid| Pid::from_raw(pid).unwrap()).collect()
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hillfort_proto::reject::Reject;
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::player::Player;
@@ -129,6 +130,24 @@ fn an_error_in_any_callback_ends_its_room() {
         assert!(logged.iter().any(|logged| logged.contains(&line)), "the author of {game} is not told in {logged:?}");
     }
     assert_unharmed(&server, witness);
+}
+
+#[test]
+fn a_script_cannot_hold_up_the_end() {
+    let spin = format!("{QUIET}function on_dispose(ctx, seconds)\n\twhile true do\n\tend\nend\n");
+    let fail = format!("{QUIET}function on_dispose(ctx, seconds)\n\terror('no luck')\nend\n");
+    let mut server = start(&[("spin", spin), ("fail", fail)]);
+    let door = Door::frames(server.frames);
+    let expect = [("spin", Reject::RoomBudget), ("fail", Reject::RoomCrashed)];
+    let mut players = expect.map(|(game, reject)| (Player::seated(&door, "Ann", game), reject));
+    server.signal(Signal::TERM);
+    for (player, reject) in &mut players {
+        assert_eq!(player.left(), Some(*reject));
+    }
+    for (player, _) in players {
+        assert_eq!(player.bye(), Some(Reject::Goodbye));
+    }
+    assert_eq!(server.ended().code(), Some(0));
 }
 
 #[test]

@@ -99,13 +99,17 @@ impl Server {
         [Door::frames(self.frames), Door::websocket(self.http)]
     }
 
-    /// The process.
-    pub(crate) fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
+    /// Processes that it has started and that still run.
+    pub(crate) fn children(&self) -> Vec<Pid> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        // A thread may end in this moment; then it has no children.
+        let lists = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default());
+        let pids = lists.flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<i32>>());
+        pids.map(|pid| Pid::from_raw(pid).unwrap()).collect()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(self.pid(), signal).unwrap();
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits until it has ended by itself.

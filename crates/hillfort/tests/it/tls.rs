@@ -7,7 +7,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 
 use crate::player::{Player, Seen};
-use crate::server::Server;
+use crate::server::{Server, hillfort, run, set};
 use crate::web::Metrics;
 use crate::wire::{Door, Wire, development_key, hello};
 
@@ -25,7 +25,11 @@ fn secured() -> (Server, Arc<ClientConfig>) {
 }
 
 fn start(folder: TempDir) -> Server {
-    Server::start_in(folder, &[("edge.tls_certificate", "chain.pem"), ("edge.tls_key", "key.pem")])
+    // Bots that are asked for do not knock at doors that they cannot open.
+    let settings = [("edge.tls_certificate", "chain.pem"), ("edge.tls_key", "key.pem"), ("bots.hilltop", "4")];
+    let server = Server::start_in(folder, &settings);
+    assert_eq!(server.children(), []);
+    server
 }
 
 fn trusting(roots: RootCertStore) -> Arc<ClientConfig> {
@@ -74,9 +78,10 @@ fn a_key_that_does_not_fit_is_told_at_the_start() {
     std::fs::write(folder.path().join("key.pem"), other.signing_key.serialize_pem()).unwrap();
     let files = [("edge.tls_certificate", "chain.pem"), ("edge.tls_key", "key.pem")];
     let ports = [("edge.http_port", "0"), ("edge.tcp_port", "0"), ("console.port", "0")];
-    let mut command = crate::server::hillfort(folder.path());
-    let output = crate::server::run(command.arg("serve").args(crate::server::set(&files)).args(crate::server::set(&ports)));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(65), "{said}");
-    assert!(said.contains("certificate"), "{said}");
+    for command in ["check", "serve"] {
+        let output = run(hillfort(folder.path()).arg(command).args(set(&files)).args(set(&ports)));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(65), "{said}");
+        assert!(said.contains("edge.tls_certificate") && said.contains("certificate refused"), "{said}");
+    }
 }

@@ -10,7 +10,7 @@ use mio::{Interest, Token};
 use rustls::ServerConnection;
 use std::net::SocketAddr;
 
-use crate::conn::{Conn, ConnKey};
+use crate::conn::{Conn, ConnKey, known};
 use crate::http::{Arrival, Departure};
 use crate::listener::{Accepted, forget_reset_on_close};
 use crate::stats::Door;
@@ -64,7 +64,7 @@ impl EdgeThread {
     pub(crate) fn on_departures(&mut self, now: Time) {
         // Bounded by the queue's depth, and only this thread's arrivals refill it.
         while let Ok(departure) = self.departures.try_recv() {
-            self.http_open -= 1;
+            self.http_open = self.http_open.saturating_sub(1);
             match departure {
                 Departure::Closed { admitted, fault } => {
                     if let Some(reject) = fault {
@@ -73,9 +73,11 @@ impl EdgeThread {
                     self.guard.on_close(admitted);
                 }
                 Departure::Upgraded { stream, early, peer, admitted } => {
-                    if let Some(key) = self.open(now, stream, peer, admitted, Door::WebSocket) {
+                    if let Some(key) = self.open(now, stream, peer, admitted, Door::WebSocket)
+                        && let Some(conn) = known(&mut self.conns, key, &self.stats)
+                    {
                         // No readiness event will tell of what was read before: by HTTP, or by TLS.
-                        self.conns[key as usize].partial = early.to_vec();
+                        conn.partial = early.to_vec();
                         self.again.push(key);
                     }
                 }
@@ -127,7 +129,8 @@ impl EdgeThread {
 
     /// Makes room for a connection and waits for its hello.
     fn open(&mut self, now: Time, mut stream: Stream, peer: SocketAddr, admitted: Admitted, door: Door) -> Option<ConnKey> {
-        while self.waiting_hello.len() + self.waiting_login.len() >= self.config.unproven_max {
+        // One comes, one goes: they are never more than that.
+        if self.waiting_hello.len() + self.waiting_login.len() >= self.config.unproven_max {
             self.shed_oldest(now);
         }
         let entry = self.conns.vacant_entry();

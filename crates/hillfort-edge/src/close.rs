@@ -5,7 +5,7 @@ use std::time::Duration;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 
-use crate::conn::{ConnKey, Phase, Written};
+use crate::conn::{ConnKey, Phase, Written, known};
 use crate::queue::Wait;
 use crate::stats::{Counter, Door};
 use crate::thread::EdgeThread;
@@ -58,7 +58,7 @@ impl EdgeThread {
             return self.remove(key);
         }
         self.stop_waiting(key);
-        let conn = &mut self.conns[key as usize];
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return };
         conn.phase = Phase::Ending;
         self.spares.take_back(&mut conn.partial);
         self.spares.take_back(&mut conn.parts);
@@ -85,7 +85,8 @@ impl EdgeThread {
 
     /// Takes a connection out of the queue that it stands in.
     pub(crate) fn stop_waiting(&mut self, key: ConnKey) {
-        let queue = match self.conns[key as usize].wait() {
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return };
+        let queue = match conn.wait() {
             None => return,
             Some(Wait::Hello) => &mut self.waiting_hello,
             Some(Wait::Login) => &mut self.waiting_login,

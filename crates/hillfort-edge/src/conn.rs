@@ -9,8 +9,10 @@ use hillfort_proto::limits::{CLIENT_PAYLOAD_BYTES_MAX, HELLO_BYTES};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::session::put_close;
 
+use slab::Slab;
+
 use crate::queue::{Place, Wait, Waits};
-use crate::stats::Door;
+use crate::stats::{Door, Stats};
 use crate::stream::Stream;
 use crate::websocket;
 
@@ -18,6 +20,16 @@ use crate::websocket;
 pub(crate) type ConnKey = u32;
 /// Key of a session in its slab.
 pub(crate) type SessionKey = u32;
+
+/// The connection that a kept key names. A key should be forgotten before what it names goes: one that was not is counted, and stands
+/// for a connection that is gone, because a slip of ours must not end the thread and all players with it.
+pub(crate) fn known<'a>(conns: &'a mut Slab<Conn>, key: ConnKey, stats: &Stats) -> Option<&'a mut Conn> {
+    let conn = conns.get_mut(key as usize);
+    if conn.is_none() {
+        stats.edge.stale_keys.add(1);
+    }
+    conn
+}
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +123,7 @@ impl Conn {
 
     /// Bytes that wait to be written.
     pub(crate) fn pending(&self) -> usize {
-        self.out.len() - self.sent as usize
+        self.out.len().saturating_sub(self.sent as usize)
     }
 
     /// Appends our last word: why the connection ends.
@@ -124,7 +136,7 @@ impl Conn {
 
     /// Writes what waits. Returns the outcome and the bytes written.
     pub(crate) fn write(&mut self) -> (Written, usize) {
-        let waiting = &self.out[self.sent as usize..];
+        let waiting = self.out.get(self.sent as usize..).unwrap_or_default();
         let written = match self.stream.write(waiting) {
             Ok(written) => written,
             Err(_) => return (Written::Broken, 0),

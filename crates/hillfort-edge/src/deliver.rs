@@ -10,7 +10,7 @@ use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{Outbound, OutboundBatch};
 use hillfort_proto::time::Time;
 
-use crate::conn::SessionKey;
+use crate::conn::{SessionKey, known};
 use crate::live::{tell, tell_leave};
 use crate::sessions::{HeldState, Notice};
 use crate::thread::EdgeThread;
@@ -39,7 +39,7 @@ impl EdgeThread {
     pub(crate) fn release_held(&mut self, at: SessionKey) {
         let Some(record) = self.sessions.get_mut(at) else { return };
         let (Some(held), Some(key)) = (record.held.take(), record.conn) else { return };
-        let conn = &mut self.conns[key as usize];
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return };
         self.spares.lend(&mut conn.out);
         record.session.enqueue_state(held.room, held.tick, &held.data, conn.framing(), &mut conn.out);
         self.stats.edge.frames_out.add(1);
@@ -76,10 +76,10 @@ impl EdgeThread {
             }
             return;
         };
-        let record = self.sessions.get_mut(at).expect("found");
+        let Some(record) = self.sessions.get_mut(at) else { return };
         // Without a connection nothing is appended, only kept for its return.
         let mut nowhere = Vec::new();
-        let (framing, out) = match record.conn.map(|key| &mut self.conns[key as usize]) {
+        let (framing, out) = match record.conn.and_then(|key| known(&mut self.conns, key, &self.stats)) {
             Some(conn) => {
                 self.spares.lend(&mut conn.out);
                 (conn.framing(), &mut conn.out)
@@ -110,9 +110,9 @@ impl EdgeThread {
     fn refuse_join(&mut self, now: Time, id: SessionId, reject: Reject) {
         self.refuse(reject);
         let Some(at) = self.sessions.find(id) else { return };
-        let record = self.sessions.get_mut(at).expect("found");
+        let Some(record) = self.sessions.get_mut(at) else { return };
         let mut nowhere = Vec::new();
-        let (framing, out) = match record.conn.map(|key| &mut self.conns[key as usize]) {
+        let (framing, out) = match record.conn.and_then(|key| known(&mut self.conns, key, &self.stats)) {
             Some(conn) => {
                 self.spares.lend(&mut conn.out);
                 (conn.framing(), &mut conn.out)
@@ -126,7 +126,7 @@ impl EdgeThread {
     }
 
     fn after_enqueue(&mut self, now: Time, at: SessionKey, outcome: Result<(), Reject>, added: usize) {
-        let record = self.sessions.get_mut(at).expect("found by the caller");
+        let Some(record) = self.sessions.get_mut(at) else { return };
         let Some(key) = record.conn else {
             // Its log is full: it could not be resumed any more.
             if outcome.is_err() {
@@ -135,7 +135,7 @@ impl EdgeThread {
             }
             return;
         };
-        let conn = &mut self.conns[key as usize];
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return };
         if let Err(reject) = outcome {
             return self.on_reject(now, key, reject);
         }
@@ -149,7 +149,7 @@ impl EdgeThread {
     fn show(&mut self, id: SessionId, room: RoomId, tick: u64, data: &[u8]) {
         let Some(record) = self.sessions.find(id).and_then(|at| self.sessions.get_mut(at)) else { return };
         let Some(key) = record.conn else { return };
-        let conn = &mut self.conns[key as usize];
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return };
         if conn.blocked {
             let held = record.held.get_or_insert_with(|| Box::new(HeldState { room, tick, data: Vec::new() }));
             self.stats.edge.states_replaced.add(u64::from(!held.data.is_empty()));

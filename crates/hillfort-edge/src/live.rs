@@ -9,7 +9,7 @@ use hillfort_proto::session::server::{Event, State};
 use hillfort_proto::session::survives;
 use hillfort_proto::time::Time;
 
-use crate::conn::{ConnKey, Phase, SessionKey};
+use crate::conn::{ConnKey, Phase, SessionKey, known};
 use crate::sessions::{Notice, Record};
 use crate::stats::Stats;
 use crate::thread::EdgeThread;
@@ -31,7 +31,7 @@ enum Step {
 impl EdgeThread {
     /// The first bytes of a connection, whole.
     pub(crate) fn on_hello(&mut self, key: ConnKey, now: Time, hello: &[u8; HELLO_BYTES]) {
-        let conn = &mut self.conns[key as usize];
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return };
         if let Err(reject) = self.guard.on_hello(now, Self::unix_now(), &conn.admitted, hello) {
             // The guard has charged it.
             return self.end(now, key, reject);
@@ -46,7 +46,10 @@ impl EdgeThread {
     pub(crate) fn on_payload(&mut self, key: ConnKey, now: Time, payload: &[u8]) -> Result<bool, Reject> {
         let Some(conn) = self.conns.get_mut(key as usize) else { return Ok(false) };
         let (Phase::Login(at) | Phase::Live(at)) = conn.phase else { return Ok(false) };
-        let record = self.sessions.get_mut(at).expect("a live connection's session is in the table");
+        let Some(record) = self.sessions.get_mut(at) else {
+            self.on_lost_session(key);
+            return Ok(false);
+        };
         let framing = conn.framing();
         self.spares.lend(&mut conn.out);
         let out = &mut conn.out;
@@ -60,7 +63,8 @@ impl EdgeThread {
                 verdict => after(&self.stats, verdict),
             },
             Some(Event::Input { room, op, data }) => {
-                let cost = 1 + u32::try_from(data.len() / BYTES_PER_EVENT).expect("inputs are bounded to 1 KiB");
+                // Inputs are bounded to 1 KiB.
+                let cost = 1 + u32::try_from(data.len() / BYTES_PER_EVENT).unwrap_or(u32::MAX - 1);
                 match record.buckets.on_input(&self.rates, now, Class::input(op), cost) {
                     Verdict::Pass => {
                         let entry = Inbound::Input { session: record.session.id(), room, op, data };
@@ -125,8 +129,12 @@ impl EdgeThread {
     /// Charges something of the transport that is no message to the session, as a control message. `false`: dropped. Nobody needs any
     /// of it before the hello.
     pub(crate) fn charge_transport(&mut self, now: Time, key: ConnKey) -> Result<bool, Reject> {
-        let (Phase::Login(at) | Phase::Live(at)) = self.conns[key as usize].phase else { return Err(Reject::WebSocket) };
-        let record = self.sessions.get_mut(at).expect("a live connection's session is in the table");
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return Ok(false) };
+        let (Phase::Login(at) | Phase::Live(at)) = conn.phase else { return Err(Reject::WebSocket) };
+        let Some(record) = self.sessions.get_mut(at) else {
+            self.on_lost_session(key);
+            return Ok(false);
+        };
         match record.buckets.on_input(&self.rates, now, Class::CONTROL, 1) {
             Verdict::Pass => Ok(true),
             Verdict::Drop(reject) => {
@@ -195,13 +203,19 @@ impl EdgeThread {
         }
     }
 
+    /// A connection that names a session which is not there: nothing can be said on it any more.
+    fn on_lost_session(&mut self, key: ConnKey) {
+        self.stats.edge.stale_keys.add(1);
+        self.remove(key);
+    }
+
     fn on_login(&mut self, key: ConnKey, now: Time, at: SessionKey) -> Result<(), Reject> {
         if self.drain.is_some() {
             return Err(Reject::Draining);
         }
         let (id, token) = self.sessions.name(at).ok_or(Reject::SessionsFull)?;
-        let conn = &mut self.conns[key as usize];
-        let record = self.sessions.get_mut(at).expect("found by the caller");
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return Ok(()) };
+        let record = self.sessions.get_mut(at).ok_or(Reject::SessionsFull)?;
         record.session.accept_login(now, id, token, conn.framing(), &mut conn.out)?;
         self.sessions.on_logged_in();
         self.stats.edge.frames_out.add(1);
@@ -221,8 +235,8 @@ impl EdgeThread {
         received: u64,
     ) -> Result<(), Reject> {
         let at = self.sessions.find(id).ok_or(Reject::ResumeUnknown)?;
-        let record = self.sessions.get_mut(at).expect("found");
-        let conn = &mut self.conns[key as usize];
+        let record = self.sessions.get_mut(at).ok_or(Reject::ResumeUnknown)?;
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return Ok(()) };
         record.session.resume(now, token, received, conn.framing(), &mut conn.out)?;
         self.stats.edge.frames_out.add(1);
         let replaced = record.conn.replace(key);

@@ -47,7 +47,7 @@ impl EdgeThread {
                 name: record.session.name().into(),
                 room: record.session.seat().room(),
                 rtt_us: record.session.round_trip().map(|d| u32::try_from(d.as_micros()).unwrap_or(u32::MAX)),
-                peer: record.conn.map(|key| self.conns[key as usize].peer),
+                peer: record.conn.and_then(|key| self.conns.get(key as usize)).map(|conn| conn.peer),
             })
             .collect()
     }
@@ -59,7 +59,7 @@ impl EdgeThread {
             drain.told(now);
             let all: Vec<ConnKey> = self.conns.iter().map(|(key, _)| key as ConnKey).collect();
             for key in all {
-                if let Phase::Login(session) | Phase::Live(session) = self.conns[key as usize].phase {
+                if let Some(Phase::Login(session) | Phase::Live(session)) = self.conns.get(key as usize).map(|conn| conn.phase) {
                     self.end_session(session);
                 }
                 self.say_goodbye(now, key, Reject::Shutdown);

@@ -64,12 +64,13 @@ impl Queue {
 
     /// Appends a record that stands nowhere.
     pub(crate) fn push<T: Waits>(&mut self, slab: &mut Slab<T>, key: u32, now: Time) {
-        let place = slab[key as usize].place();
+        let Some(record) = slab.get_mut(key as usize) else { return };
+        let place = record.place();
         debug_assert!(place.wait.is_none(), "a record stands in one queue");
         *place = Place { wait: Some(self.wait), before: self.last, after: NONE, since: now };
         match self.last {
             NONE => self.first = key,
-            last => slab[last as usize].place().after = key,
+            last => set(slab, last, |place| place.after = key),
         }
         self.last = key;
         self.len += 1;
@@ -77,22 +78,28 @@ impl Queue {
 
     /// Takes a record out, wherever it stands in this queue.
     pub(crate) fn remove<T: Waits>(&mut self, slab: &mut Slab<T>, key: u32) {
-        let place = std::mem::replace(slab[key as usize].place(), Place::nowhere());
+        let Some(record) = slab.get_mut(key as usize) else { return };
+        let place = std::mem::replace(record.place(), Place::nowhere());
         debug_assert_eq!(place.wait, Some(self.wait));
         match place.before {
             NONE => self.first = place.after,
-            before => slab[before as usize].place().after = place.after,
+            before => set(slab, before, |before| before.after = place.after),
         }
         match place.after {
             NONE => self.last = place.before,
-            after => slab[after as usize].place().before = place.before,
+            after => set(slab, after, |after| after.before = place.before),
         }
-        self.len -= 1;
+        self.len = self.len.saturating_sub(1);
     }
 
     /// The one that waits longest, and since when.
     pub(crate) fn oldest<T: Waits>(&self, slab: &mut Slab<T>) -> Option<(u32, Time)> {
-        (self.first != NONE).then(|| (self.first, slab[self.first as usize].place().since))
+        if self.first == NONE {
+            return None;
+        }
+        let first = slab.get_mut(self.first as usize);
+        debug_assert!(first.is_some(), "who goes leaves its queue before");
+        first.map(|record| (self.first, record.place().since))
     }
 
     /// The oldest, when its time is over.
@@ -103,6 +110,15 @@ impl Queue {
     /// When the oldest one's time is over.
     pub(crate) fn deadline<T: Waits>(&self, slab: &mut Slab<T>) -> Option<Time> {
         self.oldest(slab).map(|(_, since)| since + self.patience)
+    }
+}
+
+/// Changes the place of a neighbour.
+fn set<T: Waits>(slab: &mut Slab<T>, key: u32, change: impl FnOnce(&mut Place)) {
+    let record = slab.get_mut(key as usize);
+    debug_assert!(record.is_some(), "who goes leaves its queue before");
+    if let Some(record) = record {
+        change(record.place());
     }
 }
 

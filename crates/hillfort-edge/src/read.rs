@@ -6,7 +6,7 @@ use hillfort_proto::limits::HELLO_BYTES;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 
-use crate::conn::{ConnKey, Phase};
+use crate::conn::{ConnKey, Phase, known};
 use crate::stats::Door;
 use crate::stream::Got;
 use crate::thread::EdgeThread;
@@ -18,9 +18,10 @@ impl EdgeThread {
         // Connections that are not done after this turn append themselves anew.
         let due = self.again.len();
         for at in 0..due {
-            self.on_readable(self.again[at], now);
+            let Some(key) = self.again.get(at) else { break };
+            self.on_readable(*key, now);
         }
-        self.again.drain(..due);
+        self.again.drain(..due.min(self.again.len()));
     }
 
     /// Reads once, handles what is whole, keeps the rest, answers by one write.
@@ -28,8 +29,9 @@ impl EdgeThread {
         let Some(conn) = self.conns.get_mut(key as usize) else { return };
         // Taken out for the time of this call, so that payloads in it can be borrowed next to everything else.
         let mut buffer = std::mem::take(&mut self.buffer);
-        let held = conn.partial.len();
-        buffer[..held].copy_from_slice(&conn.partial);
+        // Less than one frame, or what hyper had read: the buffer has room for it.
+        let held = conn.partial.len().min(buffer.len());
+        buffer[..held].copy_from_slice(&conn.partial[..held]);
         self.spares.take_back(&mut conn.partial);
         let got = conn.stream.read(&mut buffer[held..]);
         let (read, more) = match got {
@@ -91,7 +93,8 @@ impl EdgeThread {
     }
 
     fn consume_frames(&mut self, key: ConnKey, now: Time, bytes: &[u8]) -> Result<usize, Reject> {
-        let payload_max = self.conns[key as usize].payload_max();
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return Ok(bytes.len()) };
+        let payload_max = conn.payload_max();
         let (mut used, mut frames) = (0, 0);
         let outcome = loop {
             match frame::read(&bytes[used..], payload_max) {
@@ -113,7 +116,7 @@ impl EdgeThread {
     }
 
     fn consume_websocket(&mut self, key: ConnKey, now: Time, bytes: &mut [u8]) -> Result<usize, Reject> {
-        let conn = &mut self.conns[key as usize];
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return Ok(bytes.len()) };
         let payload_max = conn.payload_max();
         let too_long = if conn.phase == Phase::Hello { Reject::HelloLength } else { Reject::FrameLength };
         let received = websocket::read(bytes, conn.in_parts, payload_max);
@@ -146,10 +149,11 @@ impl EdgeThread {
                 return outcome.map(|()| used);
             }
             Received::Ping(echo) => {
-                if self.charge_transport(now, key)? {
-                    let out = &mut self.conns[key as usize].out;
-                    self.spares.lend(out);
-                    websocket::write_pong(out, echo);
+                if self.charge_transport(now, key)?
+                    && let Some(conn) = known(&mut self.conns, key, &self.stats)
+                {
+                    self.spares.lend(&mut conn.out);
+                    websocket::write_pong(&mut conn.out, echo);
                 }
                 return Ok(used);
             }
@@ -164,7 +168,8 @@ impl EdgeThread {
 
     /// One whole WebSocket message: the hello, or a payload.
     fn on_message(&mut self, key: ConnKey, now: Time, message: &[u8]) -> Result<(), Reject> {
-        if self.conns[key as usize].phase == Phase::Hello {
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return Ok(()) };
+        if conn.phase == Phase::Hello {
             let hello = message.try_into().map_err(|_| Reject::HelloLength)?;
             self.on_hello(key, now, hello);
             return Ok(());

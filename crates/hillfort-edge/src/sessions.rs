@@ -127,9 +127,9 @@ impl Sessions {
     }
 
     pub(crate) fn remove(&mut self, key: SessionKey) {
-        let record = self.records.remove(key as usize);
+        let Some(record) = self.records.try_remove(key as usize) else { return };
         if record.session.id() != SessionId(0) {
-            self.logged_in -= 1;
+            self.logged_in = self.logged_in.saturating_sub(1);
         }
         if self.records.is_empty() && self.records.capacity() > KEPT_RECORDS_MAX {
             self.records.shrink_to_fit();
@@ -154,7 +154,7 @@ impl Sessions {
     pub(crate) fn next_slice(&mut self, now: Time) -> (std::ops::Range<usize>, bool) {
         let end = self.records.capacity();
         let from = self.sweep.from;
-        let to = (from + end.div_ceil(SLICES).max(64)).min(end);
+        let to = (from + end.div_ceil(SLICES).max(64)).min(end).max(from);
         let last = to >= end;
         self.sweep.from = if last { 0 } else { to };
         self.sweep.due = now + SLICE_PERIOD;

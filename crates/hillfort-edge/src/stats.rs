@@ -42,6 +42,7 @@ pub(crate) struct Block {
     pub(crate) rtt_us_max: Counter,
     pub(crate) bans: Counter,
     pub(crate) turn_us_max: Counter,
+    pub(crate) stale_keys: Counter,
     refused: [Counter; Reject::ALL.len()],
 }
 
@@ -93,6 +94,8 @@ pub struct Snapshot {
     pub bans: u64,
     /// Longest turn of the loop within the last second that had traffic, µs, waiting not counted.
     pub turn_us_max: u64,
+    /// Keys of connections and sessions that were kept longer than what they name: slips of the edge, which it survives.
+    pub stale_keys: u64,
     /// Refusals, in the order of [`Reject::ALL`].
     pub refused: [u64; Reject::ALL.len()],
 }
@@ -152,6 +155,7 @@ impl Default for Block {
             rtt_us_max: zero(),
             bans: zero(),
             turn_us_max: zero(),
+            stale_keys: zero(),
             refused: std::array::from_fn(|_| Counter::default()),
         }
     }
@@ -182,6 +186,7 @@ impl Stats {
             rtt_us_max: e.rtt_us_max.get(),
             bans: e.bans.get(),
             turn_us_max: e.turn_us_max.get(),
+            stale_keys: e.stale_keys.get(),
             refused: std::array::from_fn(|at| e.refused(at) + h.refused(at)),
         }
     }

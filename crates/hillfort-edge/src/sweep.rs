@@ -8,7 +8,7 @@ use hillfort_proto::reject::Reject;
 use hillfort_proto::session::server::State;
 use hillfort_proto::time::Time;
 
-use crate::conn::SessionKey;
+use crate::conn::{SessionKey, known};
 use crate::live::tell;
 use crate::sessions::Tally;
 use crate::thread::EdgeThread;
@@ -19,7 +19,7 @@ const GAUGES_PERIOD: Duration = Duration::from_secs(1);
 impl EdgeThread {
     pub(crate) fn sweep(&mut self, now: Time) {
         while let Some(key) = self.waiting_hello.overdue(&mut self.conns, now) {
-            let slow_tls = self.conns[key as usize].stream.is_handshaking();
+            let slow_tls = self.conns.get(key as usize).is_some_and(|conn| conn.stream.is_handshaking());
             self.on_reject(now, key, if slow_tls { Reject::Tls } else { Reject::HelloSlow });
         }
         while let Some(key) = self.waiting_login.overdue(&mut self.conns, now) {
@@ -65,10 +65,11 @@ impl EdgeThread {
         }
         if record.session.poll_timeout().is_some_and(|due| due <= now) {
             let mut nowhere = Vec::new();
-            let (framing, out) = match record.conn.map(|key| &mut self.conns[key as usize]) {
-                Some(conn) => {
+            let (framing, out) = match record.conn {
+                Some(key) => {
+                    let Some(conn) = known(&mut self.conns, key, &self.stats) else { return self.detach(now, at) };
                     self.spares.lend(&mut conn.out);
-                    Self::mark_dirty(&mut self.dirty, conn, record.conn.expect("just matched"));
+                    Self::mark_dirty(&mut self.dirty, conn, key);
                     (conn.framing(), &mut conn.out)
                 }
                 None => (Framing::Bare, &mut nowhere),
@@ -79,7 +80,7 @@ impl EdgeThread {
                 (Err(_), None) => return self.end_session(at),
             }
         }
-        let record = self.sessions.get_mut(at).expect("still there: nothing has ended it");
+        let Some(record) = self.sessions.get_mut(at) else { return };
         if record.session.state() != State::AwaitLogin {
             self.tally.count(record, now);
         }

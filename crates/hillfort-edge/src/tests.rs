@@ -9,5 +9,6 @@ mod memory;
 mod rig;
 mod rooms;
 mod sessions;
+mod stale;
 mod tls;
 mod websocket;

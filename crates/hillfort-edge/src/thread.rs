@@ -192,7 +192,7 @@ impl EdgeThread {
                 // Queues and lanes are looked at in each turn.
                 WAKER => {}
                 Token(key) => {
-                    let key = ConnKey::try_from(key).expect("slab keys are below connections_max");
+                    let Ok(key) = ConnKey::try_from(key) else { continue };
                     if event.is_writable() {
                         self.on_writable(key, now);
                     }

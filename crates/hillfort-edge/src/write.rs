@@ -4,7 +4,7 @@
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 
-use crate::conn::{ConnKey, Phase, Written};
+use crate::conn::{ConnKey, Phase, Written, known};
 use crate::thread::EdgeThread;
 
 impl EdgeThread {
@@ -70,7 +70,7 @@ impl EdgeThread {
 
     /// An idle connection holds no memory.
     pub(crate) fn release_out(&mut self, key: ConnKey) {
-        let conn = &mut self.conns[key as usize];
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return };
         if conn.out.is_empty() {
             self.spares.take_back(&mut conn.out);
         }

@@ -34,6 +34,7 @@ pub(super) struct Rig {
     pub(super) port: Box<dyn SessionPort>,
     pub(super) rooms: Arc<Mutex<Rooms>>,
     pub(super) batch: OutboundBatch,
+    stale_keys_known: u64,
     frames: SocketAddr,
     http: SocketAddr,
 }
@@ -127,7 +128,7 @@ impl Rig {
         let rooms = Arc::default();
         let router = Router::new().route("/", get(async || "fort"));
         let (edge, _http) = edge.into_thread(Box::new(FakeRooms(Arc::clone(&rooms))), router).unwrap();
-        Self { edge, control, stats, port, rooms, batch: OutboundBatch::default(), frames, http }
+        Self { edge, control, stats, port, rooms, batch: OutboundBatch::default(), stale_keys_known: 0, frames, http }
     }
 
     pub(super) fn addr(&self, door: Door) -> SocketAddr {
@@ -173,6 +174,13 @@ impl Rig {
             told.is_some()
         });
         assert_eq!(told.as_deref(), Some(expect));
+    }
+
+    /// Keys so far that named nobody; a rig whose test does not ask for them has none when it ends.
+    pub(super) fn take_stale_keys(&mut self) -> u64 {
+        let stale = self.stats.snapshot().stale_keys;
+        self.stale_keys_known = stale;
+        stale
     }
 
     /// Refusals so far, by label.
@@ -275,6 +283,14 @@ impl Rig {
             }
         }
         reject
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.stats.snapshot().stale_keys, self.stale_keys_known, "the edge kept a key too long");
+        }
     }
 }
 

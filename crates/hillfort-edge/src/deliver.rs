@@ -15,6 +15,10 @@ use crate::live::{tell, tell_leave};
 use crate::sessions::{HeldState, Notice};
 use crate::thread::EdgeThread;
 
+/// Seats that nobody took and whose rooms could not be told yet: at this many no batch is taken from the rooms any more, so that there
+/// are at most as many more as one batch has entries. Each is 16 bytes.
+const OWED_LEAVES_MAX: usize = 4_096;
+
 /// Something sequenced for one session.
 enum Said<'a> {
     Joined { game: &'a str, hz: u32, tick: u64 },
@@ -27,6 +31,10 @@ impl EdgeThread {
     pub(crate) fn deliver(&mut self, now: Time) {
         for lane in 0..self.lanes.len() {
             for _ in 0..hillfort_proto::route::LANE_DEPTH {
+                // Rooms wait while the seats that nobody took are more than the lanes back to them hold.
+                if self.owed_leaves.len() >= OWED_LEAVES_MAX {
+                    break;
+                }
                 let Some(batch) = self.lanes[lane].receive() else { break };
                 self.deliver_batch(now, &batch);
                 self.lanes[lane].recycle(batch);
@@ -70,9 +78,8 @@ impl EdgeThread {
     fn say(&mut self, now: Time, id: SessionId, room: RoomId, said: &Said<'_>) {
         let Some(at) = self.sessions.find(id) else {
             // A seat for a session that ended while it waited.
-            if matches!(said, Said::Joined { .. }) {
-                // The batch keeps room for this; when even that is used up, the room has more inputs waiting than it can ever take.
-                let _lane_is_hopelessly_full = tell_leave(&mut self.inbound, id, room);
+            if matches!(said, Said::Joined { .. }) && tell_leave(&mut self.inbound, id, room).is_err() {
+                self.owed_leaves.push((id, room));
             }
             return;
         };
@@ -105,6 +112,12 @@ impl EdgeThread {
         };
         let added = out.len() - before;
         self.after_enqueue(now, at, outcome, added);
+    }
+
+    /// Tells rooms of seats that nobody took, as far as their batches have room. The rest waits for the next turn.
+    pub(crate) fn pay_leaves(&mut self) {
+        let inbound = &mut self.inbound;
+        self.owed_leaves.retain(|(session, room)| tell_leave(inbound, *session, *room).is_err());
     }
 
     fn refuse_join(&mut self, now: Time, id: SessionId, reject: Reject) {

@@ -270,7 +270,7 @@ pub(crate) fn tell(inbound: &mut [InboundBatch], record: &mut Record, notice: No
     record.owed = told.err().map(|BatchFull| notice);
 }
 
-/// The same for a session that is no more; a lane that is full loses it, and the room finds out by the next thing it says.
+/// The same for a session that is no more, and so has no record in which a notice could wait.
 pub(crate) fn tell_leave(inbound: &mut [InboundBatch], session: SessionId, room: RoomId) -> Result<(), BatchFull> {
     inbound.get_mut(usize::from(room.owner())).map_or(Ok(()), |batch| batch.push(Inbound::Leave { session, room }))
 }

@@ -8,6 +8,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hillfort_guard::{Guard, InputRates};
+use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{InboundBatch, LaneReceiver, OutboundBatch, RoomPort};
 use hillfort_proto::time::{Time, UnixMs};
@@ -62,6 +63,8 @@ pub struct EdgeThread {
     pub(crate) inbound: Vec<InboundBatch>,
     /// One for each world thread.
     pub(crate) lanes: Vec<LaneReceiver<OutboundBatch>>,
+    /// Seats of sessions that are no more, whose rooms have to be told. Bounded in `deliver`.
+    pub(crate) owed_leaves: Vec<(SessionId, RoomId)>,
     pub(crate) orders: Receiver<Order>,
     pub(crate) arrivals: Sender<Arrival>,
     pub(crate) departures: Receiver<Departure>,
@@ -115,6 +118,7 @@ impl EdgeThread {
             inbound: (0..rooms.worlds()).map(|_| InboundBatch::default()).collect(),
             rooms,
             lanes,
+            owed_leaves: Vec::new(),
             orders,
             arrivals,
             departures,
@@ -216,6 +220,10 @@ impl EdgeThread {
             if !batch.is_empty() {
                 self.rooms.submit(u8::try_from(world).expect("at most 256 world threads"), batch);
             }
+        }
+        // What is paid now makes a batch that is not empty, and what is not paid was kept back by one: the next turn comes soon.
+        if !self.owed_leaves.is_empty() {
+            self.pay_leaves();
         }
     }
 

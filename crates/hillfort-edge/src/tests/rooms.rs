@@ -191,3 +191,22 @@ fn a_leave_that_is_owed_is_not_forgotten_for_a_lost_connection() {
     rig.rooms.lock().unwrap().busy = false;
     rig.until("the leave", |rig| rig.rooms.lock().unwrap().told.back().is_some_and(|last| last == "leave"));
 }
+
+#[test]
+fn a_seat_for_nobody_is_given_back_when_the_lane_was_full() {
+    let mut rig = Rig::new(config());
+    let mut client = rig.login("ann");
+    client.sequenced(ClientBody::Join { game: GAME, room: None });
+    rig.expect_told("join chess ann");
+    let session = client.session;
+    client.say(ClientBody::Bye);
+    rig.closed(&mut client);
+    assert_eq!(rig.edge.sessions.next_sweep(), None, "no session is left whose sweep could do it");
+    rig.rooms.lock().unwrap().busy = true;
+    let other = hillfort_proto::ids::SessionId(0x100);
+    while rig.edge.inbound[0].push(Inbound::Drop { session: other, room: ROOM }).is_ok() {}
+    rig.say(Outbound::Joined { session, room: ROOM, game: GAME, hz: 20, tick: 5 });
+    rig.settle();
+    rig.rooms.lock().unwrap().busy = false;
+    rig.until("the leave", |rig| rig.rooms.lock().unwrap().told.back().is_some_and(|last| last == "leave"));
+}

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Extension, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
@@ -182,9 +183,15 @@ async fn speak<IO: Read + Write + Unpin + Send + 'static>(io: IO, house: House, 
 }
 
 /// `GET /session`. Any origin may ask: the signed hello authenticates, no cookie does.
+///
+/// But only our own origin answers for what it says. A page of another site can open this address in the browsers of all its visitors
+/// and say nonsense; were that charged, it could have them banned, with everybody behind their addresses. So a connection whose
+/// `Origin` names another host than its `Host` is excused: refused, counted and limited like all, never a reason for a ban. A peer
+/// without a browser may write any origin to get this, and is then bounded by rate and number alone. A request that is no upgrade
+/// is answered and counted; an image of a foreign page asks no other way.
 async fn upgrade(Extension(visit): Extension<Arc<Visit>>, mut request: Request) -> Result<Response, Infallible> {
     let Some(key) = websocket_key(request.headers()).map(|key| derive_accept_key(key.as_bytes())) else {
-        visit.refuse(Reject::WebSocket);
+        visit.stats.http.refuse(Reject::WebSocket);
         let versions = [(header::SEC_WEBSOCKET_VERSION, "13")];
         return Ok((StatusCode::UPGRADE_REQUIRED, versions, "this path speaks WebSocket, version 13\n").into_response());
     };
@@ -192,6 +199,9 @@ async fn upgrade(Extension(visit): Extension<Arc<Visit>>, mut request: Request) 
         visit.refuse(Reject::WebSocket);
         return Ok(StatusCode::BAD_REQUEST.into_response());
     };
+    if is_foreign(request.headers()) {
+        visit.excuse();
+    }
     tokio::spawn(async move {
         // A connection that broke before its upgrade is told to the loop by the visit's end.
         if let Ok(upgraded) = upgrade.await {
@@ -223,11 +233,29 @@ fn websocket_key(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| asked && key.len() == 24)
 }
 
+/// Whether a page of another host asks. Browsers always say which page does; without an origin no browser asks.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let origin = Uri::try_from(origin.as_bytes()).ok();
+    let host = headers.get(header::HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    match (origin.as_ref().and_then(Uri::host), &host) {
+        (Some(origin), Some(host)) => !origin.eq_ignore_ascii_case(host.host()),
+        // `null`, or nonsense.
+        _ => true,
+    }
+}
+
 impl Visit {
     /// Counts a refusal, and has it charged when the visit ends.
     fn refuse(&self, reject: Reject) {
         self.stats.http.refuse(reject);
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(reject);
+    }
+
+    fn excuse(&self) {
+        if let Some(admitted) = &mut *self.admitted.lock().unwrap_or_else(PoisonError::into_inner) {
+            admitted.excuse();
+        }
     }
 
     fn hand_back(&self, upgraded: Upgraded) {

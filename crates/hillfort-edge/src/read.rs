@@ -88,7 +88,15 @@ impl EdgeThread {
                 Ok(HELLO_BYTES)
             }
             // A foreign or stale client is not waited for.
-            None => hello::check_prefix(bytes, Self::unix_now()).map(|()| 0),
+            None => {
+                if let Err(reject) = hello::check_prefix(bytes, Self::unix_now()) {
+                    let Some(conn) = known(&mut self.conns, key, &self.stats) else { return Ok(bytes.len()) };
+                    self.guard.on_bad_hello(now, conn.admitted.peer(), reject, bytes);
+                    self.end(now, key, reject);
+                    return Ok(bytes.len());
+                }
+                Ok(0)
+            }
         }
     }
 

@@ -16,6 +16,7 @@ pub struct Admitted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
     pub(crate) addr: IpAddr,
+    pub(crate) excused: bool,
 }
 
 /// A connection whose hello was right.
@@ -30,6 +31,13 @@ impl Admitted {
     #[must_use]
     pub const fn peer(&self) -> Peer {
         self.peer
+    }
+
+    /// From now on nothing that is wrong with this connection is charged to its address: what is said on it was chosen by somebody
+    /// else, as by a web page of another site, whose visitors it must not be able to have banned. It is refused and counted all
+    /// the same, and the limits of rate and number hold.
+    pub const fn excuse(&mut self) {
+        self.peer.excused = true;
     }
 }
 

@@ -15,7 +15,7 @@ use crate::bucket::{Bucket, ticks};
 use crate::config::Config;
 use crate::input::InputRates;
 use crate::nonces::Nonces;
-use crate::offence::points;
+use crate::offence::{hello_points, points};
 use crate::source::{Secret, Source, network};
 use crate::stats::Stats;
 use crate::table::{SOURCES_MAX, Table};
@@ -77,11 +77,11 @@ impl Guard {
                     .count += 1;
                 self.open_total += 1;
                 self.stats.admitted += 1;
-                Ok(Admitted { peer: Peer { addr } })
+                Ok(Admitted { peer: Peer { addr, excused: false } })
             }
             Err(reject) => {
                 self.stats.count(reject);
-                self.charge(now, addr, source, reject);
+                self.charge(now, addr, source, reject, points(reject));
                 Err(reject)
             }
         }
@@ -108,7 +108,7 @@ impl Guard {
             }
             Err(reject) => {
                 self.stats.count(reject);
-                self.on_offence(now, admitted.peer, reject);
+                self.on_bad_hello(now, admitted.peer, reject, bytes);
                 Err(reject)
             }
         }
@@ -129,8 +129,13 @@ impl Guard {
     /// Charges what the edge found wrong to the address. `true`: that was too much, the address is banned from now on. Its
     /// connections that are already admitted go on: others may share the address.
     pub fn on_offence(&mut self, now: Time, peer: Peer, reject: Reject) -> bool {
-        let source = self.secret.source(peer.addr);
-        self.charge(now, peer.addr, source, reject)
+        self.charge_peer(now, peer, reject, points(reject))
+    }
+
+    /// The same for a hello that is known to be bad before it is whole; `bytes` is what has come of it. What a web page can make the
+    /// browsers of its visitors send is charged less.
+    pub fn on_bad_hello(&mut self, now: Time, peer: Peer, reject: Reject, bytes: &[u8]) -> bool {
+        self.charge_peer(now, peer, reject, hello_points(reject, bytes))
     }
 
     /// Bans an address, or the /64 of an IPv6 address, by an operator's decision.
@@ -220,8 +225,12 @@ impl Guard {
         Ok(Authed { app, key })
     }
 
-    fn charge(&mut self, now: Time, addr: IpAddr, source: Source, reject: Reject) -> bool {
-        let points = points(reject);
+    fn charge_peer(&mut self, now: Time, peer: Peer, reject: Reject, points: u32) -> bool {
+        let source = self.secret.source(peer.addr);
+        !peer.excused && self.charge(now, peer.addr, source, reject, points)
+    }
+
+    fn charge(&mut self, now: Time, addr: IpAddr, source: Source, reject: Reject, points: u32) -> bool {
         if points == 0 || !self.config.can_ban(addr) {
             return false;
         }

@@ -112,7 +112,7 @@ fn a_ban_refuses_the_next_connection_and_leaves_players_alone() {
     let mut player = rig.login("ann");
     for _ in 0..4 {
         let mut stranger = rig.connect();
-        stranger.send(b"GET / HTTP/1.1\r\n");
+        stranger.send(b"SSH-2.0-scan\r\n");
         rig.closed(&mut stranger);
     }
     assert_eq!(rig.refusals(), [("banned", 1), ("hello_magic", 3)]);
@@ -133,6 +133,41 @@ fn a_ban_refuses_the_next_connection_and_leaves_players_alone() {
     assert_eq!(banned.try_recv().unwrap(), Ok(()));
     let mut refused = rig.connect();
     assert_eq!((rig.closed(&mut refused), rig.refused(Reject::Banned)), (None, 2));
+}
+
+#[test]
+fn a_foreign_page_cannot_have_its_visitors_banned() {
+    let mut guard = guard_config();
+    guard.tolerance = rate(1, 100);
+    let mut rig = Rig::new(Config { guard, ..config() });
+    // What `fetch` makes a browser send to the door of frames.
+    for first in [&b"GET / HTTP/1.1\r\nHost: fort\r\n"[..], b"POST / HTTP/1.1\r\n", b"\x16\x03\x01\x02"] {
+        let mut browser = rig.connect();
+        browser.send(first);
+        rig.closed(&mut browser);
+    }
+    for _ in 0..8 {
+        // An image of that address, and a socket whose page stands elsewhere.
+        let mut browser = rig.connect_http();
+        assert!(rig.request(&mut browser, "GET /session HTTP/1.1\r\nHost: fort\r\n\r\n").starts_with("HTTP/1.1 426"));
+        let mut browser = rig.connect_http();
+        rig.upgrade(&mut browser);
+        browser.message(&[0; 72]);
+        rig.closed(&mut browser);
+    }
+    assert_eq!((rig.refused(Reject::WebSocket), rig.refused(Reject::HelloMagic)), (8, 11), "counted all the same");
+    rig.login("ann");
+    // The game's own page answers for itself: 50 points each, on top of three times 5.
+    for _ in 0..2 {
+        let mut browser = rig.connect_http();
+        let answer = rig.request(&mut browser, &UPGRADE.replace("http://elsewhere", "http://FORT:8080"));
+        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+        browser.framing = hillfort_proto::frame::Framing::WebSocketMasked([1, 2, 3, 4]);
+        browser.message(&[0; 72]);
+        rig.closed(&mut browser);
+    }
+    let mut banned = rig.connect();
+    assert_eq!((rig.closed(&mut banned), rig.refused(Reject::Banned)), (None, 1));
 }
 
 #[test]

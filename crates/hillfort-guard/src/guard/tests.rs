@@ -244,6 +244,43 @@ fn bad_hellos_ban_their_address_for_ten_minutes() {
 }
 
 #[test]
+fn what_a_browser_can_be_made_to_send_weighs_little() {
+    let check = |first: &[u8], borne: u32| {
+        let mut guard = guard(config());
+        let proof = guard.on_connect(NOW, v4(1)).unwrap();
+        let mut bytes = [0; HELLO_BYTES];
+        bytes[..first.len()].copy_from_slice(first);
+        for n in 0..borne {
+            assert_eq!(guard.on_hello(NOW, WALL, &proof, &bytes), Err(Reject::HelloMagic), "{first:?}");
+            assert_eq!(guard.bans(NOW).count(), 0, "{first:?} {n}");
+        }
+        guard.on_hello(NOW + Duration::from_millis(1), WALL, &proof, &bytes).unwrap_err();
+        assert_eq!(guard.bans(NOW).count(), 1, "{first:?}");
+    };
+    for first in ["GET /", "POST ", "PUT ", "HEAD ", "OPTIONS", "DELETE", "PATCH", "PRI *"] {
+        check(first.as_bytes(), 200);
+    }
+    check(&[0x16, 0x03, 0x01], 200);
+    for first in [&b"GET"[..], b"get /", b"SSH-2.0", &[0x16, 0x02], b"GOSL"] {
+        check(first, 20);
+    }
+}
+
+#[test]
+fn an_excused_connection_charges_nobody() {
+    let mut guard = guard(config());
+    let mut proof = guard.on_connect(NOW, v4(1)).unwrap();
+    proof.excuse();
+    for _ in 0..100 {
+        assert_eq!(guard.on_hello(NOW, WALL, &proof, &[0; HELLO_BYTES]), Err(Reject::HelloMagic));
+        assert!(!guard.on_offence(NOW, proof.peer(), Reject::InputFlood));
+    }
+    assert_eq!((guard.stats(NOW).bans, guard.stats(NOW).open), (0, 1));
+    guard.on_close(proof);
+    assert_eq!(guard.stats(NOW).open, 0);
+}
+
+#[test]
 fn a_connection_flood_bans_and_a_lan_party_does_not() {
     let mut guard = guard(Config { source_connect: rate(100, 1_000), source_open_max: 4_096, open_max: 10_000, ..config() });
     let (admitted, rejects) = connect(&mut guard, NOW, v4(1), 1_500);

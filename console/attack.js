@@ -72,7 +72,8 @@ export class AttackPanel {
     const held = smooth && attacker.succeeded * 100 <= attempts(attacker);
     // Without players or rooms there is nothing to say about how they fared.
     const watched = p99.before > 0 || p99.during > 0 || ticksKept !== null;
-    const title = !watched ? 'Over; nobody played' : held ? 'The fort held' : smooth ? 'Players noticed nothing' : 'Players noticed';
+    const busy = late.before > 50;
+    const title = !watched ? 'Over; nobody played' : held ? 'The fort held' : smooth ? 'Players noticed nothing' : busy ? 'This machine was busy already' : 'Players noticed';
     const total = verdict.refused.reduce((sum, [, n]) => sum + n, 0);
     const shown = verdict.refused.slice(0, 3);
     return element('article', { class: `verdict ${smooth && watched ? 'held' : 'shaken'}` },

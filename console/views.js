@@ -15,7 +15,7 @@ export const refusedOf = (sample) => sample.refused.reduce((sum, [, rate]) => su
 /** The views, by name. `reasons()` gives the table of reasons once the server has said it. */
 export function views(reasons) {
   const latency = {
-    title: 'Players’ round trip', unit: 'ms, smoothed', floor: 12, format: ms,
+    title: 'Players’ round trip', unit: 'ms', floor: 12, format: ms,
     series: [
       { name: 'round trip p99', short: 'p99', colour: CALM_FAINT, of: (sample) => sample.latency[1] },
       { name: 'round trip median', short: 'median', colour: CALM, kind: 'area', of: (sample) => sample.latency[0] },

@@ -1,7 +1,7 @@
 // The whole product in a real browser: plays hilltop, attacks the server from the console, and checks that the game kept moving, that the
 // console shows the refusals, and that the client recovers from a cut line, a reload and a restarted server. Saves screenshots.
 //
-// Environment: SERVER_BIN (default target/release/hillfort), CHROMIUM (default: chromium on the path), SHOTS (folder for screenshots).
+// Environment: SERVER_BIN (default target/release/hillfort), CHROMIUM (default: /usr/bin/chromium), SHOTS (folder for screenshots).
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -42,7 +42,7 @@ pub struct Player {
     pub name: String,
     /// Room, when it sits in one.
     pub room: Option<RoomId>,
-    /// Smoothed round trip, µs; `None` until a heartbeat was answered.
+    /// Round trip of the last answered ping, µs; `None` before the first.
     pub rtt_us: Option<u32>,
     /// Where it is connected from; `None` while it is detached.
     pub peer: Option<SocketAddr>,

@@ -1,5 +1,5 @@
 //! Attacks on a server of this machine: what they are called, how far they may go, and what they say. An attack is bounded in time and
-//! sockets and goes to loopback only; its addresses are 127.6.6.1 to 127.6.6.32, so that a ban meets the attacker and nobody else.
+//! sockets and goes to loopback only; each kind has 32 addresses of its own in 127.6.0.0/16, so that a ban meets the attacker and nobody else.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -141,9 +141,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     reporter.finish(last)
 }
 
-/// Source address number `n` of an attack.
-pub(crate) const fn source(n: usize) -> Ipv4Addr {
-    Ipv4Addr::new(127, 6, 6, (n % SOURCES as usize) as u8 + 1)
+/// Source address number `n` of an attack. Each kind has its own, so that one attack's bans do not stop the next one at the door.
+pub(crate) const fn source(kind: Kind, n: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 6, kind as u8 + 1, (n % SOURCES as usize) as u8 + 1)
 }
 
 impl Progress {
@@ -193,7 +193,7 @@ fn loopback(target: SocketAddr) -> anyhow::Result<SocketAddr> {
     match target.ip() {
         IpAddr::V4(address) if address.is_loopback() => Ok(target),
         IpAddr::V6(address) if address.is_loopback() => {
-            bail!("attacks come from 127.6.6.1 to 127.6.6.32 and so need an IPv4 target: use 127.0.0.1:{}", target.port())
+            bail!("attacks come from 127.6.0.0/16 and so need an IPv4 target: use 127.0.0.1:{}", target.port())
         }
         other => bail!(
             "attacks go to this machine only (127.0.0.0/8), and {other} may be somebody else's. To test a server over a network, use \
@@ -255,9 +255,9 @@ mod tests {
 
     #[test]
     fn sources_stay_in_their_range() {
-        assert_eq!(source(0), Ipv4Addr::new(127, 6, 6, 1));
-        assert_eq!(source(31), Ipv4Addr::new(127, 6, 6, 32));
-        assert_eq!(source(32), Ipv4Addr::new(127, 6, 6, 1));
+        assert_eq!(source(Kind::BadHello, 0), Ipv4Addr::new(127, 6, 1, 1));
+        assert_eq!(source(Kind::BadHello, 31), Ipv4Addr::new(127, 6, 1, 32));
+        assert_eq!(source(Kind::OversizeFrame, 32), Ipv4Addr::new(127, 6, 6, 1));
     }
 
     #[test]

@@ -131,11 +131,7 @@ impl Exposition {
             refusals.map(|(reject, n)| ([Label::Reason(reject), Label::Stage(reject.stage())], n as f64)),
         )?;
         let latency = quantiles(self.reading.latency_us).map(|(label, value)| ([label], value));
-        page.gauges(
-            "latency_seconds",
-            "Smoothed round trip (an eighth of each new ping, one in two seconds) of the sessions that are connected.",
-            latency,
-        )
+        page.gauges("latency_seconds", "Last round trip of each session that is connected.", latency)
     }
 
     fn worlds(&self, page: &mut Page<'_>) -> fmt::Result {

@@ -132,7 +132,7 @@ fn respond(path: &str, bytes: Option<Cow<'static, [u8]>>) -> Response {
         (
             CONTENT_SECURITY_POLICY,
             "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; \
-             frame-ancestors 'self'",
+             frame-ancestors 'self'; object-src 'none'; base-uri 'none'",
         ),
     ];
     let Some(bytes) = bytes else { return (StatusCode::NOT_FOUND, "no such file").into_response() };

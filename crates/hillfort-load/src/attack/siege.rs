@@ -127,7 +127,7 @@ impl Siege<'_> {
             if self.sockets.len() - self.free.len() >= self.plan.sockets {
                 return Ok(begun > 0);
             }
-            let from = source(self.progress.offered as usize);
+            let from = source(self.plan.kind, self.progress.offered as usize);
             if !self.begin(now, from, Role::Attacker)? {
                 return Ok(false);
             }

@@ -279,7 +279,7 @@ impl Session {
         self.identity.map(|identity| identity.id)
     }
 
-    /// Smoothed round trip, as far as it is known.
+    /// Round trip of the last answered ping, as far as it is known.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         self.liveness.round_trip()

@@ -10,7 +10,7 @@ use crate::time::Time;
 pub(super) struct Liveness {
     heard: Time,
     pinged: Time,
-    /// Smoothed round trip in microseconds; 0: not known.
+    /// Round trip of the last answered ping in microseconds; 0: not known.
     round_trip_us: u32,
     /// Whether the last ping has no answer yet.
     waits: bool,
@@ -46,15 +46,11 @@ impl Liveness {
             return;
         }
         self.waits = false;
-        let sample = u32::try_from(now.since(self.pinged).as_micros()).unwrap_or(u32::MAX).max(1);
-        // RFC 6298's smoothing: an eighth of each new sample.
-        self.round_trip_us = match self.round_trip_us {
-            0 => sample,
-            old => (old - old / 8).saturating_add(sample / 8).max(1),
-        };
+        // Not smoothed: with a ping each two seconds an attack of eight seconds would show less than half of what it does.
+        self.round_trip_us = u32::try_from(now.since(self.pinged).as_micros()).unwrap_or(u32::MAX).max(1);
     }
 
-    /// Smoothed round trip.
+    /// Round trip of the last answered ping.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         (self.round_trip_us != 0).then(|| Duration::from_micros(u64::from(self.round_trip_us)))
     }

@@ -397,7 +397,7 @@ impl Session {
         &self.name
     }
 
-    /// Smoothed round trip, as far as it is known.
+    /// Round trip of the last answered ping, as far as it is known.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         self.liveness.round_trip()

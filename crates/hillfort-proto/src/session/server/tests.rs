@@ -212,6 +212,9 @@ fn in_a_room_the_round_trip_is_measured_and_cannot_be_made_up() {
     assert_eq!(session.round_trip(), Some(Duration::from_millis(40)));
     feed(&mut session, ms(3000), 0, 0, ClientBody::Pong { echo: ms(2000).0, pad: b"" });
     assert_eq!(session.round_trip(), Some(Duration::from_millis(40)), "answered already");
+    session.handle_timeout(ms(4000), F, &mut Vec::new()).unwrap();
+    feed(&mut session, ms(4010), 0, 0, ClientBody::Pong { echo: ms(4000).0, pad: b"" });
+    assert_eq!(session.round_trip(), Some(Duration::from_millis(10)), "the last one, not a mean");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Habits that no compiler checks: every module says what it owns, files stay short, the map of the code is complete.
+//! Habits that no compiler checks: every module says what it owns, files stay short, the map of the code is complete, links lead somewhere.
 
 use anyhow::bail;
 use std::fs;
@@ -11,6 +11,10 @@ const LINES_MAX: usize = 500;
 
 /// Words that say nothing about what a file owns.
 const EMPTY_NAMES: &[&str] = &["util", "utils", "helper", "helpers", "common", "misc", "manager"];
+
+/// Pages at the root whose links are checked.
+const PAGES: &[&str] =
+    &["README.md", "README.zh-CN.md", "ARCHITECTURE.md", "SPECIFICATION.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let root = root();
@@ -30,6 +34,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
         if !map.contains(&format!("`{name}`")) {
             faults.push(format!("ARCHITECTURE.md does not name `{name}`"));
         }
+    }
+    for page in PAGES {
+        let text = fs::read_to_string(root.join(page))?;
+        faults.extend(dead_links(page, &text, &|target| root.join(target).exists()));
     }
     if !faults.is_empty() {
         bail!("tidy found:\n  {}", faults.join("\n  "));
@@ -56,6 +64,14 @@ fn faults_of(name: &str, text: &str) -> Vec<String> {
     faults
 }
 
+/// Links to files that are not there. Other protocols and places in a page are not looked at.
+fn dead_links(page: &str, text: &str, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let files = targets.map(|target| target.split('#').next().unwrap_or_default());
+    let dead = files.filter(|file| !file.is_empty() && !file.contains("://") && !exists(file));
+    dead.map(|file| format!("{page} links to {file}, which is not there")).collect()
+}
+
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     for entry in entries {
@@ -73,7 +89,16 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LINES_MAX, faults_of};
+    use super::{LINES_MAX, dead_links, faults_of};
+
+    #[test]
+    fn links_lead_somewhere() {
+        let check = |text, dead| assert_eq!(dead_links("README.md", text, &|file| file == "here.md").len(), dead, "{text}");
+        check("[a](here.md) and [b](here.md#place)", 0);
+        check("![a](gone.png)", 1);
+        check("[a](https://example.org) [b](#place) plain (text)", 0);
+        check("[a](gone.md), [b](here.md), [c](gone.md)", 2);
+    }
 
     #[test]
     fn each_habit_is_checked() {

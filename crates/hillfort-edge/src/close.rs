@@ -91,6 +91,8 @@ impl EdgeThread {
             Some(Wait::Hello) => &mut self.waiting_hello,
             Some(Wait::Login) => &mut self.waiting_login,
             Some(Wait::End) => &mut self.waiting_end,
+            // Sessions wait for these.
+            Some(Wait::Return | Wait::ReturnToSeat) => return,
         };
         queue.remove(&mut self.conns, key);
     }

@@ -28,7 +28,7 @@ pub struct Config {
     /// Open HTTP connections; at least 1. Half of them may wait for their first request, seven eighths may be open: then the oldest is
     /// shed for a new one.
     pub http_connections_max: usize,
-    /// Sessions, detached ones too; 1 to 12,000,000.
+    /// Sessions, detached ones too; 1 to 12,000,000. Beyond them the oldest detached one gives way to a new one.
     pub sessions_max: usize,
     /// Time for TLS handshake and hello together. On HTTP: for the TLS handshake, for a request's header, and for the next request.
     pub hello_patience: Duration,

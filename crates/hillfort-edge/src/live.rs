@@ -186,10 +186,12 @@ impl EdgeThread {
         if let Some(room) = record.session.seat().room() {
             tell(&mut self.inbound, record, Notice::Drop(room));
         }
+        self.sessions.on_away(now, at);
     }
 
     /// Ends a session for good and frees its seat.
     pub(crate) fn end_session(&mut self, at: SessionKey) {
+        self.sessions.on_not_away(at);
         let Some(record) = self.sessions.get_mut(at) else { return };
         record.conn = None;
         record.held = None;
@@ -212,6 +214,12 @@ impl EdgeThread {
     fn on_login(&mut self, key: ConnKey, now: Time, at: SessionKey) -> Result<(), Reject> {
         if self.drain.is_some() {
             return Err(Reject::Draining);
+        }
+        if self.sessions.is_full()
+            && let Some(away) = self.sessions.first_to_give_way()
+        {
+            self.stats.edge.sessions_shed.add(1);
+            self.end_session(away);
         }
         let (id, token) = self.sessions.name(at).ok_or(Reject::SessionsFull)?;
         let Some(conn) = known(&mut self.conns, key, &self.stats) else { return Ok(()) };
@@ -247,6 +255,7 @@ impl EdgeThread {
         {
             tell(&mut self.inbound, record, Notice::Reconnect(room));
         }
+        self.sessions.on_not_away(at);
         self.sessions.remove(greeted);
         self.stop_waiting(key);
         if let Some(old) = replaced {

@@ -1,4 +1,4 @@
-//! Connections in the order in which they began to wait for something, threaded through their own records: the first is the oldest,
+//! Connections and sessions in the order in which they began to wait for something, threaded through their own records: the first is the oldest,
 //! and because all in one queue may wait equally long, also the first whose time is over. Knows nothing of what they wait for.
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use slab::Slab;
 
 const NONE: u32 = u32::MAX;
 
-/// What a connection waits for.
+/// What a record waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// Its signed hello (TLS handshake included).
@@ -17,9 +17,13 @@ pub(crate) enum Wait {
     Login,
     /// The peer's end, after our last word.
     End,
+    /// A session: its client, that is to come back.
+    Return,
+    /// The same, with a seat in a room.
+    ReturnToSeat,
 }
 
-/// A connection's place; part of its record.
+/// A record's place in its queue; part of the record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     wait: Option<Wait>,

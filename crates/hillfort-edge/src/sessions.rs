@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hillfort_guard::InputBuckets;
 use hillfort_proto::ids::{RoomId, SessionId};
-use hillfort_proto::limits::RESUME_TOKEN_BYTES;
+use hillfort_proto::limits::{RESUME_TOKEN_BYTES, RESUME_WINDOW};
 use hillfort_proto::session::server::{Session, State};
 use hillfort_proto::time::Time;
 use slab::Slab;
@@ -13,6 +13,7 @@ use slab::Slab;
 use crate::close::KEPT_RECORDS_MAX;
 use crate::conn::{ConnKey, SessionKey};
 use crate::latency::Latencies;
+use crate::queue::{Place, Queue, Wait, Waits};
 
 /// A slice of the table is swept this often ...
 pub(crate) const SLICE_PERIOD: Duration = Duration::from_millis(25);
@@ -33,6 +34,13 @@ pub(crate) struct Record {
     pub(crate) owed: Option<Notice>,
     /// Newest state for a socket that is full.
     pub(crate) held: Option<Box<HeldState>>,
+    place: Place,
+}
+
+impl Waits for Record {
+    fn place(&mut self) -> &mut Place {
+        &mut self.place
+    }
 }
 
 /// What a room has to know of a session's connection.
@@ -58,6 +66,9 @@ pub(crate) struct Sessions {
     sessions_max: usize,
     /// Records that are logged in, ended ones that wait for their room included.
     logged_in: usize,
+    /// Detached sessions in the order of detaching, by whether they had a seat then.
+    away: Queue,
+    away_from_seat: Queue,
     pub(crate) sweep: Sweep,
 }
 
@@ -79,7 +90,8 @@ pub(crate) struct Tally {
 
 impl Sessions {
     pub(crate) fn new(sessions_max: usize) -> Self {
-        Self { records: Slab::new(), sessions_max, logged_in: 0, sweep: Sweep { due: Time::ZERO, from: 0 } }
+        let (away, away_from_seat) = (Queue::new(Wait::Return, RESUME_WINDOW), Queue::new(Wait::ReturnToSeat, RESUME_WINDOW));
+        Self { records: Slab::new(), sessions_max, logged_in: 0, away, away_from_seat, sweep: Sweep { due: Time::ZERO, from: 0 } }
     }
 
     /// A record for a connection that has proven itself.
@@ -91,6 +103,7 @@ impl Sessions {
             over: false,
             owed: None,
             held: None,
+            place: Place::nowhere(),
         };
         SessionKey::try_from(self.records.insert(record)).expect("bounded by the sessions and unproven connections configured")
     }
@@ -100,7 +113,7 @@ impl Sessions {
     /// The id names its record, so that looking one up is an index and a comparison; 32 random bits keep ids from being reused. The
     /// token, not the id, is the secret.
     pub(crate) fn name(&mut self, key: SessionKey) -> Option<(SessionId, [u8; RESUME_TOKEN_BYTES])> {
-        if self.logged_in >= self.sessions_max {
+        if self.is_full() {
             return None;
         }
         let mut random = [0; RESUME_TOKEN_BYTES + 4];
@@ -109,6 +122,35 @@ impl Sessions {
         let (salt, token) = random.split_first_chunk::<4>().expect("20 bytes");
         let salt = u64::from(u32::from_le_bytes(*salt).max(1));
         Some((SessionId(salt << (KEY_BITS + 8) | u64::from(key) << 8), token.try_into().expect("16 bytes")))
+    }
+
+    /// No further session can be named.
+    pub(crate) fn is_full(&self) -> bool {
+        self.logged_in >= self.sessions_max
+    }
+
+    /// The session has lost its connection and waits for the next one.
+    pub(crate) fn on_away(&mut self, now: Time, key: SessionKey) {
+        // Away already: its time goes on.
+        let Some(record) = self.records.get(key as usize).filter(|record| record.place.wait().is_none()) else { return };
+        let queue = if record.session.seat().room().is_some() { &mut self.away_from_seat } else { &mut self.away };
+        queue.push(&mut self.records, key, now);
+    }
+
+    /// The session waits no more: it has a connection again, or ends.
+    pub(crate) fn on_not_away(&mut self, key: SessionKey) {
+        match self.records.get(key as usize).and_then(|record| record.place.wait()) {
+            Some(Wait::Return) => self.away.remove(&mut self.records, key),
+            Some(Wait::ReturnToSeat) => self.away_from_seat.remove(&mut self.records, key),
+            Some(Wait::Hello | Wait::Login | Wait::End) | None => {}
+        }
+    }
+
+    /// Who gives way to a new session: of those that are away, the one that went first, and one that left a seat only when no other
+    /// is left. So whoever fills the table with sessions and leaves them pushes out their own.
+    pub(crate) fn first_to_give_way(&mut self) -> Option<SessionKey> {
+        let first = self.away.oldest(&mut self.records).or_else(|| self.away_from_seat.oldest(&mut self.records));
+        first.map(|(key, _)| key)
     }
 
     /// A session that was named has logged in.
@@ -127,6 +169,7 @@ impl Sessions {
     }
 
     pub(crate) fn remove(&mut self, key: SessionKey) {
+        self.on_not_away(key);
         let Some(record) = self.records.try_remove(key as usize) else { return };
         if record.session.id() != SessionId(0) {
             self.logged_in = self.logged_in.saturating_sub(1);

@@ -37,6 +37,7 @@ pub(crate) struct Block {
     pub(crate) sessions_live: Counter,
     pub(crate) sessions_detached: Counter,
     pub(crate) sessions_stale: Counter,
+    pub(crate) sessions_shed: Counter,
     pub(crate) rtt_us_p50: Counter,
     pub(crate) rtt_us_p99: Counter,
     pub(crate) rtt_us_max: Counter,
@@ -84,6 +85,8 @@ pub struct Snapshot {
     pub sessions_detached: u64,
     /// Sessions with a connection that nothing was heard from for the stale time, now.
     pub sessions_stale: u64,
+    /// Sessions that waited for their client and were ended early, because a new one needed their place.
+    pub sessions_shed: u64,
     /// Median round trip of the sessions, µs, at most a second old; 0 when nothing was measured.
     pub rtt_us_p50: u64,
     /// 99th percentile of the same.
@@ -150,6 +153,7 @@ impl Default for Block {
             sessions_live: zero(),
             sessions_detached: zero(),
             sessions_stale: zero(),
+            sessions_shed: zero(),
             rtt_us_p50: zero(),
             rtt_us_p99: zero(),
             rtt_us_max: zero(),
@@ -181,6 +185,7 @@ impl Stats {
             sessions_live: e.sessions_live.get(),
             sessions_detached: e.sessions_detached.get(),
             sessions_stale: e.sessions_stale.get(),
+            sessions_shed: e.sessions_shed.get(),
             rtt_us_p50: e.rtt_us_p50.get(),
             rtt_us_p99: e.rtt_us_p99.get(),
             rtt_us_max: e.rtt_us_max.get(),

@@ -8,6 +8,7 @@ use hillfort_proto::reject::Reject;
 use hillfort_proto::route::Outbound;
 
 use super::rig::*;
+use crate::Config;
 
 const ROOM: RoomId = RoomId(0x100);
 
@@ -131,6 +132,41 @@ fn silence_is_asked_about_and_then_ends_the_connection() {
     assert!(pings >= 3 && stale, "{pings} {stale}");
     assert_eq!(rig.refusals(), [("heartbeat_lost", 1)]);
     assert_eq!(rig.edge.sessions.len(), 1, "it may come back");
+}
+
+#[test]
+fn who_is_away_longest_makes_room_and_who_has_a_seat_last() {
+    let mut rig = Rig::new(Config { sessions_max: 4, ..config() });
+    let mut ann = rig.login("ann");
+    rig.seat(&mut ann, ROOM);
+    let (bob, eve, _here) = (rig.login("bob"), rig.login("eve"), rig.login("dan"));
+    let away = |rig: &mut Rig, client: &Client| {
+        let open = rig.stats.snapshot().open_frames;
+        client.socket.shutdown(std::net::Shutdown::Both).unwrap();
+        rig.until("the end", |rig| rig.stats.snapshot().open_frames == open - 1);
+    };
+    away(&mut rig, &ann);
+    rig.expect_told("drop");
+    away(&mut rig, &bob);
+    away(&mut rig, &eve);
+    // Back in time: bob is no longer the one who is away longest, and away again he is the last.
+    let mut back = resume(&mut rig, &bob, bob.token, 0);
+    rig.welcome(&mut back);
+    away(&mut rig, &back);
+    let left = |rig: &Rig| [&ann, &bob, &eve].map(|client| rig.edge.sessions.find(client.session).is_some());
+    let _fay = rig.login("fay");
+    assert_eq!(left(&rig), [true, true, false]);
+    let _gus = rig.login("gus");
+    assert_eq!(left(&rig), [true, false, false]);
+    assert_eq!(rig.told(), None);
+    let _hal = rig.login("hal");
+    assert_eq!(left(&rig), [false, false, false]);
+    rig.expect_told("leave");
+    let mut late = rig.connect();
+    late.send(&hello());
+    late.say(ClientBody::Login { name: "ivy" });
+    assert_eq!(rig.closed(&mut late), Some(Reject::SessionsFull), "who is here stays");
+    assert_eq!((rig.edge.sessions.len(), rig.stats.snapshot().sessions_shed), (4, 3));
 }
 
 #[test]

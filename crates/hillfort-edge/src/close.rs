@@ -76,6 +76,7 @@ impl EdgeThread {
         for place in [&mut conn.partial, &mut conn.parts, &mut conn.out] {
             self.spares.take_back(place);
         }
+        self.outbound_bytes = self.outbound_bytes.saturating_sub(conn.counted);
         self.count_open(conn.door).sub(1);
         self.guard.on_close(conn.admitted);
         if self.conns.is_empty() && self.conns.capacity() > KEPT_RECORDS_MAX {

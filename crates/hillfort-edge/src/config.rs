@@ -37,6 +37,9 @@ pub struct Config {
     /// Bytes that wait for one connection whose socket is full; beyond that it is a slow consumer. At least 320 KiB, so that all that
     /// a resumed session has missed fits.
     pub pending_bytes_max: usize,
+    /// Bytes of all connections and sessions together that wait to be written or acknowledged. Beyond that a session that holds more
+    /// than its even share is a slow consumer when it is to hold more; 1 MiB to 64 GiB. Those below their share may hold as much again.
+    pub outbound_bytes_max: usize,
 }
 
 /// The doors could not be opened.
@@ -63,7 +66,7 @@ pub enum BindError {
 
 impl Config {
     /// Defaults around two addresses: 60,000 connections and sessions, 4,096 of them not logged in, 512 HTTP, 3 s for the hello, 10 s
-    /// for the login, 512 KiB pending.
+    /// for the login, 512 KiB pending, 256 MiB for all.
     #[must_use]
     pub fn new(frames_addr: SocketAddr, http_addr: SocketAddr, guard: hillfort_guard::Config) -> Self {
         Self {
@@ -78,6 +81,7 @@ impl Config {
             hello_patience: Duration::from_secs(3),
             login_patience: LOGIN_WAIT,
             pending_bytes_max: 512 * 1024,
+            outbound_bytes_max: 256 * 1024 * 1024,
         }
     }
 
@@ -89,6 +93,7 @@ impl Config {
         within("unproven_max", self.unproven_max, 1..=self.connections_max)?;
         within("http_connections_max", self.http_connections_max, 1..=1_000_000)?;
         within("sessions_max", self.sessions_max, 1..=12_000_000)?;
-        within("pending_bytes_max", self.pending_bytes_max, PENDING_BYTES_MIN..=64 * 1024 * 1024)
+        within("pending_bytes_max", self.pending_bytes_max, PENDING_BYTES_MIN..=64 * 1024 * 1024)?;
+        within("outbound_bytes_max", self.outbound_bytes_max, 1024 * 1024..=64 * 1024 * 1024 * 1024)
     }
 }

@@ -60,6 +60,8 @@ pub(crate) struct Conn {
     /// Not written yet; from `sent` on.
     pub(crate) out: Vec<u8>,
     pub(crate) sent: u32,
+    /// Bytes of `out` that the budget has counted.
+    pub(crate) counted: usize,
     /// Stands in the loop's list of connections to write.
     pub(crate) dirty: bool,
     /// The socket took less than it was given; a readiness event will say when there is room.
@@ -97,6 +99,7 @@ impl Conn {
             in_parts: false,
             out: Vec::new(),
             sent: 0,
+            counted: 0,
             dirty: false,
             blocked: false,
             place: Place::nowhere(),

@@ -68,7 +68,7 @@ impl EdgeThread {
                 }
                 Outbound::State { to, room, tick, data } => {
                     for session in to {
-                        self.show(*session, room, tick, data);
+                        self.show(now, *session, room, tick, data);
                     }
                 }
             }
@@ -144,9 +144,9 @@ impl EdgeThread {
             // Its log is full: it could not be resumed any more.
             if outcome.is_err() {
                 self.refuse(Reject::SlowConsumer);
-                self.end_session(at);
+                return self.end_session(at);
             }
-            return;
+            return self.keep_budget(now, at);
         };
         let Some(conn) = known(&mut self.conns, key, &self.stats) else { return };
         if let Err(reject) = outcome {
@@ -157,10 +157,12 @@ impl EdgeThread {
         }
         self.stats.edge.frames_out.add(u64::from(added > 0));
         Self::mark_dirty(&mut self.dirty, conn, key);
+        self.keep_budget(now, at);
     }
 
-    fn show(&mut self, id: SessionId, room: RoomId, tick: u64, data: &[u8]) {
-        let Some(record) = self.sessions.find(id).and_then(|at| self.sessions.get_mut(at)) else { return };
+    fn show(&mut self, now: Time, id: SessionId, room: RoomId, tick: u64, data: &[u8]) {
+        let Some(at) = self.sessions.find(id) else { return };
+        let Some(record) = self.sessions.get_mut(at) else { return };
         let Some(key) = record.conn else { return };
         let Some(conn) = known(&mut self.conns, key, &self.stats) else { return };
         if conn.blocked {
@@ -169,11 +171,12 @@ impl EdgeThread {
             (held.room, held.tick) = (room, tick);
             held.data.clear();
             held.data.extend_from_slice(data);
-            return;
+            return self.keep_budget(now, at);
         }
         self.spares.lend(&mut conn.out);
         record.session.enqueue_state(room, tick, data, conn.framing(), &mut conn.out);
         self.stats.edge.frames_out.add(1);
         Self::mark_dirty(&mut self.dirty, conn, key);
+        self.keep_budget(now, at);
     }
 }

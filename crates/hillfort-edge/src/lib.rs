@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod budget;
 mod close;
 mod config;
 mod conn;

@@ -35,6 +35,8 @@ pub(crate) struct Record {
     /// Newest state for a socket that is full.
     pub(crate) held: Option<Box<HeldState>>,
     place: Place,
+    /// Bytes of its log and its held state that the budget has counted.
+    pub(crate) counted: usize,
 }
 
 impl Waits for Record {
@@ -69,6 +71,8 @@ pub(crate) struct Sessions {
     /// Detached sessions in the order of detaching, by whether they had a seat then.
     away: Queue,
     away_from_seat: Queue,
+    /// Bytes counted for all records.
+    outbound_bytes: usize,
     pub(crate) sweep: Sweep,
 }
 
@@ -91,7 +95,15 @@ pub(crate) struct Tally {
 impl Sessions {
     pub(crate) fn new(sessions_max: usize) -> Self {
         let (away, away_from_seat) = (Queue::new(Wait::Return, RESUME_WINDOW), Queue::new(Wait::ReturnToSeat, RESUME_WINDOW));
-        Self { records: Slab::new(), sessions_max, logged_in: 0, away, away_from_seat, sweep: Sweep { due: Time::ZERO, from: 0 } }
+        Self {
+            records: Slab::new(),
+            sessions_max,
+            logged_in: 0,
+            away,
+            away_from_seat,
+            outbound_bytes: 0,
+            sweep: Sweep { due: Time::ZERO, from: 0 },
+        }
     }
 
     /// A record for a connection that has proven itself.
@@ -104,6 +116,7 @@ impl Sessions {
             owed: None,
             held: None,
             place: Place::nowhere(),
+            counted: 0,
         };
         SessionKey::try_from(self.records.insert(record)).expect("bounded by the sessions and unproven connections configured")
     }
@@ -122,6 +135,19 @@ impl Sessions {
         let (salt, token) = random.split_first_chunk::<4>().expect("20 bytes");
         let salt = u64::from(u32::from_le_bytes(*salt).max(1));
         Some((SessionId(salt << (KEY_BITS + 8) | u64::from(key) << 8), token.try_into().expect("16 bytes")))
+    }
+
+    /// Counts anew what this record holds. What has come and gone since is made good, so no error adds up.
+    pub(crate) fn recount(&mut self, key: SessionKey) {
+        let Some(record) = self.records.get_mut(key as usize) else { return };
+        let holds = record.session.unacked_bytes() + record.held.as_ref().map_or(0, |held| held.data.len());
+        self.outbound_bytes = (self.outbound_bytes + holds).saturating_sub(record.counted);
+        record.counted = holds;
+    }
+
+    /// Bytes that all records held when they were last counted.
+    pub(crate) fn outbound_bytes(&self) -> usize {
+        self.outbound_bytes
     }
 
     /// No further session can be named.
@@ -171,6 +197,7 @@ impl Sessions {
     pub(crate) fn remove(&mut self, key: SessionKey) {
         self.on_not_away(key);
         let Some(record) = self.records.try_remove(key as usize) else { return };
+        self.outbound_bytes = self.outbound_bytes.saturating_sub(record.counted);
         if record.session.id() != SessionId(0) {
             self.logged_in = self.logged_in.saturating_sub(1);
         }

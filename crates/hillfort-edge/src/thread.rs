@@ -71,6 +71,8 @@ pub struct EdgeThread {
     pub(crate) http_open: usize,
     /// Connections of which more can be read without a new readiness event.
     pub(crate) again: Vec<ConnKey>,
+    /// Bytes counted for all connections.
+    pub(crate) outbound_bytes: usize,
     /// Connections that room outputs wait to be written to.
     pub(crate) dirty: Vec<ConnKey>,
     pub(crate) buffer: Box<[u8]>,
@@ -124,6 +126,7 @@ impl EdgeThread {
             departures,
             http_open: 0,
             again: Vec::new(),
+            outbound_bytes: 0,
             dirty: Vec::new(),
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             spares: Spares::default(),

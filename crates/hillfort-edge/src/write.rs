@@ -10,6 +10,17 @@ use crate::thread::EdgeThread;
 impl EdgeThread {
     /// Writes what waits for this connection, unless its socket is known to be full.
     pub(crate) fn write(&mut self, now: Time, key: ConnKey) {
+        self.write_pending(now, key);
+        self.recount(key);
+        if let Some(conn) = self.conns.get(key as usize).filter(|conn| conn.blocked)
+            && let Phase::Live(at) = conn.phase
+            && self.is_above_share(at)
+        {
+            self.on_reject(now, key, Reject::SlowConsumer);
+        }
+    }
+
+    fn write_pending(&mut self, now: Time, key: ConnKey) {
         let Some(conn) = self.conns.get_mut(key as usize) else { return };
         if conn.pending() == 0 {
             return self.release_out(key);

@@ -210,3 +210,42 @@ fn a_seat_for_nobody_is_given_back_when_the_lane_was_full() {
     rig.rooms.lock().unwrap().busy = false;
     rig.until("the leave", |rig| rig.rooms.lock().unwrap().told.back().is_some_and(|last| last == "leave"));
 }
+
+#[test]
+fn all_together_hold_no_more_than_the_budget() {
+    const BUDGET: usize = 1024 * 1024;
+    let mut rig = Rig::new(Config { outbound_bytes_max: BUDGET, ..config() });
+    let mut good = rig.login("good");
+    rig.seat(&mut good, ROOM);
+    // Each below its own bound of 256 KiB, all of them far above the budget; half of them are away.
+    let mut silent: Vec<Client> = (0..10).map(|n| rig.login(&format!("silent{n}"))).collect();
+    for client in &mut silent {
+        rig.seat(client, ROOM);
+    }
+    for client in &silent[..5] {
+        client.socket.shutdown(std::net::Shutdown::Both).unwrap();
+    }
+    rig.until("the end of five", |rig| rig.stats.snapshot().open_frames == 6);
+    let mut held_max = 0;
+    for op in 0..20 {
+        for client in &silent {
+            rig.batch.push(Outbound::Event { to: &[client.session], room: ROOM, op, data: &[7; 10_000] }).unwrap();
+        }
+        rig.say(Outbound::State { to: &[good.session], room: ROOM, tick: 2 + u64::from(op), data: &[7; 10_000] });
+        rig.settle();
+        held_max = held_max.max(rig.edge.outbound_total());
+        good.read();
+    }
+    assert!(held_max > BUDGET / 2 && held_max <= BUDGET + 20_000, "{held_max}");
+    let ended = rig.refused(Reject::SlowConsumer);
+    assert!(ended >= 5, "{ended}");
+    assert_eq!(rig.edge.sessions.len() as u64, 11 - ended);
+    assert!(rig.edge.sessions.find(good.session).is_some() && !good.ended);
+    for client in silent {
+        if let Some(at) = rig.edge.sessions.find(client.session) {
+            rig.edge.end_session(at);
+        }
+    }
+    // The good one has not acknowledged that it joined.
+    assert!(rig.edge.outbound_total() < 100, "{}", rig.edge.outbound_total());
+}

@@ -102,6 +102,11 @@ impl Log {
         }
     }
 
+    /// Bytes that it holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     fn record(&self, at: usize) -> &[u8] {
         let (length, rest) = self.bytes[at..].split_first_chunk::<LENGTH_BYTES>().expect("records are written whole");
         &rest[..u32::from_ne_bytes(*length) as usize]

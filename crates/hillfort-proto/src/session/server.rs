@@ -373,6 +373,12 @@ impl Session {
         }
     }
 
+    /// Bytes that the messages hold which the client has not acknowledged.
+    #[must_use]
+    pub fn unacked_bytes(&self) -> usize {
+        self.log.held_bytes()
+    }
+
     /// What it is doing.
     #[must_use]
     pub fn state(&self) -> State {

@@ -39,6 +39,7 @@ pub(super) struct Edge {
     pub(super) hello_ms_max: u64,
     pub(super) login_ms_max: u64,
     pub(super) pending_bytes_max: u32,
+    pub(super) outbound_bytes_max: u64,
 }
 
 #[derive(Debug, Deserialize)]

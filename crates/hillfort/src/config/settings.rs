@@ -125,6 +125,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
             hello_patience: Duration::from_millis(edge.hello_ms_max),
             login_patience: Duration::from_millis(edge.login_ms_max),
             pending_bytes_max: edge.pending_bytes_max as usize,
+            outbound_bytes_max: edge.outbound_bytes_max as usize,
         },
         world_threads: raw.world.threads,
         rooms_max: raw.world.rooms_max,

@@ -74,7 +74,12 @@ fn every_type_can_be_set_by_text() {
 fn no_login_may_take_longer_than_its_session_waits() {
     let longest = u64::try_from(hillfort_proto::limits::LOGIN_WAIT.as_millis()).unwrap();
     assert_eq!(limits::find("edge.login_ms_max").unwrap().max, longest);
-    let limits = [("edge.sessions_max", "12000000"), ("edge.connections_max", "4000000"), ("edge.pending_bytes_max", "67108864")];
+    let limits = [
+        ("edge.sessions_max", "12000000"),
+        ("edge.connections_max", "4000000"),
+        ("edge.pending_bytes_max", "67108864"),
+        ("edge.outbound_bytes_max", "68719476736"),
+    ];
     let settings = load_all(&format!("{OWN_KEY}[edge]\ntcp_port = 0\nhttp_port = 0"), &[], &limits).unwrap();
     assert!(hillfort_edge::Edge::bind(settings.edge).is_ok(), "what the configuration allows the edge takes");
 }

@@ -20,7 +20,7 @@ fn main() -> Exit {
         }
     };
     match cli.into_command() {
-        Command::Serve(args) => with_settings(args, run),
+        Command::Serve(args) => run(args),
         Command::Check(args) => with_settings(args, |settings| match serve::check(&settings) {
             Ok(()) => {
                 println!("the configuration is valid{}", if settings.development { " (development mode)" } else { "" });
@@ -56,7 +56,16 @@ fn with_settings(args: ConfigArgs, then: impl FnOnce(Settings) -> Exit) -> Exit 
     }
 }
 
-fn run(settings: Settings) -> Exit {
+fn run(args: ConfigArgs) -> Exit {
+    let overrides = args.into();
+    let load = || config::load(&overrides, std::env::vars(), &config::Disk);
+    let settings = match load() {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("{error}");
+            return Exit::Config;
+        }
+    };
     let format = if settings.log.json { Format::Json } else { Format::Text };
     if let Err(error) = logging::start(format, &settings.log.filter) {
         eprintln!("{error:#}");
@@ -65,7 +74,7 @@ fn run(settings: Settings) -> Exit {
     if let Some(banner) = settings.banner() {
         eprintln!("\n{banner}\n");
     }
-    match serve::serve(&settings) {
+    match serve::serve(&settings, &load) {
         Ok(()) => Exit::Ok,
         Err(error) => complain(error),
     }

@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::bots::Bots;
-use crate::config::{Key, Settings};
+use crate::config::{ConfigError, Key, Settings};
 use crate::console::{self, AttackTool, Console};
 use crate::data::DataFolder;
 use crate::exit::Exit;
@@ -55,15 +55,16 @@ struct Running {
     edge_ended: oneshot::Receiver<()>,
     console: Console,
     frames: SocketAddr,
+    watch: Arc<Watch>,
     _refresher: Refresher,
     _data: DataFolder,
 }
 
-/// Serves until SIGTERM or Ctrl-C, then drains.
+/// Serves until SIGTERM or Ctrl-C, then drains. `load` reads the configuration anew, for SIGHUP.
 ///
 /// # Errors
 /// [`ServeError`]: what could not be started and what to do, or that a part of the server ended by itself.
-pub fn serve(settings: &Settings) -> Result<(), ServeError> {
+pub fn serve(settings: &Settings, load: &dyn Fn() -> Result<Settings, ConfigError>) -> Result<(), ServeError> {
     let start = Instant::now();
     let system = |error: io::Error| ServeError::new(Exit::System, "the system refuses what a server needs", error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
@@ -71,12 +72,17 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
         let _inside = runtime.enter();
         [signal(SignalKind::terminate()).map_err(system)?, signal(SignalKind::interrupt()).map_err(system)?]
     };
+    let reloads = {
+        let _inside = runtime.enter();
+        signal(SignalKind::hangup()).map_err(system)?
+    };
     let mut running = open(settings)?;
     tracing::info!("started in {} ms", start.elapsed().as_millis());
     runtime.block_on(async {
         let bots = bots(settings, running.frames);
         tokio::select! {
             () = any(&mut signals) => Ok(()),
+            () = reload(reloads, &running.watch, settings, load) => unreachable!("hang-ups are waited for until the server ends"),
             () = keep_playing(bots) => unreachable!("bots are kept playing until the server ends"),
             _ = &mut running.edge_ended => Err(ServeError::bug("the edge thread ended by itself")),
         }
@@ -133,12 +139,17 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
         })
         .map_err(system)?;
     let refresher = watch.refresh().map_err(system)?;
-    let console = console::serve(console_listener, watch, console_settings(settings, frames, http)).map_err(system)?;
+    let console = console::serve(
+        console_listener,
+        Arc::clone(&watch) as Arc<dyn console::Source>,
+        console_settings(settings, frames, http),
+    )
+    .map_err(system)?;
     readiness.set(true);
     tracing::info!("game     http://{http}/");
     tracing::info!("console  http://{console_addr}/");
     tracing::info!("frames   {frames}");
-    Ok(Running { control, realm, readiness, edge, edge_ended, console, frames, _refresher: refresher, _data: data })
+    Ok(Running { control, realm, readiness, edge, edge_ended, console, frames, watch, _refresher: refresher, _data: data })
 }
 
 fn not_bound(error: BindError) -> ServeError {
@@ -199,6 +210,26 @@ async fn keep_playing(bots: Option<Bots>) {
         Some(bots) => bots.keep_playing().await,
         None => std::future::pending().await,
     }
+}
+
+/// Reads the configuration anew at each SIGHUP and gives the guard all of its settings: limits, prefixes and keys. Other settings
+/// take effect at the next start. A configuration with a mistake changes nothing.
+async fn reload(mut signals: Signal, watch: &Watch, running: &Settings, load: &dyn Fn() -> Result<Settings, ConfigError>) {
+    while signals.recv().await.is_some() {
+        match load() {
+            // The doors are open at an address that was checked with the keys of then.
+            Ok(wanted) if wanted.development != running.development => {
+                tracing::error!("not reloaded: development mode can only be entered or left by a new start");
+            }
+            Ok(wanted) => match watch.replace_guard(wanted.edge.guard) {
+                Ok(()) => tracing::info!("reloaded: the guard has the settings of the configuration"),
+                Err(error) => tracing::error!(%error, "not reloaded"),
+            },
+            Err(error) => tracing::error!("not reloaded, the configuration is wrong:\n{error}"),
+        }
+    }
+    // The system delivers no more of them: what was configured stays.
+    std::future::pending::<()>().await;
 }
 
 async fn any([terminate, interrupt]: &mut [Signal; 2]) {

@@ -93,6 +93,17 @@ impl Watch {
         Ok(())
     }
 
+    /// Gives the guard other settings altogether.
+    ///
+    /// # Errors
+    /// The edge is busy; nothing was changed.
+    pub(crate) fn replace_guard(&self, wanted: hillfort_guard::Config) -> Result<(), ChangeRefused> {
+        self.reconfigure(|guard| {
+            *guard = wanted;
+            Ok(())
+        })
+    }
+
     fn reconfigure(
         &self,
         edit: impl FnOnce(&mut hillfort_guard::Config) -> Result<(), ChangeRefused>,

@@ -19,6 +19,7 @@ mod console;
 mod drain;
 mod hostile_rooms;
 mod play;
+mod reload;
 mod resume;
 mod start;
 mod tls;

@@ -76,6 +76,14 @@ rejects! {
     Descriptors = 106, "descriptors", Connect;
     /// The server is draining.
     Draining = 107, "draining", Connect;
+    /// Too many open connections of the source's network: IPv4 /24, IPv6 /48.
+    NetworkConnections = 108, "network_connections", Connect;
+    /// The source's autonomous system or country is on the operator's list.
+    Region = 109, "region", Connect;
+    /// The source's reputation is below the threshold.
+    Reputation = 110, "reputation", Connect;
+    /// No good PROXY header from a balancer that must send one.
+    ProxyHeader = 111, "proxy_header", Connect;
 
     /// TLS handshake failed or was too slow.
     Tls = 150, "tls", Transport;
@@ -83,6 +91,18 @@ rejects! {
     WebSocket = 151, "websocket", Transport;
     /// HTTP request too slow or malformed.
     Http = 152, "http", Transport;
+    /// The first bytes are no TLS ClientHello, or one longer than the limit.
+    ClientHello = 153, "client_hello", Transport;
+    /// The ClientHello did not arrive in time.
+    ClientHelloSlow = 154, "client_hello_slow", Transport;
+    /// The server name is not served here.
+    ServerName = 155, "server_name", Transport;
+    /// The budget of TLS handshakes is spent.
+    TlsRate = 156, "tls_rate", Transport;
+    /// Too many handshakes of this source with this TLS fingerprint.
+    FingerprintRate = 157, "fingerprint_rate", Transport;
+    /// The TLS fingerprint is on the operator's list.
+    Fingerprint = 158, "fingerprint", Transport;
 
     /// First 8 bytes are not ours.
     HelloMagic = 200, "hello_magic", Hello;
@@ -100,6 +120,10 @@ rejects! {
     HelloFlags = 206, "hello_flags", Hello;
     /// The hello has the wrong length (WebSocket: first message is not 72 bytes).
     HelloLength = 207, "hello_length", Hello;
+    /// The answer to a challenge is wrong, or for another connection.
+    Work = 208, "work", Hello;
+    /// The answer to a challenge did not arrive in time.
+    WorkSlow = 209, "work_slow", Hello;
 
     /// Frame does not start with the magic.
     FrameMagic = 300, "frame_magic", Frame;

@@ -49,7 +49,7 @@ fn client_hello_read(bencher: Bencher<'_, '_>, records: usize) {
 }
 
 /// Read and named: the whole cost of a JA4.
-#[divan::bench]
+#[divan::bench(sample_size = 200)]
 fn ja4(bencher: Bencher<'_, '_>) {
     let (bytes, mut scratch) = (browser(1), Scratch::default());
     bencher.bench_local(|| {
@@ -58,7 +58,7 @@ fn ja4(bencher: Bencher<'_, '_>) {
 }
 
 /// Baseline: SHA-256 of the two texts.
-#[divan::bench]
+#[divan::bench(sample_size = 200)]
 fn ja4_baseline_two_hashes(bencher: Bencher<'_, '_>) {
     let texts = [[b'0'; 74], [b'1'; 74]];
     let more = [b'2'; 34];
@@ -70,7 +70,7 @@ fn ja4_baseline_two_hashes(bencher: Bencher<'_, '_>) {
 }
 
 /// For lists that exist.
-#[divan::bench]
+#[divan::bench(sample_size = 200)]
 fn ja3(bencher: Bencher<'_, '_>) {
     let (bytes, mut scratch) = (browser(1), Scratch::default());
     bencher.bench_local(|| client_hello::read(black_box(&bytes), &mut scratch).map(|hello| hello.map(|hello| hello.ja3())));

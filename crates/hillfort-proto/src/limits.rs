@@ -24,7 +24,11 @@ pub const RESUME_TOKEN_BYTES: usize = 16;
 pub const PING_PAD_BYTES_MAX: usize = 64;
 /// Clock difference that a hello may have, either way.
 pub const HELLO_WINDOW: Duration = Duration::from_secs(3);
-/// A connection has this long after its hello to log in or resume.
+/// Bytes of the salt of a challenge.
+pub const WORK_SALT_BYTES: usize = 16;
+/// Most zero bits that a challenge asks for: 16.8 million tries are expected, several seconds of a fast core.
+pub const WORK_BITS_MAX: u8 = 24;
+/// A connection has this long after its hello to log in or resume, work included.
 pub const LOGIN_WAIT: Duration = Duration::from_secs(10);
 /// The server pings a session that it has not heard from for this long.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -7,28 +7,25 @@
 
 use sha2::{Digest, Sha256};
 
-/// Bytes of a salt.
-pub const SALT_BYTES: usize = 16;
-/// Most bits: 16.8 million tries are expected, several seconds of a fast core.
-pub const WORK_BITS_MAX: u8 = 24;
+use crate::limits::{WORK_BITS_MAX, WORK_SALT_BYTES};
 
 /// What is to be worked on. The salt must be random and used for one connection, or answers could be found in advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Puzzle {
-    salt: [u8; SALT_BYTES],
+    salt: [u8; WORK_SALT_BYTES],
     bits: u8,
 }
 
 impl Puzzle {
     /// A puzzle of so many bits; at most [`WORK_BITS_MAX`] of them are asked.
     #[must_use]
-    pub const fn new(salt: [u8; SALT_BYTES], bits: u8) -> Self {
+    pub const fn new(salt: [u8; WORK_SALT_BYTES], bits: u8) -> Self {
         Self { salt, bits: if bits > WORK_BITS_MAX { WORK_BITS_MAX } else { bits } }
     }
 
     /// What makes it differ from all others.
     #[must_use]
-    pub const fn salt(&self) -> &[u8; SALT_BYTES] {
+    pub const fn salt(&self) -> &[u8; WORK_SALT_BYTES] {
         &self.salt
     }
 
@@ -41,9 +38,9 @@ impl Puzzle {
     /// Whether this is an answer: one block of SHA-256.
     #[must_use]
     pub fn verify(&self, nonce: u64) -> bool {
-        let mut bytes = [0; SALT_BYTES + 8];
-        bytes[..SALT_BYTES].copy_from_slice(&self.salt);
-        bytes[SALT_BYTES..].copy_from_slice(&nonce.to_be_bytes());
+        let mut bytes = [0; WORK_SALT_BYTES + 8];
+        bytes[..WORK_SALT_BYTES].copy_from_slice(&self.salt);
+        bytes[WORK_SALT_BYTES..].copy_from_slice(&nonce.to_be_bytes());
         let hash = <[u8; 32]>::from(Sha256::digest(bytes));
         let [a, b, c, d, ..] = hash;
         u32::from_be_bytes([a, b, c, d]).leading_zeros() >= u32::from(self.bits)
@@ -62,7 +59,7 @@ const _: () = assert!(WORK_BITS_MAX < 32, "the first four bytes decide");
 mod tests {
     use super::*;
 
-    fn salt(n: u8) -> [u8; SALT_BYTES] {
+    fn salt(n: u8) -> [u8; WORK_SALT_BYTES] {
         std::array::from_fn(|at| n.wrapping_mul(31).wrapping_add(at as u8))
     }
 

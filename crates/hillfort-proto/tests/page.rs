@@ -49,6 +49,8 @@ fn the_limits_are_those_of_the_code() {
         (limits::GAME_BYTES_MAX as u64, "GAME_BYTES_MAX"),
         (limits::RESUME_TOKEN_BYTES as u64, "RESUME_TOKEN_BYTES"),
         (limits::PING_PAD_BYTES_MAX as u64, "PING_PAD_BYTES_MAX"),
+        (limits::WORK_SALT_BYTES as u64, "WORK_SALT_BYTES"),
+        (u64::from(limits::WORK_BITS_MAX), "WORK_BITS_MAX"),
         (ms(limits::HELLO_WINDOW), "HELLO_WINDOW"),
         (ms(limits::LOGIN_WAIT), "LOGIN_WAIT"),
         (ms(limits::HEARTBEAT), "HEARTBEAT"),
@@ -80,5 +82,5 @@ fn the_examples_are_vectors() {
         assert_eq!(vector.unwrap_or_else(|| panic!("{path}"))["hex"], bytes, "{path}");
         seen += 1;
     }
-    assert_eq!(seen, 14);
+    assert_eq!(seen, 16);
 }

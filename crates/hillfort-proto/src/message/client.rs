@@ -68,6 +68,11 @@ pub enum ClientBody<'a> {
     Ack,
     /// Ends the session for good.
     Bye,
+    /// Answers a Challenge.
+    Work {
+        /// See [`crate::work`].
+        nonce: u64,
+    },
 }
 
 impl<'a> ClientView<'a> {
@@ -88,8 +93,8 @@ impl<'a> ClientView<'a> {
             match number {
                 1 => seq = value.uint64()?,
                 2 => ack = value.uint64()?,
-                3..=11 if body.is_some() => return Err(Reject::Message),
-                3..=11 => body = Some(ClientBody::read(number, value.bytes()?)?),
+                3..=12 if body.is_some() => return Err(Reject::Message),
+                3..=12 => body = Some(ClientBody::read(number, value.bytes()?)?),
                 _ => {}
             }
             Ok(())
@@ -131,6 +136,7 @@ impl<'a> ClientBody<'a> {
             6 => each(bytes, |_, _| Ok(())).map(|()| Self::Leave),
             10 => each(bytes, |_, _| Ok(())).map(|()| Self::Ack),
             11 => each(bytes, |_, _| Ok(())).map(|()| Self::Bye),
+            12 => Self::read_work(bytes),
             _ => Err(Reject::Message),
         }
     }
@@ -174,6 +180,17 @@ impl<'a> ClientBody<'a> {
         Ok(Self::Join { game, room: (room != 0).then_some(RoomId(room)) })
     }
 
+    fn read_work(bytes: &[u8]) -> Result<Self, Reject> {
+        let mut nonce = 0;
+        each(bytes, |number, value| {
+            if number == 1 {
+                nonce = value.fixed64()?;
+            }
+            Ok(())
+        })?;
+        Ok(Self::Work { nonce })
+    }
+
     #[inline]
     fn read_input(bytes: &'a [u8]) -> Result<Self, Reject> {
         read_op_data(bytes).map(|(op, data)| Self::Input { op, data })
@@ -189,6 +206,7 @@ impl<'a> ClientBody<'a> {
             Self::Input { op, data } => uint_len(u64::from(*op)) + bytes_len(data),
             Self::Ping { echo, pad } | Self::Pong { echo, pad } => fixed64_len(*echo) + bytes_len(pad),
             Self::Leave | Self::Ack | Self::Bye => 0,
+            Self::Work { nonce } => fixed64_len(*nonce),
         }
     }
 
@@ -203,6 +221,7 @@ impl<'a> ClientBody<'a> {
             Self::Pong { .. } => 9,
             Self::Ack => 10,
             Self::Bye => 11,
+            Self::Work { .. } => 12,
         }
     }
 }
@@ -239,6 +258,7 @@ impl Encode for ClientView<'_> {
                 put_bytes(2, pad, out);
             }
             ClientBody::Leave | ClientBody::Ack | ClientBody::Bye => {}
+            ClientBody::Work { nonce } => put_fixed64(1, nonce, out),
         }
     }
 }

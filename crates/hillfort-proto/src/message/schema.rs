@@ -5,7 +5,7 @@ pub struct ClientMessage {
     pub seq: u64,
     #[prost(uint64, tag = "2")]
     pub ack: u64,
-    #[prost(oneof = "client_message::Body", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "client_message::Body", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     pub body: ::core::option::Option<client_message::Body>,
 }
 /// Nested message and enum types in `ClientMessage`.
@@ -39,6 +39,9 @@ pub mod client_message {
         /// not sequenced; the client ends the session for good
         #[prost(message, tag = "11")]
         Bye(super::Bye),
+        /// not sequenced; answers Challenge
+        #[prost(message, tag = "12")]
+        Work(super::Work),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -47,7 +50,10 @@ pub struct ServerMessage {
     pub seq: u64,
     #[prost(uint64, tag = "2")]
     pub ack: u64,
-    #[prost(oneof = "server_message::Body", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(
+        oneof = "server_message::Body",
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
+    )]
     pub body: ::core::option::Option<server_message::Body>,
 }
 /// Nested message and enum types in `ServerMessage`.
@@ -84,6 +90,9 @@ pub mod server_message {
         /// not sequenced: last message of a connection
         #[prost(message, tag = "12")]
         Close(super::Close),
+        /// not sequenced; answers Login and Resume when the client has to work first
+        #[prost(message, tag = "13")]
+        Challenge(super::Challenge),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -143,6 +152,12 @@ pub struct Pong {
 pub struct Ack {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Bye {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Work {
+    /// SHA-256(salt, then nonce in 8 bytes big endian) begins with that many zero bits
+    #[prost(fixed64, tag = "1")]
+    pub nonce: u64,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Welcome {
     #[prost(fixed64, tag = "1")]
@@ -210,4 +225,13 @@ pub struct Close {
     pub code: u32,
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Challenge {
+    /// 16 bytes
+    #[prost(bytes = "vec", tag = "1")]
+    pub salt: ::prost::alloc::vec::Vec<u8>,
+    /// 0 to 24
+    #[prost(uint32, tag = "2")]
+    pub bits: u32,
 }

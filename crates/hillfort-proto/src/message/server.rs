@@ -4,7 +4,7 @@ use super::Encode;
 use super::client::{read_op_data, read_ping};
 use super::wire::{bytes_len, each, fixed64_len, message_head_len, put_bytes, put_fixed64, put_message, put_uint, uint_len};
 use crate::ids::{RoomId, SessionId};
-use crate::limits::RESUME_TOKEN_BYTES;
+use crate::limits::{RESUME_TOKEN_BYTES, WORK_SALT_BYTES};
 use crate::reject::Reject;
 
 /// One message from the server.
@@ -98,6 +98,13 @@ pub enum ServerBody<'a> {
         /// Label in the reject table.
         reason: &'a str,
     },
+    /// Answers Login and Resume: work first.
+    Challenge {
+        /// See [`crate::work`].
+        salt: &'a [u8; WORK_SALT_BYTES],
+        /// How hard it is.
+        bits: u32,
+    },
 }
 
 impl<'a> ServerView<'a> {
@@ -110,7 +117,7 @@ impl<'a> ServerView<'a> {
     /// Reads a payload. Borrows from it, allocates nothing.
     ///
     /// # Errors
-    /// [`Reject::Message`]; [`Reject::ResumeToken`] when the token has the wrong length.
+    /// [`Reject::Message`]; [`Reject::ResumeToken`] when the token has the wrong length, [`Reject::Work`] when a salt has.
     #[inline]
     pub fn read(payload: &'a [u8]) -> Result<Self, Reject> {
         let (mut seq, mut ack, mut body) = (0, 0, None);
@@ -118,8 +125,8 @@ impl<'a> ServerView<'a> {
             match number {
                 1 => seq = value.uint64()?,
                 2 => ack = value.uint64()?,
-                3..=12 if body.is_some() => return Err(Reject::Message),
-                3..=12 => body = Some(ServerBody::read(number, value.bytes()?)?),
+                3..=13 if body.is_some() => return Err(Reject::Message),
+                3..=13 => body = Some(ServerBody::read(number, value.bytes()?)?),
                 _ => {}
             }
             Ok(())
@@ -169,6 +176,7 @@ impl<'a> ServerBody<'a> {
             10 => each(bytes, |_, _| Ok(())).map(|()| Self::Ack),
             11 => read_verdict(bytes).map(|(code, reason)| Self::Refused { code, reason }),
             12 => read_verdict(bytes).map(|(code, reason)| Self::Close { code, reason }),
+            13 => Self::read_challenge(bytes),
             _ => Err(Reject::Message),
         }
     }
@@ -220,6 +228,20 @@ impl<'a> ServerBody<'a> {
         Ok(Self::State { tick, data })
     }
 
+    fn read_challenge(bytes: &'a [u8]) -> Result<Self, Reject> {
+        let (mut salt, mut bits) = (&[][..], 0);
+        each(bytes, |number, value| {
+            match number {
+                1 => salt = value.bytes()?,
+                2 => bits = value.uint32()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        let salt = salt.try_into().map_err(|_| Reject::Work)?;
+        Ok(Self::Challenge { salt, bits })
+    }
+
     /// Bytes of the body itself, without its field number and length.
     #[inline]
     fn inner_len(&self) -> usize {
@@ -242,6 +264,7 @@ impl<'a> ServerBody<'a> {
             Self::Left { code, reason } | Self::Refused { code, reason } | Self::Close { code, reason } => {
                 uint_len(u64::from(code)) + bytes_len(reason.as_bytes())
             }
+            Self::Challenge { salt, bits } => bytes_len(salt) + uint_len(u64::from(bits)),
         }
     }
 
@@ -257,6 +280,7 @@ impl<'a> ServerBody<'a> {
             Self::Ack => 10,
             Self::Refused { .. } => 11,
             Self::Close { .. } => 12,
+            Self::Challenge { .. } => 13,
         }
     }
 }
@@ -304,6 +328,10 @@ impl Encode for ServerView<'_> {
             ServerBody::Left { code, reason } | ServerBody::Refused { code, reason } | ServerBody::Close { code, reason } => {
                 put_uint(1, u64::from(code), out);
                 put_bytes(2, reason.as_bytes(), out);
+            }
+            ServerBody::Challenge { salt, bits } => {
+                put_bytes(1, salt, out);
+                put_uint(2, u64::from(bits), out);
             }
         }
     }

@@ -22,6 +22,7 @@ fn client_to_owned(view: &ClientView<'_>) -> ClientMessage {
         ClientBody::Pong { echo, pad } => Body::Pong(schema::Pong { echo, pad: pad.into() }),
         ClientBody::Ack => Body::OnlyAck(schema::Ack {}),
         ClientBody::Bye => Body::Bye(schema::Bye {}),
+        ClientBody::Work { nonce } => Body::Work(schema::Work { nonce }),
     };
     ClientMessage { seq: view.seq, ack: view.ack, body: Some(body) }
 }
@@ -41,6 +42,7 @@ fn server_to_owned(view: &ServerView<'_>) -> ServerMessage {
         ServerBody::Ack => Body::OnlyAck(schema::Ack {}),
         ServerBody::Refused { code, reason } => Body::Refused(schema::Refused { code, reason: reason.into() }),
         ServerBody::Close { code, reason } => Body::Close(schema::Close { code, reason: reason.into() }),
+        ServerBody::Challenge { salt, bits } => Body::Challenge(schema::Challenge { salt: salt.into(), bits }),
     };
     ServerMessage { seq: view.seq, ack: view.ack, body: Some(body) }
 }
@@ -87,6 +89,7 @@ fn client_body(kind: u8, v: &Values) -> ClientBody<'_> {
         5 => ClientBody::Ping { echo: v.a, pad: &v.data },
         6 => ClientBody::Pong { echo: v.a, pad: &v.data },
         7 => ClientBody::Ack,
+        8 => ClientBody::Work { nonce: v.a },
         _ => ClientBody::Bye,
     }
 }
@@ -109,6 +112,7 @@ fn server_body(kind: u8, v: &Values) -> ServerBody<'_> {
         6 => ServerBody::Pong { echo: v.a, pad: &v.data },
         7 => ServerBody::Ack,
         8 => ServerBody::Refused { code: v.c, reason: &v.text },
+        9 => ServerBody::Challenge { salt: &v.token, bits: v.c },
         _ => ServerBody::Close { code: v.c, reason: &v.text },
     }
 }

@@ -11,10 +11,11 @@ use super::log::{Log, Received, put_record};
 use super::{Seat, survives};
 use crate::frame::Framing;
 use crate::ids::{RoomId, SessionId};
-use crate::limits::RESUME_TOKEN_BYTES;
+use crate::limits::{RESUME_TOKEN_BYTES, WORK_BITS_MAX};
 use crate::message::{ClientBody, ClientView, Encode, ServerBody, ServerView};
 use crate::reject::Reject;
 use crate::time::Time;
+use crate::work::Puzzle;
 
 /// What a session is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,8 @@ pub enum Event<'a> {
         /// Time since the ping.
         round_trip: Duration,
     },
+    /// The server wants work before it answers the login or the resume: find an answer and give it with [`Session::work`].
+    Challenge(Puzzle),
     /// One message was refused; the session goes on.
     Refused {
         /// Number in the reject table.
@@ -103,6 +106,8 @@ pub struct Session {
     received: Received,
     liveness: Liveness,
     lost_at: Time,
+    /// What the server wants to be worked on.
+    puzzle: Option<Puzzle>,
 }
 
 /// What resumes a session.
@@ -126,6 +131,7 @@ impl Session {
             received: Received::default(),
             liveness: Liveness::new(Time::ZERO),
             lost_at: Time::ZERO,
+            puzzle: None,
         }
     }
 
@@ -135,6 +141,7 @@ impl Session {
             self.forget();
         }
         self.state = State::Starting;
+        self.puzzle = None;
         self.liveness = Liveness::new(now);
         let body = match &self.identity {
             Some(identity) => ClientBody::Resume { session: identity.id, token: &identity.token, received: self.received.last() },
@@ -170,6 +177,14 @@ impl Session {
             self.lost_at = now;
         }
         self.state = State::Offline;
+    }
+
+    /// Answers [`Event::Challenge`]. Ignored when it answers another puzzle than that of this connection: the one that was worked on
+    /// may be lost.
+    pub fn work(&mut self, nonce: u64, framing: Framing, out: &mut Vec<u8>) {
+        if self.state == State::Starting && self.puzzle.take_if(|puzzle| puzzle.verify(nonce)).is_some() {
+            self.put(ClientBody::Work { nonce }, framing, out);
+        }
     }
 
     /// Asks for a seat; the answer is [`Event::Joined`] or [`Event::Left`].
@@ -301,7 +316,7 @@ impl Session {
     ) -> Result<Option<Event<'a>>, Reject> {
         match (self.state, &message.body) {
             (State::Open, _) | (State::Starting, ServerBody::Welcome { .. } | ServerBody::Refused { .. }) => {}
-            (State::Starting, ServerBody::Close { .. }) => {}
+            (State::Starting, ServerBody::Close { .. } | ServerBody::Challenge { .. }) => {}
             _ => return Err(Reject::OutOfState),
         }
         self.liveness.on_heard(now);
@@ -337,6 +352,16 @@ impl Session {
             }
             ServerBody::Refused { code, reason } => Event::Refused { code, reason },
             ServerBody::Close { code, reason } => self.handle_close(now, code, reason),
+            ServerBody::Challenge { salt, bits } => {
+                if self.state != State::Starting || self.puzzle.is_some() {
+                    return Err(Reject::OutOfState);
+                }
+                // More than the page allows is a server that wants our time, not our answer.
+                let bits = u8::try_from(bits).ok().filter(|bits| *bits <= WORK_BITS_MAX).ok_or(Reject::Work)?;
+                let puzzle = Puzzle::new(*salt, bits);
+                self.puzzle = Some(puzzle);
+                Event::Challenge(puzzle)
+            }
             ServerBody::Welcome { session, token, resumed, received, resume_ms, .. } => {
                 if self.state != State::Starting {
                     return Err(Reject::OutOfState);

@@ -4,9 +4,9 @@
 //! ```text
 //!              accept_login                handle_disconnect
 //! AwaitLogin ───────────────► Open ─────────────────────────► Detached
-//!                              ▲ │ Bye                resume │    │ RESUME_WINDOW
-//!                              └─┼────────────────────────────┘    ▼
-//!                                └──────────────────────────────► Ended
+//!    │  ▲ Worked               ▲ │ Bye                resume │    │ RESUME_WINDOW
+//!    ▼  │                      └─┼────────────────────────────┘    ▼
+//! AwaitWork                      └──────────────────────────────► Ended
 //! ```
 //!
 //! A machine that waits for a login and gets [`Event::Resume`] instead is thrown away: the old machine takes the connection over
@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-pub use event::Event;
+pub use event::{Event, Opening};
 use subtle::ConstantTimeEq;
 
 use super::Seat;
@@ -26,7 +26,9 @@ use crate::limits::{HEARTBEAT, LOGIN_WAIT, RESUME_TOKEN_BYTES, RESUME_WINDOW};
 use crate::message::{ClientBody, ClientView, Encode, ServerBody, ServerView};
 use crate::reject::Reject;
 use crate::time::Time;
+use crate::work::Puzzle;
 
+mod challenge;
 mod event;
 
 /// What a session is doing.
@@ -34,6 +36,8 @@ mod event;
 pub enum State {
     /// Has a connection; no login yet.
     AwaitLogin,
+    /// Has a connection that asked to log in or resume and has to work first.
+    AwaitWork,
     /// Has a connection and is logged in.
     Open,
     /// Lost its connection; waits for a Resume.
@@ -55,10 +59,12 @@ pub struct Session {
     liveness: Liveness,
     /// Of the login or of the resumption, by `state`.
     deadline: Time,
+    /// What has to be done first. Boxed: few sessions ever have one.
+    work: Option<Box<(Puzzle, Opening)>>,
 }
 
 impl Session {
-    /// Of a connection whose hello was accepted `now`. It has [`LOGIN_WAIT`] to log in or resume.
+    /// Of a connection whose hello was accepted `now`. It has [`LOGIN_WAIT`] to log in or resume, work included.
     #[must_use]
     pub fn new(now: Time) -> Self {
         Self {
@@ -71,6 +77,7 @@ impl Session {
             received: Received::default(),
             liveness: Liveness::new(now),
             deadline: now + LOGIN_WAIT,
+            work: None,
         }
     }
 
@@ -131,7 +138,7 @@ impl Session {
                 self.state = State::Ended;
                 Event::Bye
             }
-            ClientBody::Login { .. } | ClientBody::Resume { .. } => return Err(Reject::OutOfState),
+            ClientBody::Login { .. } | ClientBody::Resume { .. } | ClientBody::Work { .. } => return Err(Reject::OutOfState),
         };
         if self.received.is_ack_due(now) {
             self.put(ServerBody::Ack, framing, out);
@@ -198,7 +205,7 @@ impl Session {
                 self.state = State::Detached;
                 self.deadline = now + RESUME_WINDOW;
             }
-            State::AwaitLogin => self.state = State::Ended,
+            State::AwaitLogin | State::AwaitWork => self.state = State::Ended,
             State::Detached | State::Ended => {}
         }
     }
@@ -290,7 +297,7 @@ impl Session {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         match self.state {
-            State::AwaitLogin | State::Detached => Some(self.deadline),
+            State::AwaitLogin | State::AwaitWork | State::Detached => Some(self.deadline),
             State::Open => {
                 let due = self.liveness.ping_at(self.watches_latency()).min(self.liveness.lost_at());
                 Some(self.received.ack_due().map_or(due, |ack| ack.min(due)))
@@ -302,13 +309,17 @@ impl Session {
     /// Does what is due: acknowledgement, ping, end.
     ///
     /// # Errors
-    /// [`Reject::LoginSlow`]: close. [`Reject::HeartbeatLost`]: close, the session waits for a Resume.
+    /// [`Reject::LoginSlow`], [`Reject::WorkSlow`]: close. [`Reject::HeartbeatLost`]: close, the session waits for a Resume.
     /// [`Reject::ResumeUnknown`]: nobody came back in time, the session is over and its seat is free.
     pub fn handle_timeout(&mut self, now: Time, framing: Framing, out: &mut Vec<u8>) -> Result<(), Reject> {
         match self.state {
             State::AwaitLogin if self.deadline < now => {
                 self.state = State::Ended;
                 Err(Reject::LoginSlow)
+            }
+            State::AwaitWork if self.deadline < now => {
+                self.state = State::Ended;
+                Err(Reject::WorkSlow)
             }
             State::Detached if self.deadline < now => {
                 self.state = State::Ended;
@@ -381,13 +392,15 @@ impl Session {
     }
 
     fn handle_first<'a>(&mut self, message: &ClientView<'a>, framing: Framing, out: &mut Vec<u8>) -> Result<Event<'a>, Reject> {
-        if self.state != State::AwaitLogin {
+        if !matches!(self.state, State::AwaitLogin | State::AwaitWork) {
             return Err(Reject::OutOfState);
         }
         if message.seq != 0 || message.ack != 0 {
             return Err(Reject::Message);
         }
         match message.body {
+            ClientBody::Work { nonce } => self.handle_work(nonce),
+            _ if self.state == State::AwaitWork => Err(Reject::OutOfState),
             ClientBody::Login { name } => match message.body.check() {
                 Ok(()) => {
                     self.name = name.into();

@@ -4,11 +4,15 @@ use hillfort_proto::frame::Framing;
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::message::{ClientBody, ClientView, Encode, ServerBody, ServerView};
 use hillfort_proto::reject::Reject;
+use hillfort_proto::work::Puzzle;
 use serde_json::{Value, json};
 
 use crate::{check_file, hex};
 
 const TOKEN: [u8; 16] = *b"resume-token-16b";
+/// The work of the challenge, and its first answer.
+const SALT: [u8; 16] = *b"salt-of-16-bytes";
+const BITS: u8 = 16;
 const SESSION: SessionId = SessionId(0x0123_4567_89AB_CD00);
 const ROOM: RoomId = RoomId(0x0000_00F0_0000_0301);
 
@@ -39,6 +43,7 @@ fn client_fields(body: &ClientBody<'_>) -> (&'static str, Value) {
         ClientBody::Pong { echo, pad } => ("pong", json!({ "echo": text(echo), "pad": hex(pad) })),
         ClientBody::Ack => ("only_ack", json!({})),
         ClientBody::Bye => ("bye", json!({})),
+        ClientBody::Work { nonce } => ("work", json!({ "nonce": text(nonce) })),
     }
 }
 
@@ -71,6 +76,7 @@ fn server_fields(body: &ServerBody<'_>) -> (&'static str, Value) {
         ServerBody::Ack => ("only_ack", json!({})),
         ServerBody::Refused { code, reason } => ("refused", verdict(code, reason)),
         ServerBody::Close { code, reason } => ("close", verdict(code, reason)),
+        ServerBody::Challenge { salt, bits } => ("challenge", json!({ "salt": hex(salt), "bits": bits })),
     }
 }
 
@@ -103,6 +109,10 @@ fn beyond(name: &str, at_limit: ClientBody<'_>, body: ClientBody<'_>, expect: Re
     })
 }
 
+fn answer(bits: u8) -> u64 {
+    Puzzle::new(SALT, bits).solve(0, u64::MAX).unwrap()
+}
+
 fn client_messages() -> Vec<Value> {
     vec![
         client("login", 0, 0, ClientBody::Login { name: "Zoë 山" }),
@@ -118,6 +128,7 @@ fn client_messages() -> Vec<Value> {
         client("pong", 0, 9, ClientBody::Pong { echo: 7, pad: &[] }),
         client("only an acknowledgement", 0, 128, ClientBody::Ack),
         client("bye", 0, 0, ClientBody::Bye),
+        client("work", 0, 0, ClientBody::Work { nonce: answer(BITS) }),
     ]
 }
 
@@ -143,6 +154,7 @@ fn server_messages() -> Vec<Value> {
         server("only an acknowledgement", 0, 32, ServerBody::Ack),
         server("one input refused", 0, 0, ServerBody::refused(Reject::InputRate)),
         server("close", 0, 0, ServerBody::close(Reject::Replaced)),
+        server("challenge", 0, 0, ServerBody::Challenge { salt: &SALT, bits: u32::from(BITS) }),
     ]
 }
 
@@ -177,7 +189,7 @@ fn messages() {
         bad("numbers but no body", &[0x08, 1, 0x10, 1], Reject::Message),
         bad("the same body twice", &[0x52, 0, 0x52, 0], Reject::Message),
         bad("two bodies", &[0x52, 0, 0x5A, 0], Reject::Message),
-        bad("body of a kind that is not known", &[0x6A, 0], Reject::Message),
+        bad("body of a kind that is not known", &[0x72, 0], Reject::Message),
         bad("body is not a message", &[0x50, 1], Reject::Message),
         bad("seq is not a number", &[0x0A, 0, 0x52, 0], Reject::Message),
         bad("body longer than the payload", &[0x52, 1], Reject::Message),
@@ -190,6 +202,7 @@ fn messages() {
         bad("fixed64 cut short", &[0x42, 5, 0x09, 1, 2, 3, 4], Reject::Message),
         bad("name is not UTF-8", &[0x1A, 3, 0x0A, 1, 0xFF], Reject::Message),
         bad("token of 15 bytes", &[&[0x22, 17, 0x12, 15][..], &[7; 15]].concat(), Reject::ResumeToken),
+        bad("work whose number is a varint", &[0x62, 2, 0x08, 1], Reject::Message),
         bad("token missing", &[0x22, 0], Reject::ResumeToken),
     ];
     let (letters, most) = ("a".repeat(25), "山".repeat(24));
@@ -221,6 +234,7 @@ fn messages() {
             Reject::Message,
         ),
     ];
+    let work = [0, 1, 8, 12, BITS].map(|bits| json!({ "salt": hex(&SALT), "bits": bits, "first": text(answer(bits)) }));
     check_file(
         "message.json",
         &json!({
@@ -229,12 +243,14 @@ fn messages() {
                 "same: other encodings of messages from a client, to be read as what stands there.",
                 "bad: payloads that are no message from a client; expect is the label of the reject.",
                 "beyond: messages from a client with a field beyond its limit, and the same message at the limit.",
+                "work: challenges and the lowest number that answers each.",
             ],
             "client": client_messages(),
             "server": server_messages(),
             "same": same,
             "bad": bad,
             "beyond": beyond,
+            "work": work,
         }),
     );
 }

@@ -161,6 +161,42 @@ fn what_the_server_would_refuse_is_not_sent() {
 }
 
 #[test]
+fn a_challenge_is_answered_once_and_only_on_its_connection() {
+    let challenge = |salt: u8, bits| payload(0, 0, ServerBody::Challenge { salt: &[salt; 16], bits });
+    let mut client = started();
+    let mut out = Vec::new();
+    let puzzle = Puzzle::new([1; 16], 8);
+    assert_eq!(client.handle_payload(ms(1), &challenge(1, 8), F, &mut out), Ok(Some(Event::Challenge(puzzle))));
+    let nonce = puzzle.solve(0, u64::MAX).unwrap();
+    client.handle_disconnect(ms(2));
+    client.work(nonce, F, &mut out);
+    client.start(ms(3), F, &mut Vec::new());
+    client.work(nonce, F, &mut out);
+    let next = Puzzle::new([2; 16], 8);
+    assert_eq!(client.handle_payload(ms(4), &challenge(2, 8), F, &mut out), Ok(Some(Event::Challenge(next))));
+    client.work((0..).find(|nonce| !next.verify(*nonce)).unwrap(), F, &mut out);
+    assert!(out.is_empty());
+    let nonce = next.solve(0, u64::MAX).unwrap();
+    client.work(nonce, F, &mut out);
+    client.work(nonce, F, &mut out);
+    assert_eq!(ClientView::read(&out), Ok(ClientView::unsequenced(ClientBody::Work { nonce })));
+    let welcome = welcome(1, false, 0);
+    let event = client.handle_payload(ms(5), &welcome, F, &mut out);
+    assert_eq!(event, Ok(Some(Event::Welcome { session: SessionId(1), resumed: false })));
+
+    let check = |client: &mut Session, bytes: &[u8], expect| {
+        assert_eq!(client.handle_payload(ms(1), bytes, F, &mut Vec::new()), Err(expect));
+    };
+    check(&mut seated(), &challenge(1, 8), Reject::OutOfState);
+    check(&mut started(), &challenge(1, 25), Reject::Work);
+    check(&mut started(), &challenge(1, 300), Reject::Work);
+    check(&mut started(), &[0x6A, 0], Reject::Work);
+    let mut twice = started();
+    twice.handle_payload(ms(1), &challenge(1, 24), F, &mut Vec::new()).unwrap();
+    check(&mut twice, &challenge(1, 24), Reject::OutOfState);
+}
+
+#[test]
 fn a_pong_tells_the_round_trip_of_each_ping_on_its_way() {
     let mut client = seated();
     let mut out = Vec::new();

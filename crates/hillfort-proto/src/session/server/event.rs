@@ -4,15 +4,32 @@ use crate::ids::{RoomId, SessionId};
 use crate::limits::RESUME_TOKEN_BYTES;
 use crate::reject::Reject;
 
+/// What a connection asks for first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// As [`Event::Login`]; the session keeps the name.
+    Login,
+    /// As [`Event::Resume`].
+    Resume {
+        /// As the client says.
+        session: SessionId,
+        /// As the client says.
+        token: [u8; RESUME_TOKEN_BYTES],
+        /// As the client says.
+        received: u64,
+    },
+}
+
 /// What its owner has to decide or to do. Data is borrowed from the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// Answer with [`super::Session::accept_login`] or close. The name has passed its check; [`super::Session::name`] keeps it.
+    /// Answer with [`super::Session::accept_login`], [`super::Session::challenge`] or close. The name has passed its check; [`super::Session::name`] keeps it.
     Login {
         /// Display name.
         name: &'a str,
     },
-    /// Look the session up and let it [`super::Session::resume`] on this connection, or close with [`Reject::ResumeUnknown`].
+    /// Look the session up and let it [`super::Session::resume`] on this connection, ask for work with [`super::Session::challenge`], or
+    /// close with [`Reject::ResumeUnknown`].
     Resume {
         /// As the client says.
         session: SessionId,
@@ -42,6 +59,8 @@ pub enum Event<'a> {
         /// Meaning is the game's.
         data: &'a [u8],
     },
+    /// The work that [`super::Session::challenge`] asked for is done: go on with what the connection had asked for.
+    Worked(Opening),
     /// One message was refused and the client has been told: count it.
     Refused(Reject),
     /// The session is over because the client said so: close the connection with [`Reject::Goodbye`], give the seat up.

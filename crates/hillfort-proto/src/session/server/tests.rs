@@ -59,6 +59,7 @@ fn said(out: &[u8]) -> String {
         ServerBody::Ping { .. } => "Ping".into(),
         ServerBody::Ack => format!("Ack {}", view.ack),
         ServerBody::Welcome { resumed, received, .. } => format!("Welcome {resumed} {received}"),
+        ServerBody::Challenge { bits, .. } => format!("Challenge {bits}"),
         other => format!("{other:?}"),
     };
     if view.seq == 0 { kind } else { format!("#{} {kind}", view.seq) }
@@ -85,13 +86,14 @@ fn each_state_takes_its_messages_and_refuses_the_others() {
     check(&fresh, 0, ClientBody::Login { name: "" }, "Refused(LoginName)", "Refused login_name");
     check(&fresh, 0, resume, &format!("Resume {{ session: SessionId(10752), token: {TOKEN:?}, received: 3 }}"), "-");
     check(&fresh, 5, login, "! message", "-");
-    for body in [ping, ClientBody::Ack, ClientBody::Bye, ClientBody::Pong { echo: 0, pad: b"" }] {
+    for body in [ping, ClientBody::Ack, ClientBody::Bye, ClientBody::Pong { echo: 0, pad: b"" }, ClientBody::Work { nonce: 0 }] {
         check(&fresh, 0, body, "! out_of_state", "-");
         check(&detached, 0, body, "! out_of_state", "-");
     }
 
     check(&opened, 0, login, "! out_of_state", "-");
     check(&opened, 0, resume, "! out_of_state", "-");
+    check(&opened, 0, ClientBody::Work { nonce: 0 }, "! out_of_state", "-");
     check(&opened, 0, ping, "-", "Pong 9");
     check(&opened, 1, ping, "! message", "-");
     check(&opened, 0, ClientBody::Ping { echo: 9, pad: &[0; 65] }, "! message", "-");

@@ -4,9 +4,11 @@
 //! `cargo fuzz run -s none --features libfuzzer <target> -- -max_total_time=60`. To add a target:
 //! a function here, an entry in [`TARGETS`], a main in `fuzz_targets/`, a `[[bin]]` in Cargo.toml, some inputs in `corpus/<name>/`.
 
+mod first_bytes;
 mod proto;
 mod script;
 
+pub use first_bytes::{client_hello, proxy};
 pub use proto::{frame, hello, message};
 pub use script::session;
 
@@ -14,4 +16,11 @@ pub use script::session;
 pub type Target = fn(&[u8]);
 
 /// Name and function of each target.
-pub const TARGETS: &[(&str, Target)] = &[("hello", hello), ("frame", frame), ("message", message), ("session", session)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("client_hello", client_hello),
+    ("proxy", proxy),
+    ("hello", hello),
+    ("frame", frame),
+    ("message", message),
+    ("session", session),
+];

@@ -8,18 +8,22 @@ use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::limits::{INPUT_BYTES_MAX, UNACKED_BYTES_MAX};
 use hillfort_proto::message::{ClientBody, ClientView, Encode, ServerView};
 use hillfort_proto::reject::Reject;
-use hillfort_proto::session::server::{Event, Session, State};
+use hillfort_proto::session::server::{Event, Opening, Session, State};
 use hillfort_proto::session::survives;
 use hillfort_proto::time::Time;
+use hillfort_proto::work::Puzzle;
 
 const F: Framing = Framing::Tcp;
 const ROOM: RoomId = RoomId(0x0101);
 const TOKEN: [u8; 16] = [7; 16];
+/// One try in two is right.
+const PUZZLE: Puzzle = Puzzle::new([7; 16], 1);
 
 /// The server's session: total in every state, never ahead of itself, and all it writes is well formed.
 pub fn session(data: &[u8]) {
     let mut script = Script { rest: data };
-    let mut world = World { now: Time::from_millis(1), session: Session::new(Time::from_millis(1)), seq: 0 };
+    let mut world =
+        World { now: Time::from_millis(1), session: Session::new(Time::from_millis(1)), seq: 0, attacked: false, asked: None };
     while let Some(step) = script.byte() {
         let mut out = Vec::new();
         world.step(step, &mut script, &mut out);
@@ -32,11 +36,15 @@ struct World {
     session: Session,
     /// Number of the last sequenced message that was sent by an honest step.
     seq: u64,
+    /// Logins and resumptions are challenged.
+    attacked: bool,
+    /// What has to be worked for.
+    asked: Option<Opening>,
 }
 
 impl World {
     fn step(&mut self, step: u8, script: &mut Script<'_>, out: &mut Vec<u8>) {
-        match step % 16 {
+        match step % 18 {
             0 => self.now = self.now + Duration::from_millis(u64::from(script.short())),
             1 => {
                 let payload = script.bytes();
@@ -80,9 +88,11 @@ impl World {
             14 => {
                 let _full = self.session.enqueue_join_refused(Reject::RoomFull, F, out);
             }
-            _ => {
+            15 => {
                 let _full = self.session.enqueue_left(ROOM, None, F, out);
             }
+            16 => self.send(0, ClientBody::Work { nonce: u64::from(script.short()) }, out),
+            _ => self.attacked = !self.attacked,
         }
     }
 
@@ -110,9 +120,18 @@ impl World {
         match event {
             Some(Event::Login { name }) => {
                 assert_eq!((before, self.session.name()), (State::AwaitLogin, name));
-                self.session.accept_login(self.now, SessionId(0x100), TOKEN, F, out).expect("asked for");
+                self.open(Opening::Login, out);
             }
-            Some(Event::Resume { .. }) => assert_eq!(before, State::AwaitLogin),
+            Some(Event::Resume { session, token, received }) => {
+                assert_eq!(before, State::AwaitLogin);
+                self.open(Opening::Resume { session, token: *token, received }, out);
+            }
+            Some(Event::Worked(opening)) => {
+                assert_eq!((before, Some(opening)), (State::AwaitWork, self.asked.take()));
+                if opening == Opening::Login {
+                    self.session.accept_login(self.now, SessionId(0x100), TOKEN, F, out).expect("worked for");
+                }
+            }
             Some(Event::Input { room, data, .. }) => {
                 assert_eq!((before, Some(room)), (State::Open, self.session.seat().room()));
                 assert!(data.len() <= INPUT_BYTES_MAX);
@@ -121,6 +140,15 @@ impl World {
             Some(_) | None => assert!(matches!(before, State::Open | State::AwaitLogin)),
         }
         true
+    }
+
+    fn open(&mut self, opening: Opening, out: &mut Vec<u8>) {
+        if self.attacked {
+            self.session.challenge(PUZZLE, opening, F, out).expect("asked for");
+            self.asked = Some(opening);
+        } else if opening == Opening::Login {
+            self.session.accept_login(self.now, SessionId(0x100), TOKEN, F, out).expect("asked for");
+        }
     }
 
     fn check(&self, out: &[u8]) {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hillfort_fuzz::TARGETS;
+use hillfort_proto::work::Puzzle;
 use hillfort_testkit::seed::Seed;
 use serde_json::Value;
 
@@ -106,6 +107,9 @@ fn the_vectors_are_in_the_corpus() {
 
 /// Sessions as they are meant to go, in the steps of `hillfort_fuzz::session`.
 fn scripts() -> Vec<(&'static str, Vec<u8>)> {
+    let puzzle = Puzzle::new([7; 16], 1);
+    let right = puzzle.solve(0, 256).unwrap() as u8;
+    let wrong = (0..=255).find(|nonce| !puzzle.verify(u64::from(*nonce))).unwrap();
     let login = [&[2, 3][..], b"Ada"].concat();
     let join = [&[3, 7][..], b"hilltop", &[13]].concat();
     let play = [5, 0, 2, 2, 1, 2, 11, 0, 9, 4, 1, 2, 3, 4, 12, 0, 5, 3, 9, 9, 9, 6, 0, 1, 0, 7, 0, 1];
@@ -121,6 +125,9 @@ fn scripts() -> Vec<(&'static str, Vec<u8>)> {
         ("many-events", [&login[..], &join, &[11, 0, 1, 1, 7].repeat(300)].concat()),
         ("raw-payload", [&[1, 2, 0x52, 0][..], &login, &[1, 2, 0x5A, 0]].concat()),
         ("login-slow", vec![0, 0x40, 0, 10]),
+        ("worked-for", [&[17][..], &login, &[16, 0, right], &join, &play].concat()),
+        ("wrong-work", [&[17][..], &login, &[16, 0, wrong], &join].concat()),
+        ("work-slow", [&[17][..], &login, &[0, 0x40, 0, 10]].concat()),
     ]
 }
 

@@ -5,7 +5,7 @@ use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::limits::{HELLO_BYTES, RESUME_TOKEN_BYTES};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{BATCH_ENTRIES_MAX, BatchFull, Inbound, InboundBatch};
-use hillfort_proto::session::server::{Event, State};
+use hillfort_proto::session::server::{Event, Opening, State};
 use hillfort_proto::session::survives;
 use hillfort_proto::time::Time;
 
@@ -111,6 +111,8 @@ impl EdgeThread {
             }
             Some(Event::Login { .. }) => Step::Login,
             Some(Event::Resume { session, token, received }) => Step::Resume(session, *token, received),
+            Some(Event::Worked(Opening::Login)) => Step::Login,
+            Some(Event::Worked(Opening::Resume { session, token, received })) => Step::Resume(session, token, received),
             Some(Event::Bye) => Step::Bye,
         };
         match step {
@@ -203,6 +205,12 @@ impl EdgeThread {
         if record.owed.is_none() {
             self.sessions.remove(at);
         }
+    }
+
+    /// Whether the client of this connection works for its login.
+    pub(crate) fn is_working(&mut self, key: ConnKey) -> bool {
+        let Some(Phase::Login(at)) = self.conns.get(key as usize).map(|conn| conn.phase) else { return false };
+        self.sessions.get_mut(at).is_some_and(|record| record.session.state() == State::AwaitWork)
     }
 
     /// A connection that names a session which is not there: nothing can be said on it any more.

@@ -244,7 +244,7 @@ impl Tally {
                 }
             }
             State::Detached => self.detached += 1,
-            State::AwaitLogin | State::Ended => {}
+            State::AwaitLogin | State::AwaitWork | State::Ended => {}
         }
     }
 }

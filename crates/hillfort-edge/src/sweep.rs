@@ -23,7 +23,8 @@ impl EdgeThread {
             self.on_reject(now, key, if slow_tls { Reject::Tls } else { Reject::HelloSlow });
         }
         while let Some(key) = self.waiting_login.overdue(&mut self.conns, now) {
-            self.on_reject(now, key, Reject::LoginSlow);
+            let reject = if self.is_working(key) { Reject::WorkSlow } else { Reject::LoginSlow };
+            self.on_reject(now, key, reject);
         }
         while let Some(key) = self.waiting_end.overdue(&mut self.conns, now) {
             self.remove(key);
@@ -81,7 +82,7 @@ impl EdgeThread {
             }
         }
         let Some(record) = self.sessions.get_mut(at) else { return };
-        if record.session.state() != State::AwaitLogin {
+        if !matches!(record.session.state(), State::AwaitLogin | State::AwaitWork) {
             self.tally.count(record, now);
         }
     }

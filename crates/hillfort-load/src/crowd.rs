@@ -18,8 +18,10 @@ use crate::link::{Door, Gone, Link};
 use crate::random::Random;
 
 mod alarm;
+mod work;
 
 use alarm::Alarm;
+use work::Works;
 
 /// Connections that are being opened at the same time.
 const OPENING_MAX: usize = 64;
@@ -66,6 +68,7 @@ pub(crate) struct Crowd {
     fresh: usize,
     /// Clients with something to send.
     speakers: Vec<usize>,
+    works: Works,
     buffer: Vec<u8>,
     sweep_at: Time,
     random: Random,
@@ -134,6 +137,7 @@ impl Crowd {
             clients: clients.collect(),
             fresh: 0,
             speakers: vec![],
+            works: Works::default(),
             buffer: vec![0; 128 * 1024],
             sweep_at: Time::ZERO,
             random: Random::new(u64::from(std::process::id())),
@@ -246,9 +250,16 @@ impl Crowd {
         if now >= behaviour.next_at() {
             behaviour.on_turn(now, self);
         }
+        if let Some((index, nonce)) = self.works.turn() {
+            let client = &mut self.clients[index];
+            if let Some(link) = &mut client.link {
+                client.session.work(nonce, link.framing(), link.out());
+                self.speakers.push(index);
+            }
+        }
         self.flush_speakers(now);
         let wake_at = behaviour.next_at().min(self.sweep_at);
-        let timeout = (wake_at <= self.now()).then_some(Duration::ZERO);
+        let timeout = (wake_at <= self.now() || self.works.wait()).then_some(Duration::ZERO);
         if timeout.is_none() {
             self.alarm.set(wake_at.since(self.now()))?;
         }
@@ -296,6 +307,7 @@ impl Crowd {
         let (session, counts, phase, retry_wait) =
             (&mut client.session, &mut self.counts, &mut client.phase, &mut client.retry_wait);
         let framing = link.framing();
+        let works = &mut self.works;
         let mut over = None;
         let received = link.receive(&mut self.buffer, ends, |payload, out| {
             if over.is_some() {
@@ -304,6 +316,9 @@ impl Crowd {
             match session.handle_payload(now, payload, framing, out) {
                 Ok(Some(event)) => {
                     counts.on_event(&event, phase, retry_wait);
+                    if let Event::Challenge(puzzle) = event {
+                        works.push(index, puzzle);
+                    }
                     if matches!(event, Event::Closed { .. }) {
                         over = Some(Gone::Closed);
                     }

@@ -9,6 +9,7 @@ use hillfort_proto::limits::{CLIENT_PAYLOAD_BYTES_MAX, SERVER_PAYLOAD_BYTES_MAX}
 use hillfort_proto::reject::Reject;
 use hillfort_proto::session::{client, put_close, server, survives};
 use hillfort_proto::time::Time;
+use hillfort_proto::work::Puzzle;
 
 use crate::link::Link;
 use crate::seed::Seed;
@@ -43,6 +44,8 @@ pub struct Pair {
     pub at_client: Record,
     /// What the server was handed.
     pub at_server: Record,
+    /// Bits of the work that the server asks of each login and resume.
+    pub challenge: Option<u8>,
     /// The server's machine of a connection that has not logged in or resumed yet.
     fresh: Option<server::Session>,
     up: Link,
@@ -64,6 +67,7 @@ impl Pair {
             server: None,
             at_client: Record::default(),
             at_server: Record::default(),
+            challenge: None,
             fresh: None,
             up: Link::default(),
             down: Link::default(),
@@ -217,29 +221,52 @@ impl Pair {
     }
 
     fn server_handles(&mut self, payload: &[u8]) -> Result<(), Reject> {
-        use server::Event;
+        use server::{Event, Opening};
         let (now, out) = (self.now, self.down.writer());
         let machine = self.fresh.as_mut().or(self.server.as_mut()).expect("a connection has a machine");
-        match machine.handle_payload(now, payload, F, out)? {
-            Some(Event::Login { .. }) => {
-                self.logins += 1;
-                machine.accept_login(now, SessionId(self.logins << 8), [self.logins as u8; 16], F, out)?;
-                self.server = self.fresh.take();
+        let opening = match machine.handle_payload(now, payload, F, out)? {
+            Some(Event::Login { .. }) => Opening::Login,
+            Some(Event::Resume { session, token, received }) => Opening::Resume { session, token: *token, received },
+            Some(Event::Worked(opening)) => return self.server_opens(opening),
+            Some(Event::Join { game, .. }) => return machine.enqueue_joined(ROOM, game, 20, 0, F, out).map(|_| ()),
+            Some(Event::Leave { room }) => return machine.enqueue_left(room, None, F, out),
+            Some(Event::Input { op, data, .. }) => {
+                self.at_server.sequenced.push((op, data.to_vec()));
+                return Ok(());
             }
-            Some(Event::Resume { session, token, received }) => {
-                let known = self.server.as_mut().filter(|server| server.id() == session).ok_or(Reject::ResumeUnknown)?;
-                known.resume(now, token, received, F, out)?;
-                self.fresh = None;
+            Some(Event::Refused(reject)) => {
+                self.at_server.rejects.push(reject);
+                return Ok(());
             }
-            Some(Event::Join { game, .. }) => machine.enqueue_joined(ROOM, game, 20, 0, F, out).map(|_| ())?,
-            Some(Event::Leave { room }) => machine.enqueue_left(room, None, F, out)?,
-            Some(Event::Input { op, data, .. }) => self.at_server.sequenced.push((op, data.to_vec())),
-            Some(Event::Refused(reject)) => self.at_server.rejects.push(reject),
             Some(Event::Bye) => {
                 self.server = None;
                 return Err(Reject::Goodbye);
             }
-            None => {}
+            None => return Ok(()),
+        };
+        match self.challenge {
+            Some(bits) => {
+                let salt = std::array::from_fn(|_| self.seed.number() as u8);
+                machine.challenge(Puzzle::new(salt, bits), opening, F, out)
+            }
+            None => self.server_opens(opening),
+        }
+    }
+
+    fn server_opens(&mut self, opening: server::Opening) -> Result<(), Reject> {
+        let (now, out) = (self.now, self.down.writer());
+        match opening {
+            server::Opening::Login => {
+                self.logins += 1;
+                let machine = self.fresh.as_mut().expect("a login comes on a fresh connection");
+                machine.accept_login(now, SessionId(self.logins << 8), [self.logins as u8; 16], F, out)?;
+                self.server = self.fresh.take();
+            }
+            server::Opening::Resume { session, token, received } => {
+                let known = self.server.as_mut().filter(|server| server.id() == session).ok_or(Reject::ResumeUnknown)?;
+                known.resume(now, &token, received, F, out)?;
+                self.fresh = None;
+            }
         }
         Ok(())
     }
@@ -253,6 +280,10 @@ impl Pair {
         match self.client.handle_payload(self.now, frame.payload, F, self.up.writer()) {
             Ok(Some(Event::Room { op, data })) => self.at_client.sequenced.push((op, data.to_vec())),
             Ok(Some(Event::State { tick, .. })) => self.at_client.states.push(tick),
+            Ok(Some(Event::Challenge(puzzle))) => {
+                let nonce = puzzle.solve(0, u64::MAX).expect("few bits");
+                self.client.work(nonce, F, self.up.writer());
+            }
             Ok(Some(Event::Closed { code, .. })) => {
                 self.at_client.rejects.extend(Reject::from_code(code));
                 closed = true;

@@ -135,3 +135,28 @@ fn an_idle_connection_stays_for_an_hour() {
     assert!(pair.is_connected() && pair.at_server.rejects.is_empty() && pair.at_client.rejects.is_empty());
     assert!(!pair.server.as_ref().unwrap().is_stale(pair.now));
 }
+
+/// Under challenge everything goes on as without, also over lines that break before the work is done.
+#[test]
+fn work_stands_before_logins_and_resumptions() {
+    for seed in 0..200 {
+        let mut pair = Pair::new(seed);
+        pair.challenge = Some(6);
+        pair.connect();
+        pair.deliver_some();
+        if pair.seed.one_in(2) {
+            pair.cut();
+            pair.connect();
+        }
+        pair.settle();
+        assert_eq!(pair.client.state(), client::State::Open, "seed {seed}");
+        for n in 0..4u32 {
+            pair.event(n, b"x").unwrap();
+            pair.cut();
+            pair.connect();
+            pair.settle();
+            assert_eq!(pair.client.state(), client::State::Open, "seed {seed}");
+        }
+        assert_eq!((pair.at_client.rejects.as_slice(), pair.at_server.rejects.as_slice()), (&[][..], &[][..]), "seed {seed}");
+    }
+}

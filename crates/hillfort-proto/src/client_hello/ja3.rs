@@ -54,6 +54,14 @@ fn decimal(mut value: u16, put: &mut impl FnMut(&[u8])) {
     }
 }
 
+impl Ja3 {
+    /// The hash.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+}
+
 impl fmt::Display for Ja3 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

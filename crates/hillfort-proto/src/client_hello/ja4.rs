@@ -222,6 +222,12 @@ const fn four_digits(id: u16) -> u32 {
 }
 
 impl Ja4 {
+    /// The text, as bytes.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; 36] {
+        self.0
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -9,9 +9,12 @@ import { fromWebSocketCode, reject } from './reject.js';
 import { retryDelay_ms } from './retry.js';
 import { Stream, StreamError } from './stream.js';
 import { decodeClient, decodeServer, encodeClient, SEQUENCED, WireError } from './wire.js';
+import { SLICE_TRIES, solve, WORK_BITS_MAX, WORK_SALT_BYTES } from './work.js';
 
 /** An attempt to connect may take this long from /client.json to Welcome. */
 export const CONNECT_MAX_MS = 6000;
+/** A server that wants work first gives this long for it. */
+export const WORK_MAX_MS = 10_000;
 /** A ping goes out this often while the page is in use. */
 export const PING_EVERY_MS = 2000;
 /** A connection that brings nothing for this long, although it was pinged, is given up. */
@@ -328,6 +331,9 @@ export class HillfortSession {
       case 'pong':
         this.#onPong(now, body.echo);
         break;
+      case 'challenge':
+        this.#onChallenge(now, body);
+        break;
       case 'refused':
         if (this.#ready) this.#emit('refusal', reject(body.code));
         else this.#stop(reject(body.code));
@@ -337,6 +343,21 @@ export class HillfortSession {
         break;
       default: // only_ack has said what it had to say
     }
+  }
+
+  /** The server is under attack and wants work first: done in slices, so that the page goes on answering. */
+  #onChallenge(now, { salt, bits }) {
+    if (this.#ready || salt.length !== WORK_SALT_BYTES || bits > WORK_BITS_MAX) throw new WireError('no work is to be asked like this');
+    this.#setDeadlines({ connect: now + WORK_MAX_MS });
+    this.#setStatus({ name: 'working', bits });
+    const [epoch, kept] = [this.#epoch, salt.slice()];
+    const work = (from) => {
+      if (epoch !== this.#epoch) return;
+      const nonce = solve(kept, bits, from, SLICE_TRIES);
+      if (nonce === null) this.#env.setTimeout(() => work(from + SLICE_TRIES), 1);
+      else this.#send('work', { nonce });
+    };
+    this.#env.setTimeout(() => work(0), 1);
   }
 
   #onWelcome(now, welcome) {

@@ -33,12 +33,7 @@ export function sha256(data) {
   const w = new Uint32Array(64);
   for (let at = 0; at < padded.length; at += BLOCK_BYTES) {
     for (let i = 0; i < 16; i += 1) w[i] = view.getUint32(at + i * 4);
-    for (let i = 16; i < 64; i += 1) {
-      const s0 = turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ (w[i - 15] >>> 3);
-      const s1 = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ (w[i - 2] >>> 10);
-      w[i] = w[i - 16] + s0 + w[i - 7] + s1;
-    }
-    compress(state, w);
+    mixBlock(state, w);
   }
 
   const out = new DataView(new ArrayBuffer(32));
@@ -59,7 +54,18 @@ export function hmacSha256(key, data) {
   return sha256(outer);
 }
 
-function compress(state, w) {
+/** The state before the first block, eight words; to be filled anew for each hash. */
+export function resetState(state) {
+  state.set(START);
+}
+
+/** Mixes one block, the first 16 of the 64 words of `w`, into the state; the others are scratch. */
+export function mixBlock(state, w) {
+  for (let i = 16; i < 64; i += 1) {
+    const s0 = turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ (w[i - 15] >>> 3);
+    const s1 = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ (w[i - 2] >>> 10);
+    w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+  }
   let [a, b, c, d, e, f, g, h] = state;
   for (let i = 0; i < 64; i += 1) {
     const s1 = turn(e, 6) ^ turn(e, 11) ^ turn(e, 25);

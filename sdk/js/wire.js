@@ -10,7 +10,7 @@ export const SCHEMA = {
     fields: { seq: [1, 'uint64'], ack: [2, 'uint64'] },
     oneof: {
       login: [3, 'Login'], resume: [4, 'Resume'], join: [5, 'Join'], leave: [6, 'Leave'], input: [7, 'Input'],
-      ping: [8, 'Ping'], pong: [9, 'Pong'], only_ack: [10, 'Ack'], bye: [11, 'Bye'],
+      ping: [8, 'Ping'], pong: [9, 'Pong'], only_ack: [10, 'Ack'], bye: [11, 'Bye'], work: [12, 'Work'],
     },
   },
   ServerMessage: {
@@ -18,6 +18,7 @@ export const SCHEMA = {
     oneof: {
       welcome: [3, 'Welcome'], joined: [4, 'Joined'], left: [5, 'Left'], event: [6, 'RoomEvent'], state: [7, 'RoomState'],
       ping: [8, 'Ping'], pong: [9, 'Pong'], only_ack: [10, 'Ack'], refused: [11, 'Refused'], close: [12, 'Close'],
+      challenge: [13, 'Challenge'],
     },
   },
   Login: { fields: { name: [1, 'string'] } },
@@ -29,6 +30,7 @@ export const SCHEMA = {
   Pong: { fields: { echo: [1, 'fixed64'], pad: [2, 'bytes'] } },
   Ack: { fields: {} },
   Bye: { fields: {} },
+  Work: { fields: { nonce: [1, 'fixed64'] } },
   Welcome: {
     fields: {
       session: [1, 'fixed64'], token: [2, 'bytes'], resumed: [3, 'bool'], received: [4, 'uint64'],
@@ -41,6 +43,7 @@ export const SCHEMA = {
   RoomState: { fields: { tick: [1, 'uint64'], data: [2, 'bytes'] } },
   Refused: { fields: { code: [1, 'uint32'], reason: [2, 'string'] } },
   Close: { fields: { code: [1, 'uint32'], reason: [2, 'string'] } },
+  Challenge: { fields: { salt: [1, 'bytes'], bits: [2, 'uint32'] } },
 };
 
 /** Kinds that carry a sequence number; all others have `seq` 0. */

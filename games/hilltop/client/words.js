@@ -7,6 +7,8 @@ export function wordsFor(status, now) {
       return status.again || status.attempt > 1
         ? { text: 'Connection lost — trying again now', tone: 'bad', lasting: true }
         : { text: 'Connecting…', tone: '', lasting: true };
+    case 'working':
+      return { text: 'The server is under attack: doing some work to get in…', tone: '', lasting: true };
     case 'lost': {
       const seconds = Math.max(1, Math.ceil((status.retryAt_ms - now) / 1000));
       const why = status.reject ? `${status.reject.sentence} Trying` : 'Connection lost — trying';

@@ -10,6 +10,7 @@ import { retryDelay_ms } from '../retry.js';
 import { hmacSha256, sha256 } from '../sha256.js';
 import { ACK_DELAY_MAX_MS, ACK_EVERY_MESSAGES, UNACKED_BYTES_MAX, UNACKED_MESSAGES_MAX } from '../stream.js';
 import { decodeClient, decodeServer, encodeClient, encodeServer, SCHEMA, WireError } from '../wire.js';
+import { solve } from '../work.js';
 
 const proto = (path) => readFileSync(new URL(`../../../crates/hillfort-proto/${path}`, import.meta.url), 'utf8');
 const vectors = (name) => JSON.parse(proto(`vectors/${name}.json`));
@@ -48,6 +49,19 @@ function bodyOf({ body, fields }, envelope) {
 }
 
 const message = vectors('message');
+
+test('work is that of the vectors', () => {
+  for (const { salt, bits, first } of message.work) {
+    assert.equal(solve(fromHex(salt), bits, 0, 100_000), Number(first));
+    assert.equal(solve(fromHex(salt), bits, 0, Number(first)), null, 'none before the first');
+  }
+  const salt = fromHex(message.work[0].salt);
+  const answer = solve(salt, 10, 2 ** 32 + 5, 100_000);
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(answer));
+  const hash = createHash('sha256').update(salt).update(bytes).digest();
+  assert.ok(answer >= 2 ** 32 && Math.clz32(hash.readUInt32BE(0)) >= 10, 'numbers beyond 32 bits');
+});
 
 test('messages of both sides are encoded and decoded as in the vectors', () => {
   const sides = [

@@ -2,6 +2,7 @@
 // any number of messages. The server follows docs/protocol.md with its own few lines of sequencing, so that a mistake in the client's
 // cannot hide.
 
+import { createHash } from 'node:crypto';
 import { decodeClient, encodeServer, SEQUENCED } from '../wire.js';
 
 /** A clock that stands still until it is told to go on; timers fire in order. */
@@ -56,9 +57,12 @@ export class FakeServer {
   inputs = []; // data of each input, as the room saw it
   acks = []; // { at, ack, kind }
   sessions = new Map();
+  bits = null; // of the work that is asked of each login and resume
+  works = 0; // answers that were right
   cutAfter = Infinity; // messages from the server until the line is cut
   #clock;
   #lastId = 0n;
+  #works = 0;
 
   constructor(clock) {
     this.#clock = clock;
@@ -180,6 +184,17 @@ export class FakeServer {
       this.#hangUp(socket, this.refusals.code);
       return;
     }
+    if (kind === 'work') {
+      this.#onWork(socket, body.nonce);
+      return;
+    }
+    if (this.bits !== null && socket.asked === undefined) {
+      this.#works += 1;
+      socket.asked = { kind, body };
+      socket.salt = new Uint8Array(16).fill(this.#works);
+      this.#say(socket, { kind: 'challenge', body: { salt: socket.salt, bits: this.bits } });
+      return;
+    }
     const known = kind === 'resume' ? this.sessions.get(body.session) : undefined;
     if (kind === 'resume' && known === undefined) {
       this.#hangUp(socket, 403);
@@ -196,6 +211,19 @@ export class FakeServer {
     if (known === undefined) return;
     session.log = session.log.filter(({ seq }) => seq > body.received);
     for (const message of session.log) this.#say(socket, message);
+  }
+
+  /** Judged by Node's own SHA-256. */
+  #onWork(socket, nonce) {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64BE(nonce);
+    const hash = createHash('sha256').update(socket.salt).update(bytes).digest();
+    if (Math.clz32(hash.readUInt32BE(0)) < this.bits) {
+      this.#hangUp(socket, 208);
+      return;
+    }
+    this.works += 1;
+    this.#onFirst(socket, socket.asked);
   }
 
   #onMessage(session, { seq, ack, kind, body }) {

@@ -341,3 +341,51 @@ test('leave and close', async () => {
   assert.equal(server.sessions.size, 0);
   assert.equal(session.status.reject.label, 'goodbye');
 });
+
+test('works in slices when the server wants work, for a login and for a resume, and then plays on', async () => {
+  const clock = new Clock();
+  const server = new FakeServer(clock);
+  server.bits = 13;
+  const { session, seen } = start({ clock, server });
+  session.join('hilltop');
+  await clock.pass(100);
+  assert.deepEqual(seen.statuses, ['connecting', 'working', 'playing']);
+  assert.equal(server.works, 1);
+  send(session, 1);
+  await clock.pass(0);
+  server.cut();
+  send(session, 2);
+  await clock.pass(5000);
+  assert.equal(server.works, 2);
+  assert.deepEqual(seen.statuses.slice(3), ['lost', 'connecting', 'working', 'resumed', 'playing']);
+  assert.deepEqual(server.inputs, [1, 2]);
+});
+
+test('stops working when the connection is gone', async () => {
+  const clock = new Clock();
+  const server = new FakeServer(clock);
+  server.bits = 24;
+  const { seen, session } = start({ clock, server });
+  await clock.pass(3);
+  assert.equal(seen.statuses.at(-1), 'working');
+  session.suspend();
+  let timers = 0;
+  const { setTimeout } = clock;
+  clock.setTimeout = (...args) => {
+    timers += 1;
+    return setTimeout.apply(clock, args);
+  };
+  await clock.pass(100);
+  assert.equal(timers, 0, 'the slice that was due was the last one');
+  assert.equal(server.works, 0);
+});
+
+test('leaves a server that wants more work than the protocol allows', async () => {
+  const clock = new Clock();
+  const server = new FakeServer(clock);
+  server.bits = 25;
+  const { seen } = start({ clock, server });
+  await clock.pass(0);
+  assert.deepEqual(seen.statuses, ['connecting', 'lost']);
+  assert.equal(seen.details[1].reject.code, 304);
+});

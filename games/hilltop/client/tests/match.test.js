@@ -62,6 +62,7 @@ test('words about the connection', () => {
   const cases = [
     [{ name: 'connecting', again: false, attempt: 1 }, 'Connecting…'],
     [{ name: 'connecting', again: true, attempt: 1 }, 'Connection lost — trying again now'],
+    [{ name: 'working', bits: 16 }, 'The server is under attack: doing some work to get in…'],
     [{ name: 'lost', retryAt_ms: 3500 }, 'Connection lost — trying again in 2 s'],
     [{ name: 'lost', retryAt_ms: 1900 }, 'Connection lost — trying again in 1 s'],
     [{ name: 'lost', retryAt_ms: 0 }, 'Connection lost — trying again in 1 s'],

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::bots::Bots;
 use crate::config::{ConfigError, Key, Settings};
-use crate::console::{self, AttackTool, Console};
+use crate::console::{self, AttackTool, Console, KernelBoard};
 use crate::data::DataFolder;
 use crate::exit::Exit;
 use crate::games::Games;
@@ -134,8 +134,9 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
     let realm = Arc::new(realm);
 
     let (control, stats, readiness) = (edge.control(), edge.stats(), Arc::new(Readiness::default()));
-    let router = pages::router(games, client_key(settings), Arc::clone(&readiness));
-    let watch = Watch::new(stats, control.clone(), Arc::clone(&realm), settings.edge.guard.clone());
+    let kernel = KernelBoard::default();
+    let router = pages::router(games, client_key(settings), Arc::clone(&readiness), kernel.clone());
+    let watch = Watch::new(stats, control.clone(), Arc::clone(&realm), settings.edge.guard.clone(), kernel);
     let (ended, edge_ended) = oneshot::channel();
     let edge = std::thread::Builder::new()
         .name("edge".into())

@@ -39,12 +39,12 @@ export class Guard {
   update(tables) {
     if (!tables.limits) return;
     [this.tables, this.at] = [tables, tables.at];
-    this.bans.update(tables.bans);
+    this.bans.update(tables.steps);
     this.allowed.update(tables.allowed);
     this.allowed.node.hidden = tables.allowed.length === 0;
     this.limits.update(tables.limits);
-    setText(byId('bans-count'), whole(tables.bans_total));
-    byId('lift-all').hidden = tables.bans.length === 0;
+    setText(byId('bans-count'), whole(tables.steps_total));
+    byId('lift-all').hidden = tables.steps.length === 0;
   }
 
   async ban() {
@@ -70,7 +70,7 @@ export class Guard {
   }
 
   async liftAll() {
-    const addresses = this.tables.bans.map((row) => row.address);
+    const addresses = this.tables.steps.map((row) => row.address);
     const sure = await ask({ title: 'Lift all bans?', text: `${whole(addresses.length)} addresses may come back at once.`, action: 'Lift all', danger: true });
     if (!sure) return;
     attempt(async () => {

@@ -8,6 +8,7 @@ use crate::shell::root;
 
 /// Floor of each crate. Annexes have none: nobody imports them but those named in [`EXCEPTIONS`].
 const FLOORS: &[(&str, u8)] = &[
+    ("hillfort-bpf", 0),
     ("hillfort-proto", 0),
     ("hillfort-guard", 1),
     ("hillfort-world", 1),

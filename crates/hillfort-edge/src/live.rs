@@ -234,6 +234,7 @@ impl EdgeThread {
         let record = self.sessions.get_mut(at).ok_or(Reject::SessionsFull)?;
         record.session.accept_login(now, id, token, conn.framing(), &mut conn.out)?;
         self.sessions.on_logged_in();
+        self.stats.edge.logins.add(1);
         self.stats.edge.frames_out.add(1);
         conn.phase = Phase::Live(at);
         self.stop_waiting(key);
@@ -254,6 +255,7 @@ impl EdgeThread {
         let record = self.sessions.get_mut(at).ok_or(Reject::ResumeUnknown)?;
         let Some(conn) = known(&mut self.conns, key, &self.stats) else { return Ok(()) };
         record.session.resume(now, token, received, conn.framing(), &mut conn.out)?;
+        self.stats.edge.logins.add(1);
         self.stats.edge.frames_out.add(1);
         let replaced = record.conn.replace(key);
         record.held = None;

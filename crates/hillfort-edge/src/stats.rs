@@ -38,6 +38,7 @@ pub(crate) struct Block {
     pub(crate) sessions_detached: Counter,
     pub(crate) sessions_stale: Counter,
     pub(crate) sessions_shed: Counter,
+    pub(crate) logins: Counter,
     pub(crate) rtt_us_p50: Counter,
     pub(crate) rtt_us_p99: Counter,
     pub(crate) rtt_us_max: Counter,
@@ -87,6 +88,8 @@ pub struct Snapshot {
     pub sessions_stale: u64,
     /// Sessions that waited for their client and were ended early, because a new one needed their place.
     pub sessions_shed: u64,
+    /// Logins and resumes that were let in.
+    pub logins: u64,
     /// Median round trip of the sessions, µs, at most a second old; 0 when nothing was measured.
     pub rtt_us_p50: u64,
     /// 99th percentile of the same.
@@ -154,6 +157,7 @@ impl Default for Block {
             sessions_detached: zero(),
             sessions_stale: zero(),
             sessions_shed: zero(),
+            logins: zero(),
             rtt_us_p50: zero(),
             rtt_us_p99: zero(),
             rtt_us_max: zero(),
@@ -186,6 +190,7 @@ impl Stats {
             sessions_detached: e.sessions_detached.get(),
             sessions_stale: e.sessions_stale.get(),
             sessions_shed: e.sessions_shed.get(),
+            logins: e.logins.get(),
             rtt_us_p50: e.rtt_us_p50.get(),
             rtt_us_p99: e.rtt_us_p99.get(),
             rtt_us_max: e.rtt_us_max.get(),

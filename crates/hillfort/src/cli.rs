@@ -51,6 +51,9 @@ pub struct ConfigArgs {
     /// One setting over all others, as in --set edge.tcp_port=9000; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
+    /// TLS on both doors with a certificate that is made for this machine; the same as --set edge.tls_self_signed=true
+    #[arg(long)]
+    self_signed: bool,
 }
 
 impl Cli {
@@ -63,7 +66,11 @@ impl Cli {
 
 impl From<ConfigArgs> for Overrides {
     fn from(args: ConfigArgs) -> Self {
-        Self { file: args.config, set: args.set }
+        let mut set = args.set;
+        if args.self_signed {
+            set.push(("edge.tls_self_signed".to_owned(), "true".to_owned()));
+        }
+        Self { file: args.config, set }
     }
 }
 

@@ -4,13 +4,14 @@
 //!
 //! - `layers`: embedded defaults, file, environment, flags, merged into one value and one origin for each key
 //! - `raw`: the same with types; `limits`: the range of every number
-//! - `settings`: raw values into the settings of each crate; `keys`: the keys of the hello
+//! - `settings`: raw values into the settings of each crate; `check`: what they may be; `keys`: the keys of the hello
 //! - `print`: the effective configuration for people
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+mod check;
 mod keys;
 mod layers;
 mod limits;
@@ -21,7 +22,7 @@ mod settings;
 pub use keys::{DEVELOPMENT_SECRET_HEX, Key};
 pub use layers::Origin;
 pub use limits::{LIMITS, Limit};
-pub use settings::{Console, Log, Settings};
+pub use settings::{Console, FilterWish, Kernel, Log, Settings};
 
 use layers::Layers;
 

@@ -15,16 +15,19 @@ mod door;
 mod feed;
 mod gate;
 mod live;
+mod naming;
 pub(crate) mod process;
 mod sample;
 mod source;
 mod verdict;
+mod wall;
 
 #[cfg(test)]
 mod tests;
 
 pub use attack::AttackTool;
 pub use source::*;
+pub use wall::*;
 
 use feed::Feed;
 

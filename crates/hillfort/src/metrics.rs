@@ -11,7 +11,9 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::console::process::Usage;
-use crate::console::{Quantiles, Reading, World};
+use crate::console::{Mode, PacketVerdict, Posture, Quantiles, Reading, Rung, Step, World};
+
+mod wall;
 
 /// Media type of [`text`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -44,6 +46,11 @@ enum Label {
     Quantile(Quantile),
     /// Index of a world thread.
     World(u8),
+    Verdict(PacketVerdict),
+    Rung(Rung),
+    Mode(Mode),
+    Posture(Posture),
+    Step(Step),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +89,11 @@ impl EncodeLabel for Label {
             Self::Quantile(Quantile::P50) => ("quantile", "0.5").encode(encoder),
             Self::Quantile(Quantile::P99) => ("quantile", "0.99").encode(encoder),
             Self::World(index) => ("world", index).encode(encoder),
+            Self::Verdict(verdict) => ("verdict", verdict.label()).encode(encoder),
+            Self::Rung(rung) => ("rung", rung.label()).encode(encoder),
+            Self::Mode(mode) => ("mode", mode.label()).encode(encoder),
+            Self::Posture(posture) => ("posture", posture.label()).encode(encoder),
+            Self::Step(step) => ("step", step.label()).encode(encoder),
         }
     }
 }
@@ -91,6 +103,7 @@ impl Collector for Exposition {
         let mut page = Page(encoder);
         self.process(&mut page)?;
         self.doors(&mut page)?;
+        wall::write(&mut page, &self.reading.wall)?;
         self.worlds(&mut page)
     }
 }
@@ -200,69 +213,4 @@ impl Page<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::console::{Connections, Rejects, Traffic};
-
-    /// Every field of a reading has its own value, so that a metric that nothing feeds, or that is fed twice, shows.
-    fn everything() -> Reading {
-        let mut rejects = Rejects::default();
-        for reject in Reject::ALL {
-            rejects.add(*reject, u64::from(reject.code()) * 1_000);
-        }
-        let quantiles = |n| Quantiles { p50: n, p99: n + 1 };
-        let world = |n| World {
-            ticks: n,
-            skipped: n + 1,
-            tick_us: quantiles(n + 2),
-            late_us: quantiles(n + 4),
-            rooms: n + 6,
-            seats: n + 7,
-        };
-        Reading {
-            connections: Connections { open: 1_007, unproven: 1_004, sessions: 2_008, detached: 2_003 },
-            traffic: Traffic { accepted: 11, proven: 12, frames_in: 13, frames_out: 14, bytes_in: 15, bytes_out: 16 },
-            rejects,
-            latency_us: quantiles(21),
-            worlds: vec![world(31), world(51)],
-        }
-    }
-
-    fn lines() -> Vec<(String, f64)> {
-        let usage = Usage { rss_bytes: 61, cpu_ns: 62_000_000_000 };
-        let text = text(&everything(), usage, "9.8.7", 63_000);
-        assert!(text.ends_with("# EOF\n"), "{text}");
-        let values = text.lines().filter(|line| !line.starts_with('#'));
-        values.map(|line| line.rsplit_once(' ').unwrap()).map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect()
-    }
-
-    #[test]
-    fn every_metric_is_fed_by_a_field_of_its_own() {
-        let lines = lines();
-        let mut values: Vec<f64> = lines.iter().map(|(_, value)| *value).collect();
-        assert!(values.iter().all(|value| *value > 0.0), "{lines:?}");
-        values.sort_by(f64::total_cmp);
-        assert!(values.windows(2).all(|pair| pair[0] < pair[1]), "two metrics show the same field: {lines:?}");
-    }
-
-    #[test]
-    fn names_labels_and_units() {
-        let lines = lines();
-        let check = |name: &str, expect: f64| {
-            let found = lines.iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no {name} in {lines:?}"));
-            assert_eq!(found.1, expect, "{name}");
-        };
-        check("hillfort_build_info{version=\"9.8.7\"}", 1.0);
-        check("hillfort_uptime_seconds", 63.0);
-        check("hillfort_cpu_seconds_total", 62.0);
-        check("hillfort_connections{state=\"proven\"}", 3.0);
-        check("hillfort_sessions{state=\"attached\"}", 5.0);
-        check("hillfort_connections_accepted_total", 11.0);
-        check("hillfort_frames_total{direction=\"out\"}", 14.0);
-        check("hillfort_refused_total{reason=\"hello_mac\",stage=\"hello\"}", 203_000.0);
-        check("hillfort_latency_seconds{quantile=\"0.99\"}", 22e-6);
-        check("hillfort_ticks_total{world=\"1\"}", 51.0);
-        check("hillfort_tick_late_seconds{world=\"0\",quantile=\"0.5\"}", 35e-6);
-        assert_eq!(lines.iter().filter(|(name, _)| name.starts_with("hillfort_refused_total")).count(), Reject::ALL.len());
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ use axum::routing::get;
 use axum::{Router, http};
 use serde::Serialize;
 
+use crate::console::{KernelBoard, Mode, Rung};
 use crate::games::Games;
 
 /// The game whose page `/` leads to.
@@ -53,12 +54,14 @@ struct Pages {
     games: Games,
     client_key: Option<ClientKey>,
     readiness: Arc<Readiness>,
+    kernel: KernelBoard,
     start: Instant,
 }
 
-/// Routes of port 7350. Without `client_key` browsers are told the time but no key: the studio's own page has to bring it.
-pub fn router(games: Games, client_key: Option<ClientKey>, readiness: Arc<Readiness>) -> Router {
-    let pages = Arc::new(Pages { games, client_key, readiness, start: Instant::now() });
+/// Routes of port 7350. Without `client_key` browsers are told the time but no key: the studio's own page has to bring it. `kernel` is
+/// where `/healthz` finds how the kernel filter stands.
+pub fn router(games: Games, client_key: Option<ClientKey>, readiness: Arc<Readiness>, kernel: KernelBoard) -> Router {
+    let pages = Arc::new(Pages { games, client_key, readiness, kernel, start: Instant::now() });
     Router::new()
         .route("/", get(|| async { Redirect::temporary(&format!("/{FRONT_GAME}/")) }))
         .route("/client.json", get(client))
@@ -102,10 +105,28 @@ struct Health {
     status: &'static str,
     version: &'static str,
     uptime_s: u64,
+    wall: WallHealth,
+}
+
+/// How packets are refused before they reach the process.
+#[derive(Serialize)]
+struct WallHealth {
+    rung: Rung,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why_not_higher: Option<String>,
+    mode: Mode,
 }
 
 async fn health(State(pages): State<Arc<Pages>>) -> Json<Health> {
-    Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION"), uptime_s: pages.start.elapsed().as_secs() })
+    let wall = match pages.kernel.read() {
+        Some(kernel) => WallHealth { rung: kernel.rung, why_not_higher: kernel.why_not_higher, mode: kernel.mode },
+        None => WallHealth {
+            rung: Rung::UserSpace,
+            why_not_higher: Some("no kernel filter is attached".to_owned()),
+            mode: Mode::Passive,
+        },
+    };
+    Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION"), uptime_s: pages.start.elapsed().as_secs(), wall })
 }
 
 async fn ready(State(pages): State<Arc<Pages>>) -> (StatusCode, &'static str) {

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::bots::Bots;
 use crate::config::{ConfigError, Key, Settings};
-use crate::console::{self, AttackTool, Console};
+use crate::console::{self, AttackTool, Console, KernelBoard};
 use crate::data::DataFolder;
 use crate::exit::Exit;
 use crate::games::Games;
@@ -111,7 +111,15 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
     let games = Games::new(settings.games_folder.clone());
     let rooms = rooms(&games, settings.development)?;
 
-    let mut edge = Edge::bind(settings.edge.clone()).map_err(not_bound)?;
+    let mut doors = settings.edge.clone();
+    if settings.self_signed {
+        let made = crate::development::certificate(&settings.data_folder)
+            .map_err(|error| ServeError::new(Exit::Io, "the development certificate cannot be made", error))?;
+        doors.certificate = Some(made);
+        tracing::warn!("TLS with a certificate that signs itself: browsers will warn, and no player should trust it");
+    }
+    let scheme = if doors.certificate.is_some() { "https" } else { "http" };
+    let mut edge = Edge::bind(doors).map_err(not_bound)?;
     let (frames, http) = (edge.addr(Door::Frames).map_err(system)?, edge.addr(Door::Http).map_err(system)?);
     let console_listener = std::net::TcpListener::bind(settings.console.addr).map_err(|error| {
         let what = format!("the console cannot listen on {}: --set console.port=0 takes a free port", settings.console.addr);
@@ -126,8 +134,9 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
     let realm = Arc::new(realm);
 
     let (control, stats, readiness) = (edge.control(), edge.stats(), Arc::new(Readiness::default()));
-    let router = pages::router(games, client_key(settings), Arc::clone(&readiness));
-    let watch = Watch::new(stats, control.clone(), Arc::clone(&realm), settings.edge.guard.clone());
+    let kernel = KernelBoard::default();
+    let router = pages::router(games, client_key(settings), Arc::clone(&readiness), kernel.clone());
+    let watch = Watch::new(stats, control.clone(), Arc::clone(&realm), settings.edge.guard.clone(), kernel);
     let (ended, edge_ended) = oneshot::channel();
     let edge = std::thread::Builder::new()
         .name("edge".into())
@@ -146,7 +155,7 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
     )
     .map_err(system)?;
     readiness.set(true);
-    tracing::info!("game     http://{http}/");
+    tracing::info!("game     {scheme}://{http}/");
     tracing::info!("console  http://{console_addr}/");
     tracing::info!("frames   {frames}");
     Ok(Running { control, realm, readiness, edge, edge_ended, console, frames, watch, _refresher: refresher, _data: data })

@@ -15,7 +15,9 @@ use hillfort_guard::IpNet;
 use hillfort_proto::reject::Reject;
 use hillfort_realm::RealmHandle;
 
-use crate::console::{Change, ChangeRefused, Connections, Quantiles, ROWS_MAX, Reading, Rejects, Source, Tables, Traffic, World};
+use crate::console::{
+    Change, ChangeRefused, Connections, KernelBoard, Quantiles, ROWS_MAX, Reading, Rejects, Source, Tables, Traffic, Wall, World,
+};
 
 mod knobs;
 mod rows;
@@ -35,6 +37,7 @@ pub(crate) struct Watch {
     stats: Arc<Stats>,
     control: Control,
     realm: Arc<RealmHandle>,
+    kernel: KernelBoard,
     guard: Mutex<hillfort_guard::Config>,
     reasons: Mutex<VecDeque<(IpAddr, String)>>,
     polled: Mutex<Polled>,
@@ -54,10 +57,17 @@ pub(crate) struct Refresher {
 }
 
 impl Watch {
-    /// A watch over a running server. `guard` are the settings that it was started with.
-    pub(crate) fn new(stats: Arc<Stats>, control: Control, realm: Arc<RealmHandle>, guard: hillfort_guard::Config) -> Arc<Self> {
+    /// A watch over a running server. `guard` are the settings that it was started with; `kernel` is where the owner of the kernel
+    /// filter leaves its readings.
+    pub(crate) fn new(
+        stats: Arc<Stats>,
+        control: Control,
+        realm: Arc<RealmHandle>,
+        guard: hillfort_guard::Config,
+        kernel: KernelBoard,
+    ) -> Arc<Self> {
         let (reasons, polled) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { stats, control, realm, guard: Mutex::new(guard), reasons, polled })
+        Arc::new(Self { stats, control, realm, kernel, guard: Mutex::new(guard), reasons, polled })
     }
 
     /// Starts to ask the edge for its tables.
@@ -86,8 +96,8 @@ impl Watch {
         let guard = guard.blocking_recv().map_err(ended)?;
         let mut polled = lock(&self.polled);
         polled.proven = guard.authed;
-        polled.tables.bans_total = bans.bans.len() as u64;
-        polled.tables.bans = rows::bans(bans, &lock(&self.reasons));
+        polled.tables.steps_total = bans.bans.len() as u64;
+        polled.tables.steps = rows::bans(bans, &lock(&self.reasons));
         polled.tables.players_total = self.stats.snapshot().sessions_live;
         polled.tables.players = rows::players(players);
         Ok(())
@@ -164,6 +174,16 @@ impl Source for Watch {
             rejects,
             latency_us: Quantiles { p50: edge.rtt_us_p50, p99: edge.rtt_us_p99 },
             worlds: realm.worlds.iter().map(|world| rows::world(world)).collect::<Vec<World>>(),
+            wall: Wall {
+                kernel: self.kernel.read(),
+                posture: None,
+                would_refuse: Rejects::default(),
+                logins: edge.logins,
+                sessions_shed: edge.sessions_shed,
+                stale_keys: edge.stale_keys,
+                pause_us_max: edge.turn_us_max,
+                steps: rows::steps(&edge),
+            },
         }
     }
 
@@ -176,6 +196,7 @@ impl Source for Watch {
             rooms: rows::rooms(&realm),
             allowed: guard.trusted.iter().filter(|net| net.prefix_len() == net.max_prefix_len()).map(IpNet::addr).collect(),
             limits: knobs::rows(&guard),
+            top: self.kernel.read().map(|kernel| kernel.top).unwrap_or_default(),
             ..polled.tables.clone()
         }
     }

@@ -27,6 +27,8 @@ pub const LIMITS: &[Limit] = &[
     at_start("edge.login_ms_max", 100, 10_000),
     at_start("edge.pending_bytes_max", 327_680, 67_108_864),
     at_start("edge.outbound_bytes_max", 1_048_576, 68_719_476_736),
+    at_start("kernel.flood_syn_per_s", 100, 10_000_000),
+    at_start("kernel.calm_s", 1, 3600),
     live("guard.connect_per_s", 1, PER_S_MAX as u64),
     live("guard.connect_burst", 1, 1_000_000),
     live("guard.source_connect_per_s", 1, 10_000),

@@ -7,6 +7,7 @@ use serde::Deserialize;
 pub(super) struct Raw {
     pub(super) data: Data,
     pub(super) edge: Edge,
+    pub(super) kernel: Kernel,
     pub(super) guard: Guard,
     pub(super) inputs: Inputs,
     pub(super) world: World,
@@ -32,6 +33,7 @@ pub(super) struct Edge {
     pub(super) tcp_port: u16,
     pub(super) tls_certificate: String,
     pub(super) tls_key: String,
+    pub(super) tls_self_signed: bool,
     pub(super) connections_max: u32,
     pub(super) unproven_max: u32,
     pub(super) http_connections_max: u32,
@@ -40,6 +42,16 @@ pub(super) struct Edge {
     pub(super) login_ms_max: u64,
     pub(super) pending_bytes_max: u32,
     pub(super) outbound_bytes_max: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kernel {
+    pub(super) filter: String,
+    pub(super) interfaces: Vec<String>,
+    pub(super) flood_syn_per_s: u32,
+    pub(super) calm_s: u64,
+    pub(super) allow: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

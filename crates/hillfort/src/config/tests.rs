@@ -183,6 +183,14 @@ fn values_that_make_no_sense_are_refused() {
             "[guard]\nunbannable = [\"::ffff:10.0.0.0/104\"]",
             "guard.unbannable = \"::ffff:10.0.0.0/104\" in hillfort.toml: a prefix as 10.0.0.0/8 or 2001:db8::/32, or an address is expected",
         ),
+        (
+            "[kernel]\nfilter = \"xdp\"",
+            "kernel.filter = \"xdp\" in hillfort.toml: one of auto, off, native, generic, socket is expected",
+        ),
+        (
+            "[edge]\ntls_self_signed = true\n[[keys]]\napp = 1\nkey = 1\nsecret_hex = \"000102030405060708090a0b0c0d0e0f\"",
+            "edge.tls_self_signed in hillfort.toml: a certificate that signs itself is for development mode alone",
+        ),
         ("[log]\nformat = \"xml\"", "log.format = \"xml\" in hillfort.toml: one of text, json is expected"),
         (
             "[log]\nfilter = \"\"",

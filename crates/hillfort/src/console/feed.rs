@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use super::naming::Namer;
 use super::process::{self, Usage};
 use super::sample::{History, Sample};
 use super::source::{Reading, Source};
@@ -39,12 +40,14 @@ pub(super) async fn sample(feed: &Feed, source: &dyn Source) {
     // A sample that came late must not make the next interval a short one.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = (Arc::new((source.read(), process::usage())), Instant::now());
+    let mut namer = Namer::default();
     feed.set_latest(&before.0);
     ticks.tick().await;
     loop {
         ticks.tick().await;
         let now = (Arc::new((source.read(), process::usage())), Instant::now());
-        let sample = Sample::between(&before.0, &now.0, now.1.saturating_duration_since(before.1));
+        let mut sample = Sample::between(&before.0, &now.0, now.1.saturating_duration_since(before.1));
+        sample.wall.named = namer.observe(&sample);
         feed.push(sample, &now.0);
         if feed.is_watched() && feed.seq().is_multiple_of(TABLES_EVERY_SAMPLES) {
             feed.set_tables(source);

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::api::State;
 use super::feed::unix_ms;
+use super::naming::Threat;
 use super::{HISTORY_SAMPLES, SAMPLE_EVERY};
 
 /// Readers at a time; each tab is one.
@@ -78,6 +79,7 @@ impl Reader {
 fn welcome(state: &State) -> String {
     let rejects: Vec<_> =
         Reject::ALL.iter().map(|reject| json!([reject.code(), reject.label(), reject.stage().label()])).collect();
+    let threats: Vec<_> = Threat::ALL.iter().map(|threat| json!([threat, threat.name(), threat.sign()])).collect();
     json!({
         "version": state.feed.version,
         "development": state.settings.development,
@@ -88,6 +90,7 @@ fn welcome(state: &State) -> String {
         "sampleMs": u64::try_from(SAMPLE_EVERY.as_millis()).unwrap_or(0),
         "historySamples": HISTORY_SAMPLES,
         "rejects": rejects,
+        "threats": threats,
     })
     .to_string()
 }

@@ -4,10 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hillfort_proto::reject::Reject;
 use serde::Serialize;
 
+use super::naming::Threat;
 use super::process::Usage;
-use super::source::{Connections, Reading};
+use super::source::{Connections, Reading, Rejects};
+use super::wall::{Mode, PacketVerdict, Posture, Rung, Wall};
 
 /// One point of every chart. Names are short because each is sent hundreds of times.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -36,6 +39,43 @@ pub(super) struct Sample {
     pub(super) rss: u64,
     /// Processor time per second of wall clock: 1 is one core.
     pub(super) cpu: f64,
+    /// The wall.
+    pub(super) wall: WallSample,
+}
+
+/// The wall's part of a sample.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(super) struct WallSample {
+    /// The kernel filter; `None` while none is attached.
+    pub(super) kernel: Option<KernelSample>,
+    /// How the guard sees the moment.
+    pub(super) posture: Option<Posture>,
+    /// What rules that only watch would have refused per second: number of the reject and rate, none that is 0.
+    pub(super) would_refuse: Vec<(u32, f64)>,
+    /// Logins and resumes per second.
+    pub(super) logins: f64,
+    /// Longest turn of the edge's loop, milliseconds.
+    pub(super) pause: f64,
+    /// What the refusals look like, most telling first; empty while all is calm.
+    pub(super) named: Vec<Threat>,
+}
+
+/// The kernel filter's part of a sample; rates are packets per second.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct KernelSample {
+    pub(super) rung: Rung,
+    pub(super) why_not_higher: Option<String>,
+    pub(super) mode: Mode,
+    pub(super) syns: f64,
+    /// Verdict and rate, none that is 0.
+    pub(super) packets: Vec<(PacketVerdict, f64)>,
+}
+
+impl KernelSample {
+    /// Rate of packets with this verdict.
+    pub(super) fn rate(&self, verdict: PacketVerdict) -> f64 {
+        self.packets.iter().find(|(known, _)| *known == verdict).map_or(0.0, |(_, rate)| *rate)
+    }
 }
 
 /// One world thread's part of a sample; times in milliseconds.
@@ -62,7 +102,6 @@ impl Sample {
         let rate = |earlier: u64, now: u64| round(now.saturating_sub(earlier) as f64 / seconds);
         let ((before, usage_before), (after, usage)) = (earlier, now);
         let (t0, t1) = (before.traffic, after.traffic);
-        let refused = after.rejects.since(&before.rejects);
         let worlds = after.worlds.iter().enumerate().map(|(index, world)| {
             let earlier = before.worlds.get(index).copied().unwrap_or_default();
             WorldSample {
@@ -82,13 +121,52 @@ impl Sample {
             proven: rate(t0.proven, t1.proven),
             frames: [rate(t0.frames_in, t1.frames_in), rate(t0.frames_out, t1.frames_out)],
             bytes: [rate(t0.bytes_in, t1.bytes_in), rate(t0.bytes_out, t1.bytes_out)],
-            refused: refused.iter().filter(|(_, n)| *n > 0).map(|(reject, n)| (reject.code(), rate(0, n))).collect(),
+            refused: refusals(&before.rejects, &after.rejects, seconds),
             latency: [ms(after.latency_us.p50), ms(after.latency_us.p99)],
             worlds: worlds.collect(),
             rss: usage.rss_bytes,
             cpu: (usage.cpu_ns.saturating_sub(usage_before.cpu_ns) as f64 / 1e9 / seconds * 1000.0).round() / 1000.0,
+            wall: WallSample::between(&before.wall, &after.wall, seconds),
         }
     }
+
+    /// Refusals per second for this reason.
+    pub(super) fn refused(&self, reject: Reject) -> f64 {
+        self.refused.iter().find(|(code, _)| *code == reject.code()).map_or(0.0, |(_, rate)| *rate)
+    }
+}
+
+impl WallSample {
+    fn between(before: &Wall, after: &Wall, seconds: f64) -> Self {
+        let rate = |before: u64, now: u64| round(now.saturating_sub(before) as f64 / seconds);
+        let kernel = after.kernel.as_ref().map(|now| {
+            let earlier = before.kernel.as_ref();
+            let packets = PacketVerdict::ALL.iter().map(|verdict| {
+                let was = earlier.map_or(0, |earlier| earlier.packets.get(*verdict));
+                (*verdict, rate(was, now.packets.get(*verdict)))
+            });
+            KernelSample {
+                rung: now.rung,
+                why_not_higher: now.why_not_higher.clone(),
+                mode: now.mode,
+                syns: rate(earlier.map_or(0, |earlier| earlier.syns), now.syns),
+                packets: packets.filter(|(_, rate)| *rate > 0.0).collect(),
+            }
+        });
+        Self {
+            kernel,
+            posture: after.posture,
+            would_refuse: refusals(&before.would_refuse, &after.would_refuse, seconds),
+            logins: rate(before.logins, after.logins),
+            pause: ms(after.pause_us_max),
+            named: Vec::new(),
+        }
+    }
+}
+
+fn refusals(before: &Rejects, after: &Rejects, seconds: f64) -> Vec<(u32, f64)> {
+    let between = after.since(before);
+    between.iter().filter(|(_, n)| *n > 0).map(|(reject, n)| (reject.code(), round(n as f64 / seconds))).collect()
 }
 
 fn round(rate: f64) -> f64 {

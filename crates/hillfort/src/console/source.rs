@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use hillfort_proto::reject::Reject;
 use serde::Serialize;
 
+use super::wall::{StepRow, Top, Wall};
+
 /// Rows that a table of [`Tables`] holds at most; a source gives the most telling ones and the total beside.
 pub const ROWS_MAX: usize = 200;
 /// Characters of a text that a person typed (a reason, say) at most.
@@ -39,6 +41,8 @@ pub struct Reading {
     pub latency_us: Quantiles,
     /// One for each world thread, in order.
     pub worlds: Vec<World>,
+    /// The wall.
+    pub wall: Wall,
 }
 
 /// Connections and sessions of now.
@@ -57,7 +61,7 @@ pub struct Connections {
 /// Counters since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Connections that the guard let in.
+    /// Connections taken from the kernel, refused ones too.
     pub accepted: u64,
     /// Hellos that were valid.
     pub proven: u64,
@@ -144,10 +148,12 @@ pub struct Tables {
     pub players: Vec<PlayerRow>,
     /// Players in all.
     pub players_total: u64,
-    /// Bans, newest first.
-    pub bans: Vec<BanRow>,
-    /// Bans in all.
-    pub bans_total: u64,
+    /// What is done to which address, newest first.
+    pub steps: Vec<StepRow>,
+    /// Steps in all.
+    pub steps_total: u64,
+    /// Who knocks most.
+    pub top: Top,
     /// Addresses that are always let in.
     pub allowed: Vec<IpAddr>,
     /// Limits of the guard.
@@ -190,19 +196,6 @@ pub struct PlayerRow {
     pub room: Option<String>,
     /// Smoothed round trip, microseconds; `None` before the first one.
     pub latency_us: Option<u64>,
-}
-
-/// One banned address.
-#[derive(Debug, Clone, Serialize)]
-pub struct BanRow {
-    /// The address.
-    pub address: IpAddr,
-    /// Label of the [`Reject`] that led to it, or what a person typed.
-    pub reason: String,
-    /// What was seen, in few words.
-    pub evidence: String,
-    /// Time left, milliseconds.
-    pub expires_in_ms: u64,
 }
 
 /// One limit that can be changed while running.

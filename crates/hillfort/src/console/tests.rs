@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 struct Fake {
     readings: AtomicU64,
     changes: Mutex<Vec<Change>>,
-    bans: Mutex<Vec<BanRow>>,
+    bans: Mutex<Vec<StepRow>>,
 }
 
 impl Source for Fake {
@@ -34,18 +34,15 @@ impl Source for Fake {
 
     fn tables(&self) -> Tables {
         let limit = LimitRow { key: "guard.connect.rate", label: "Connections", unit: "1/s", value: 3_000, min: 1, max: 100_000 };
-        Tables { bans: self.bans.lock().unwrap().clone(), limits: vec![limit], ..Tables::default() }
+        Tables { steps: self.bans.lock().unwrap().clone(), limits: vec![limit], ..Tables::default() }
     }
 
     fn change(&self, change: Change) -> Result<(), ChangeRefused> {
         let mut bans = self.bans.lock().unwrap();
         match &change {
-            Change::Ban { address, reason, seconds } => bans.push(BanRow {
-                address: *address,
-                reason: reason.clone(),
-                evidence: String::new(),
-                expires_in_ms: seconds * 1_000,
-            }),
+            Change::Ban { address, reason, seconds } => {
+                bans.push(StepRow { reason: reason.clone(), expires_in_ms: seconds * 1_000, ..ban(&address.to_string()) });
+            }
             Change::Lift { address } => {
                 let at = bans.iter().position(|ban| ban.address == *address).ok_or(ChangeRefused::Unknown("ban"))?;
                 bans.remove(at);
@@ -144,9 +141,18 @@ impl Live {
     }
 }
 
-fn ban(address: &str) -> BanRow {
-    let address = address.parse().unwrap();
-    BanRow { address, reason: "hello_mac".into(), evidence: "40 in 10 s".into(), expires_in_ms: 60_000 }
+fn ban(address: &str) -> StepRow {
+    StepRow {
+        address: address.parse().unwrap(),
+        step: Step::Ban,
+        stage: "hello",
+        reason: "hello_mac".into(),
+        evidence: "40 in 10 s".into(),
+        count: 40,
+        seen_ms_ago: [10_000, 0],
+        expires_in_ms: 60_000,
+        liftable: true,
+    }
 }
 
 #[test]
@@ -178,7 +184,7 @@ fn bans_are_made_and_lifted() {
     let rig = start(false, None);
     rig.source.bans.lock().unwrap().push(ban("192.0.2.1"));
     let mut live = rig.live();
-    assert_eq!(live.next("tables")["bans"][0]["evidence"], "40 in 10 s");
+    assert_eq!(live.next("tables")["steps"][0]["evidence"], "40 in 10 s");
 
     let address: IpAddr = "192.0.2.1".parse().unwrap();
     assert_eq!(rig.post("/api/lift", &json!({ "address": address })).0, 202);

@@ -8,24 +8,42 @@ use hillfort_edge::{BanList, Player};
 use hillfort_guard::Cause;
 use hillfort_realm::{Snapshot, WorldSnapshot};
 
-use crate::console::{BanRow, PlayerRow, Quantiles, ROWS_MAX, RoomRow, World};
+use crate::console::{PlayerRow, Quantiles, ROWS_MAX, RoomRow, Step, StepRow, World};
 
-/// Bans, newest first. `reasons` are what people typed.
-pub(super) fn bans(list: BanList, reasons: &VecDeque<(IpAddr, String)>) -> Vec<BanRow> {
+/// Addresses at each step now.
+pub(super) fn steps(edge: &hillfort_edge::Snapshot) -> [u64; Step::ALL.len()] {
+    let mut steps = [0; Step::ALL.len()];
+    steps[Step::Ban as usize] = edge.bans;
+    steps
+}
+
+/// Bans as steps, newest first. `reasons` are what people typed.
+pub(super) fn bans(list: BanList, reasons: &VecDeque<(IpAddr, String)>) -> Vec<StepRow> {
     let BanList { now, mut bans } = list;
     bans.sort_by_key(|ban| std::cmp::Reverse(ban.last));
     bans.truncate(ROWS_MAX);
     bans.into_iter()
         .map(|ban| {
             let typed = reasons.iter().find(|(address, _)| *address == ban.addr).map(|(_, reason)| reason.clone());
-            let (reason, evidence) = match ban.cause {
+            let (stage, reason, evidence) = match ban.cause {
                 Cause::Offence(reject) => {
                     let span = ban.last.since(ban.first).as_secs_f64();
-                    (reject.label().to_owned(), format!("{} offences in {span:.1} s, over completed connections", ban.count))
+                    let evidence = format!("{} offences in {span:.1} s, over completed connections", ban.count);
+                    (reject.stage().label(), reject.label().to_owned(), evidence)
                 }
-                Cause::Operator => (typed.unwrap_or_else(|| "operator".to_owned()), "made in the console".to_owned()),
+                Cause::Operator => ("operator", typed.unwrap_or_else(|| "operator".to_owned()), "made in the console".to_owned()),
             };
-            BanRow { address: ban.addr, reason, evidence, expires_in_ms: millis(ban.until.since(now)) }
+            StepRow {
+                address: ban.addr,
+                step: Step::Ban,
+                stage,
+                reason,
+                evidence,
+                count: u64::from(ban.count),
+                seen_ms_ago: [ban.first, ban.last].map(|at| millis(now.since(at))),
+                expires_in_ms: millis(ban.until.since(now)),
+                liftable: true,
+            }
         })
         .collect()
 }

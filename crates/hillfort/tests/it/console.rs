@@ -85,14 +85,14 @@ fn a_ban_that_an_attack_earned_can_be_lifted() {
     assert!(run(&mut attack).status.success());
 
     let mut live = Live::open(server.console);
-    let address: Ipv4Addr = live.wait("tables", |tables| tables["bans"][0]["address"].as_str()?.parse().ok());
+    let address: Ipv4Addr = live.wait("tables", |tables| tables["steps"][0]["address"].as_str()?.parse().ok());
     assert_eq!(address.octets()[..2], [127, 6]);
     assert!(is_cut(address, server.frames), "who is banned is cut");
     Metrics::when(server.console, "a ban", |metrics| metrics.refused().contains_key("banned"));
 
     let lifted = post(server.console, "/api/lift", &json!({ "address": address }));
     assert_eq!(lifted.status, 202, "{lifted:?}");
-    let is_listed = |tables: &Value| tables["bans"].as_array().unwrap().iter().any(|ban| ban["address"] == address.to_string());
+    let is_listed = |tables: &Value| tables["steps"].as_array().unwrap().iter().any(|ban| ban["address"] == address.to_string());
     live.wait("tables", |tables| (!is_listed(tables)).then_some(()));
     let mut back = from(address, server.frames).unwrap();
     back.send(&hello(&development_key()));
@@ -102,7 +102,7 @@ fn a_ban_that_an_attack_earned_can_be_lifted() {
     let typed = json!({ "address": "127.6.6.77", "reason": "rude", "seconds": 60 });
     assert_eq!(post(server.console, "/api/ban", &typed).status, 202);
     live.wait("tables", |tables| {
-        tables["bans"]
+        tables["steps"]
             .as_array()
             .unwrap()
             .iter()

@@ -89,8 +89,8 @@ impl Server {
         let nowhere = "127.0.0.1:0".parse().unwrap();
         let mut server = Self { child, log, reader, folder, frames: nowhere, http: nowhere, console: nowhere };
         server.frames = server.address("frames   ");
-        server.http = server.address("game     http://");
-        server.console = server.address("console  http://");
+        server.http = server.address("game     http");
+        server.console = server.address("console  http");
         server
     }
 
@@ -148,7 +148,8 @@ impl Server {
 
     fn address(&self, before: &str) -> SocketAddr {
         let line = self.logged(before);
-        line.split_once(before).unwrap().1.trim_end_matches('/').parse().unwrap()
+        let rest = line.split_once(before).unwrap().1.trim_start_matches('s').trim_start_matches("://");
+        rest.trim_end_matches('/').parse().unwrap()
     }
 
     fn end(&mut self) {

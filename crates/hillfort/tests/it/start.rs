@@ -19,6 +19,10 @@ fn ready_soon_and_small() {
     let health = get(server.http, "/healthz");
     let health: Value = serde_json::from_str(&health.body).unwrap();
     assert_eq!((&health["status"], &health["version"]), (&"ok".into(), &env!("CARGO_PKG_VERSION").into()));
+    let (wall, rungs) = (&health["wall"], ["native", "generic", "socket", "user_space"]);
+    assert!(rungs.iter().any(|rung| wall["rung"] == *rung), "{wall}");
+    assert_eq!(wall["mode"], "passive", "{wall}");
+    assert_eq!(wall.get("why_not_higher").is_none(), wall["rung"] == "native", "who is not on the highest rung says why: {wall}");
 
     let mib = server.rss_bytes() as f64 / f64::from(1 << 20);
     println!("ready after {} ms, {mib:.1} MiB resident", took.as_millis());

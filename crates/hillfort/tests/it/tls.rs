@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use hillfort_proto::reject::Reject;
 use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use tempfile::TempDir;
 
 use crate::player::{Player, Seen};
@@ -68,6 +70,24 @@ fn plain_text_and_strangers_certificates_end() {
     let wary = trusting(RootCertStore::empty());
     assert!(Wire::open(&Door::websocket(server.http).with_tls(&wary, NAME)).is_err());
     Metrics::when(server.console, "a third", |metrics| metrics.refused().get("tls") == Some(&3));
+}
+
+#[test]
+fn one_flag_makes_a_certificate_and_the_next_start_keeps_it() {
+    let server = Server::start(&[("edge.tls_self_signed", "true"), ("bots.hilltop", "4")]);
+    server.logged("a certificate that signs itself");
+    let made = std::fs::read(server.data().join("development-certificate.pem")).unwrap();
+    let trust = |pem: &[u8]| {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(pem).unwrap()).unwrap();
+        trusting(roots)
+    };
+    for door in server.doors() {
+        Player::seated(&door.with_tls(&trust(&made), "localhost"), "Ann", "hilltop").state();
+    }
+    let server = Server::start_in(server.kill(), &[("edge.tls_self_signed", "true")]);
+    let door = Door::frames(server.frames).with_tls(&trust(&made), "localhost");
+    Player::seated(&door, "Ann", "hilltop").state();
 }
 
 #[test]

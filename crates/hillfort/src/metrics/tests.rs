@@ -1,0 +1,118 @@
+//! What is scraped: every metric has a field of its own, names and labels stay.
+
+use super::*;
+use crate::console::{Connections, KernelReading, Packets, Rejects, Top, Traffic, Wall};
+
+/// Every field of a reading has its own value, so that a metric that nothing feeds, or that is fed twice, shows.
+fn everything() -> Reading {
+    let mut rejects = Rejects::default();
+    for reject in Reject::ALL {
+        rejects.add(*reject, u64::from(reject.code()) * 1_000);
+    }
+    let quantiles = |n| Quantiles { p50: n, p99: n + 1 };
+    let world =
+        |n| World { ticks: n, skipped: n + 1, tick_us: quantiles(n + 2), late_us: quantiles(n + 4), rooms: n + 6, seats: n + 7 };
+    Reading {
+        connections: Connections { open: 1_007, unproven: 1_004, sessions: 2_008, detached: 2_003 },
+        traffic: Traffic { accepted: 11, proven: 12, frames_in: 13, frames_out: 14, bytes_in: 15, bytes_out: 16 },
+        rejects,
+        latency_us: quantiles(21),
+        worlds: vec![world(31), world(51)],
+        wall: wall(),
+    }
+}
+
+fn wall() -> Wall {
+    let (mut packets, mut would_refuse) = (Packets::default(), Rejects::default());
+    for (n, verdict) in (71..).zip(PacketVerdict::ALL) {
+        packets.add(*verdict, n);
+    }
+    for reject in Reject::ALL {
+        would_refuse.add(*reject, u64::from(reject.code()) * 1_000 + 1);
+    }
+    let kernel = KernelReading {
+        rung: Rung::Generic,
+        why_not_higher: Some("the driver has no XDP".into()),
+        mode: Mode::Flood,
+        syns: 81,
+        packets,
+        top: Top::default(),
+    };
+    Wall {
+        kernel: Some(kernel),
+        posture: Some(Posture::Attack),
+        would_refuse,
+        logins: 82,
+        sessions_shed: 83,
+        stale_keys: 84,
+        pause_us_max: 85,
+        steps: [91, 92, 93, 94],
+    }
+}
+
+/// Metrics of which one label has 1 and the others 0.
+fn is_a_choice(name: &str) -> bool {
+    ["hillfort_wall_rung", "hillfort_wall_mode", "hillfort_wall_posture"].iter().any(|choice| name.starts_with(choice))
+}
+
+fn lines() -> Vec<(String, f64)> {
+    lines_of(&everything())
+}
+
+fn lines_of(reading: &Reading) -> Vec<(String, f64)> {
+    let usage = Usage { rss_bytes: 61, cpu_ns: 62_000_000_000 };
+    let text = text(reading, usage, "9.8.7", 63_000);
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    let values = text.lines().filter(|line| !line.starts_with('#'));
+    values.map(|line| line.rsplit_once(' ').unwrap()).map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect()
+}
+
+#[test]
+fn every_metric_is_fed_by_a_field_of_its_own() {
+    let lines: Vec<_> = lines().into_iter().filter(|(name, _)| !is_a_choice(name)).collect();
+    let mut values: Vec<f64> = lines.iter().map(|(_, value)| *value).collect();
+    assert!(values.iter().all(|value| *value > 0.0), "{lines:?}");
+    values.sort_by(f64::total_cmp);
+    assert!(values.windows(2).all(|pair| pair[0] < pair[1]), "two metrics show the same field: {lines:?}");
+}
+
+#[test]
+fn names_labels_and_units() {
+    let lines = lines();
+    let check = |name: &str, expect: f64| {
+        let found = lines.iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no {name} in {lines:?}"));
+        assert_eq!(found.1, expect, "{name}");
+    };
+    check("hillfort_build_info{version=\"9.8.7\"}", 1.0);
+    check("hillfort_uptime_seconds", 63.0);
+    check("hillfort_cpu_seconds_total", 62.0);
+    check("hillfort_connections{state=\"proven\"}", 3.0);
+    check("hillfort_sessions{state=\"attached\"}", 5.0);
+    check("hillfort_connections_accepted_total", 11.0);
+    check("hillfort_frames_total{direction=\"out\"}", 14.0);
+    check("hillfort_refused_total{reason=\"hello_mac\",stage=\"hello\"}", 203_000.0);
+    check("hillfort_latency_seconds{quantile=\"0.99\"}", 22e-6);
+    check("hillfort_ticks_total{world=\"1\"}", 51.0);
+    check("hillfort_tick_late_seconds{world=\"0\",quantile=\"0.5\"}", 35e-6);
+    check("hillfort_kernel_packets_total{verdict=\"cookie\"}", 76.0);
+    check("hillfort_kernel_syns_total", 81.0);
+    check("hillfort_ladder_addresses{step=\"ban\"}", 94.0);
+    check("hillfort_would_refuse_total{reason=\"region\",stage=\"connect\"}", 109_001.0);
+    check("hillfort_sessions_shed_total", 83.0);
+    check("hillfort_stale_keys_total", 84.0);
+    check("hillfort_edge_turn_max_seconds", 85e-6);
+    assert_eq!(lines.iter().filter(|(name, _)| name.starts_with("hillfort_refused_total")).count(), Reject::ALL.len());
+}
+
+#[test]
+fn the_wall_says_how_it_stands() {
+    let choices = |reading: &Reading| -> Vec<String> {
+        let all = lines_of(reading).into_iter().filter(|(name, value)| is_a_choice(name) && *value == 1.0);
+        all.map(|(name, _)| name).collect()
+    };
+    let attacked = ["rung{rung=\"generic\"}", "mode{mode=\"flood\"}", "posture{posture=\"attack\"}"];
+    assert_eq!(choices(&everything()), attacked.map(|choice| format!("hillfort_wall_{choice}")));
+    let bare = Reading { wall: Wall::default(), ..everything() };
+    assert_eq!(choices(&bare), ["rung{rung=\"user_space\"}", "mode{mode=\"passive\"}"].map(|c| format!("hillfort_wall_{c}")));
+    assert_eq!(lines_of(&bare).len(), lines().len(), "a machine without a filter has the same series");
+}

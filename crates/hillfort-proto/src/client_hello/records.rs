@@ -55,8 +55,11 @@ fn join<'a>(first: &[u8], mut rest: &[u8], scratch: &'a mut Scratch) -> Result<O
     Err(Reject::ClientHello)
 }
 
-/// The first record's fragment, and what follows it; `None`: it is not whole.
-fn record(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, Reject> {
+/// A record's fragment, and what follows it.
+type Cut<'a> = (&'a [u8], &'a [u8]);
+
+/// Cuts the first record off; `None`: it is not whole.
+fn record(bytes: &[u8]) -> Result<Option<Cut<'_>>, Reject> {
     // Type 22 is a handshake, and every version's first byte is 3 (RFC 8446 §5.1).
     match *bytes {
         [] | [22] | [22, 3] | [22, 3, _] | [22, 3, _, _] => Ok(None),

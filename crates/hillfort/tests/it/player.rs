@@ -204,6 +204,10 @@ impl Player {
                 Event::Pong { round_trip } => Seen::Pong { round_trip },
                 Event::Refused { code, .. } => Seen::Refused { code },
                 Event::Closed { code, resumable, .. } => Seen::Closed { code, resumable },
+                Event::Challenge(puzzle) => {
+                    session.work(puzzle.solve(0, u64::MAX)?, framing, out);
+                    return None;
+                }
             })
         })
     }

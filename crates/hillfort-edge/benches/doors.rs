@@ -318,16 +318,14 @@ fn generous() -> hillfort_guard::Config {
     keys.insert(key()).expect("the first");
     let much = rate(200_000, 1_000_000);
     hillfort_guard::Config {
-        keys,
         connect: much,
         source_connect: much,
         source_open_max: 100_000,
         open_max: 100_000,
-        trusted: Vec::new(),
-        unbannable: Vec::new(),
+        network_open_max: 100_000,
         tolerance: much,
-        ban: Duration::from_secs(600),
         inputs: InputRates { session: much, kind: much, control: much, tolerance: much },
+        ..hillfort_guard::Config::new(keys)
     }
 }
 

@@ -21,10 +21,10 @@ impl EdgeThread {
             match order {
                 Order::Guard(config) => {
                     self.rates = config.inputs;
-                    self.guard.apply(*config);
+                    self.guard.apply(now, *config);
                 }
                 Order::Ban { addr, lasts, reply } => drop(reply.send(self.guard.ban(now, addr, lasts))),
-                Order::Lift { addr, reply } => drop(reply.send(self.guard.lift(addr))),
+                Order::Lift { addr, reply } => drop(reply.send(self.guard.lift(now, addr))),
                 Order::Bans { reply } => {
                     drop(reply.send(BanList { now, bans: self.guard.bans(now).cloned().collect() }));
                 }

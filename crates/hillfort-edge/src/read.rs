@@ -1,7 +1,6 @@
 //! Bytes of a connection into hellos and payloads, all in one shared buffer. Knows nothing of what payloads say.
 
 use hillfort_proto::frame;
-use hillfort_proto::hello;
 use hillfort_proto::limits::HELLO_BYTES;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
@@ -89,7 +88,7 @@ impl EdgeThread {
             }
             // A foreign or stale client is not waited for.
             None => {
-                if let Err(reject) = hello::check_prefix(bytes, Self::unix_now()) {
+                if let Err(reject) = self.guard.on_hello_prefix(now, Self::unix_now(), bytes) {
                     let Some(conn) = known(&mut self.conns, key, &self.stats) else { return Ok(bytes.len()) };
                     self.guard.on_bad_hello(now, conn.admitted.peer(), reject, bytes);
                     self.end(now, key, reject);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use hillfort_guard::{Class, Config, Guard, InputBuckets, InputRates, Rate};
+use hillfort_guard::{Class, Config, Guard, InputBuckets, Rate};
 use hillfort_proto::hello::{AppId, Hello, HelloKey, KeyId, KeyRing};
 use hillfort_proto::limits::HELLO_BYTES;
 use hillfort_proto::time::{Time, UnixMs};
@@ -32,16 +32,13 @@ fn config() -> Config {
     let mut keys = KeyRing::default();
     keys.insert(key()).expect("room for one");
     Config {
-        keys,
         connect: rate(3_000, 5_000),
         source_connect: rate(100, 1_000),
         source_open_max: 4_096,
         open_max: 65_536,
-        trusted: Vec::new(),
         unbannable: vec!["127.0.0.1/32".parse().expect("a prefix"), "::1/128".parse().expect("a prefix")],
         tolerance: rate(10, 1_000),
-        ban: Duration::from_secs(600),
-        inputs: InputRates { session: rate(120, 120), kind: rate(60, 60), control: rate(30, 60), tolerance: rate(50, 200) },
+        ..Config::new(keys)
     }
 }
 

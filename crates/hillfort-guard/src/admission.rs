@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use hillfort_proto::hello::{AppId, KeyId};
+use hillfort_proto::time::Time;
 
 /// A connection that was let in. Belongs to the connection and goes back by [`crate::Guard::on_close`] when it ends; not `Clone`,
 /// so that no connection is counted out twice.
@@ -10,6 +11,10 @@ use hillfort_proto::hello::{AppId, KeyId};
 #[must_use = "the connection counts as open until on_close"]
 pub struct Admitted {
     pub(crate) peer: Peer,
+    /// When it was let in.
+    pub(crate) since: Time,
+    /// Its session has lasted, and that was counted.
+    pub(crate) settled: bool,
 }
 
 /// An address that has completed a handshake, so it is not forged: the ground on which offences may be charged to it.

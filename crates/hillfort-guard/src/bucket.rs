@@ -12,6 +12,9 @@ pub const PER_S_MAX: u32 = 200_000;
 /// Longest time that an empty bucket may take to fill up: well below half the turn of the small buckets' clock (4.9 h).
 const SPAN_MAX: Duration = Duration::from_secs(2 * 60 * 60);
 
+/// The same in ticks of the small buckets.
+const MAX_SPAN_TICKS: u64 = SPAN_MAX.as_nanos() as u64 / TICK_NS;
+
 /// How many events a second, and how many at once after a quiet time.
 ///
 /// Small buckets (per source, per session) count in steps of 4.096 µs and round the rate down to them: by 0.04 % at 100/s, by at
@@ -69,6 +72,35 @@ impl Rate {
     pub const fn burst(&self) -> u32 {
         self.burst
     }
+
+    /// This rate and burst times `percent` / 100, at least one event at once. An empty bucket fills up in the same time as before, so
+    /// a bucket may be charged by one scale after another.
+    pub(crate) fn scaled(&self, percent: u32) -> Self {
+        if percent == 100 {
+            return *self;
+        }
+        let times = |n: u32| (u64::from(n) * u64::from(percent) / 100).clamp(1, u64::from(u32::MAX)) as u32;
+        let step_ns = (self.step_ns * 100 / u64::from(percent.max(1))).max(1);
+        let step = (u64::from(self.step) * 100 / u64::from(percent.max(1))).clamp(1, MAX_SPAN_TICKS) as u32;
+        Self {
+            per_s: times(self.per_s),
+            burst: times(self.burst),
+            step_ns,
+            span_ns: self.span_ns.max(step_ns),
+            step,
+            span: self.span.max(step),
+        }
+    }
+
+    /// Nanoseconds of debt at which `percent` of the burst is spent.
+    pub(crate) const fn debt_at(&self, percent: u32) -> u64 {
+        self.span_ns / 100 * percent as u64
+    }
+
+    /// Events that so much debt stands for.
+    pub(crate) fn events(&self, debt: Duration) -> u32 {
+        (debt.as_nanos() as u64 / self.step_ns).min(u64::from(u32::MAX)) as u32
+    }
 }
 
 /// One bucket in nanoseconds, for what exists once.
@@ -85,9 +117,37 @@ impl Bucket {
 
     /// The bucket after `cost` events more, if it holds them.
     pub(crate) fn after(self, now: Time, rate: &Rate, cost: u32) -> Option<Self> {
+        self.after_leaving(now, rate, cost, 0)
+    }
+
+    /// The same, if `reserve` percent of the burst are still there afterwards.
+    pub(crate) fn after_leaving(self, now: Time, rate: &Rate, cost: u32, reserve: u32) -> Option<Self> {
         let debt = self.full_at.0.saturating_sub(now.0);
         let debt = debt.saturating_add(rate.step_ns.saturating_mul(u64::from(cost)));
-        (debt <= rate.span_ns).then(|| Self { full_at: now + Duration::from_nanos(debt) })
+        // At least one event fits, or the smallest bursts would never let anybody in.
+        let span = rate.debt_at(100 - reserve.min(100)).max(rate.step_ns);
+        let span = if reserve == 0 { rate.span_ns } else { span };
+        (debt <= span).then(|| Self { full_at: now + Duration::from_nanos(debt) })
+    }
+
+    /// A bucket that owes so many nanoseconds.
+    pub(crate) fn owing(now: Time, debt_ns: u64) -> Self {
+        Self { full_at: now + Duration::from_nanos(debt_ns) }
+    }
+
+    /// When it is full again.
+    pub(crate) const fn full_at(self) -> Time {
+        self.full_at
+    }
+
+    /// An empty bucket.
+    pub(crate) fn empty(now: Time, rate: &Rate) -> Self {
+        Self { full_at: now + Duration::from_nanos(rate.span_ns) }
+    }
+
+    /// When so much debt is left.
+    pub(crate) fn debt_falls_to(self, debt_ns: u64) -> Time {
+        self.full_at - Duration::from_nanos(debt_ns)
     }
 
     /// Time until it is full again: zero when the past is forgotten.

@@ -40,11 +40,20 @@ impl Lines {
         self.words[from..].first_chunk_mut().expect("there is one line more than the mask can reach")
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.words.fill(0);
+    /// Place of the first word of that line among all words.
+    pub(crate) fn at(&self, hash: u64) -> usize {
+        (hash as usize & (self.count - 1)) * LINE_WORDS
+    }
+
+    pub(crate) fn word(&self, at: usize) -> u64 {
+        self.words[self.skip + at]
+    }
+
+    pub(crate) fn word_mut(&mut self, at: usize) -> &mut u64 {
+        &mut self.words[self.skip + at]
     }
 
     fn from(&self, hash: u64) -> usize {
-        self.skip + (hash as usize & (self.count - 1)) * LINE_WORDS
+        self.skip + self.at(hash)
     }
 }

@@ -5,12 +5,12 @@
 //! to one that is a window behind), the rest covers a server clock that is set back meanwhile.
 //!
 //! Size: each table has two slots for every hello that the global connection budget lets through in that time, at the default of
-//! 3,000/s and a burst of 5,000: 41,000 hellos, 131,072 slots, 1 MiB. An accepted hello puts a 64-bit keyed tag into the emptier
+//! 3,000/s and a burst of 5,000: 41,000 hellos, 131,072 slots, 1 MiB. An accepted hello puts a 56-bit keyed tag into the emptier
 //! of two lines that its hash names (the power of two choices: at half fill a line of eight is not full by many orders of
 //! magnitude).
 //!
 //! An honest hello is taken for a replay when one of the at most 32 tags in its two lines of both tables is equal to its own:
-//! 2^-59. When both lines are full, the hello is refused as `connect_rate`: nothing is ever pushed out, so inside its memory a
+//! 2^-51. When both lines are full, the hello is refused as `connect_rate`: nothing is ever pushed out, so inside its memory a
 //! replay is always refused.
 
 use std::time::Duration;
@@ -39,6 +39,10 @@ pub(crate) struct Nonces {
 struct Table {
     lines: Lines,
     held: usize,
+    /// Which use of the table this is, 1 to 255: words with another one in their lowest byte are empty. So a table is emptied by
+    /// counting on, and megabytes are never cleared while players wait. A word that comes back to life after 255 uses (102 minutes)
+    /// takes a slot for one use, no more.
+    epoch: u64,
 }
 
 impl Nonces {
@@ -49,7 +53,7 @@ impl Nonces {
     /// Remembers the hello with this hash, or refuses it.
     pub(crate) fn observe(&mut self, now: Time, hash: (u64, u64), connect: &Rate) -> Result<(), Reject> {
         self.turn(now, connect);
-        let tag = hash.0.max(1);
+        let tag = hash.0;
         let lines = [hash.1, hash.1 >> 32];
         if self.newer.holds(tag, lines) || self.older.holds(tag, lines) {
             return Err(Reject::HelloReplay);
@@ -81,6 +85,9 @@ impl Nonces {
     }
 }
 
+/// The bits of a word that say which use of the table it is from.
+const EPOCHS: u64 = 0xff;
+
 /// Slots of one table at most, 32 MiB: enough for 160,000 hellos a second, which is more than one thread can check.
 const SLOTS_MAX: usize = 1 << 22;
 
@@ -91,22 +98,24 @@ fn slots(connect: &Rate) -> usize {
 
 impl Table {
     fn new(slots: usize) -> Self {
-        Self { lines: Lines::new(slots), held: 0 }
+        Self { lines: Lines::new(slots), held: 0, epoch: 1 }
     }
 
     fn holds(&self, tag: u64, lines: [u64; 2]) -> bool {
-        self.held > 0 && lines.iter().any(|&at| self.lines.line(at).contains(&tag))
+        let word = self.word(tag);
+        self.held > 0 && lines.iter().any(|&at| self.lines.line(at).contains(&word))
     }
 
     fn put(&mut self, tag: u64, lines: [u64; 2]) -> bool {
-        let [first, second] = lines.map(|at| self.lines.line(at).iter().position(|&word| word == 0));
+        let empty = |word: &u64| word & EPOCHS != self.epoch;
+        let [first, second] = lines.map(|at| self.lines.line(at).iter().position(empty));
         let (at, slot) = match (first, second) {
             (Some(first), Some(second)) if second < first => (lines[1], second),
             (Some(first), _) => (lines[0], first),
             (None, Some(second)) => (lines[1], second),
             (None, None) => return false,
         };
-        self.lines.line_mut(at)[slot] = tag;
+        self.lines.line_mut(at)[slot] = self.word(tag);
         self.held += 1;
         true
     }
@@ -116,10 +125,14 @@ impl Table {
         let words = slots.div_ceil(LINE_WORDS).next_power_of_two() * LINE_WORDS;
         if words != self.lines.words() {
             *self = Self::new(slots);
-        } else if self.held > 0 {
-            self.lines.clear();
+        } else {
             self.held = 0;
+            self.epoch = self.epoch % EPOCHS + 1;
         }
+    }
+
+    const fn word(&self, tag: u64) -> u64 {
+        tag & !EPOCHS | self.epoch
     }
 }
 

@@ -11,11 +11,12 @@ use hillfort_proto::reject::Reject;
 pub(crate) const fn points(reject: Reject) -> u32 {
     match reject {
         // One refusal says nothing; another thousand in a row do.
-        Reject::SourceRate | Reject::SourceConnections => 1,
-        Reject::HelloTime | Reject::HelloKey | Reject::Tls => 5,
+        Reject::SourceRate | Reject::SourceConnections | Reject::FingerprintRate => 1,
+        Reject::HelloTime | Reject::HelloKey | Reject::Tls | Reject::ClientHello | Reject::ServerName => 5,
         Reject::Http | Reject::WebSocket | Reject::HelloFlags | Reject::FrameVersion | Reject::LoginSlow => 20,
+        Reject::ClientHelloSlow | Reject::WorkSlow => 20,
         Reject::HelloMagic | Reject::HelloLength | Reject::HelloSlow => 50,
-        Reject::HelloMac | Reject::HelloReplay | Reject::ResumeToken => 100,
+        Reject::HelloMac | Reject::HelloReplay | Reject::ResumeToken | Reject::Work => 100,
         Reject::OutOfState | Reject::LoginName | Reject::AckAhead | Reject::ResumeGap | Reject::SequenceGap => 100,
         Reject::FrameMagic | Reject::FrameLength | Reject::FrameCrc | Reject::Message | Reject::InputLength => 250,
         Reject::InputFlood => 500,

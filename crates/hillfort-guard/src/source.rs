@@ -2,7 +2,7 @@
 //! about them.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use siphasher::{sip::SipHasher13, sip128};
 
@@ -32,17 +32,26 @@ impl PartialEq for Source {
 
 impl Eq for Source {}
 
+/// Stands for all that is above it: ff00::/8 is multicast and never a source, so the two families cannot meet.
+const V4: u64 = 0xffff_ffff_0000_0000;
+/// Stands for ::/64, so that no name is 0: ::1:0:0:0:0/64 belongs to nobody (RFC 4291, 2.5.5).
+const LOOPBACK: u64 = 1;
+
 /// The address that stands for the whole source: itself, or the first of its /64.
-pub(crate) fn network(addr: IpAddr) -> IpAddr {
-    match addr.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 => v4,
+pub(crate) fn home(name: u64) -> IpAddr {
+    match name {
+        V4.. => IpAddr::V4(Ipv4Addr::from_bits(name as u32)),
+        LOOPBACK => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        _ => IpAddr::V6(Ipv6Addr::from_bits(u128::from(name) << 64)),
     }
 }
 
 /// Keys drawn from the seed; one for each use.
 pub(crate) struct Secret {
     sources: SipHasher13,
+    networks: SipHasher13,
+    pairs: SipHasher13,
+    accounts: SipHasher13,
     nonces: sip128::SipHasher13,
 }
 
@@ -50,17 +59,45 @@ impl Secret {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             sources: SipHasher13::new_with_keys(seed, u64::from_be_bytes(*b"sources.")),
+            networks: SipHasher13::new_with_keys(seed, u64::from_be_bytes(*b"networks")),
+            pairs: SipHasher13::new_with_keys(seed, u64::from_be_bytes(*b"pairs...")),
+            accounts: SipHasher13::new_with_keys(seed, u64::from_be_bytes(*b"accounts")),
             nonces: sip128::SipHasher13::new_with_keys(seed, u64::from_be_bytes(*b"nonces..")),
         }
     }
 
     pub(crate) fn source(&self, addr: IpAddr) -> Source {
         let name = match addr.to_canonical() {
-            // ff00::/8 is multicast and never a source, so the two families cannot meet.
-            IpAddr::V4(v4) => 0xffff_ffff_0000_0000 | u64::from(v4.to_bits()),
-            IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
+            IpAddr::V4(v4) => V4 | u64::from(v4.to_bits()),
+            IpAddr::V6(v6) => ((v6.to_bits() >> 64) as u64).max(LOOPBACK),
         };
+        self.named(name)
+    }
+
+    /// The source with this name.
+    pub(crate) fn named(&self, name: u64) -> Source {
         Source { name, hash: self.sources.hash(&name.to_ne_bytes()) }
+    }
+
+    /// The network that the source lies in: the /24 of an IPv4 address, the /48 of an IPv6 address, which is what one site or one
+    /// customer of a hosting company has at most (RFC 6177).
+    pub(crate) fn network(&self, source: Source) -> u64 {
+        let name = if source.name >= V4 { source.name >> 8 << 8 } else { source.name >> 16 << 16 };
+        self.networks.hash(&name.to_ne_bytes())
+    }
+
+    /// A source together with what else it is told apart by.
+    pub(crate) fn with(&self, source: Source, more: &[u8]) -> u64 {
+        let mut bytes = [0; 48];
+        let more = &more[..more.len().min(40)];
+        bytes[..8].copy_from_slice(&source.name.to_ne_bytes());
+        bytes[8..8 + more.len()].copy_from_slice(more);
+        self.pairs.hash(&bytes)
+    }
+
+    /// An account, so that nobody can choose which of an address's bits it falls on.
+    pub(crate) fn account(&self, account: u64) -> u64 {
+        self.accounts.hash(&account.to_ne_bytes())
     }
 
     /// Two independent words for the name of a nonce.

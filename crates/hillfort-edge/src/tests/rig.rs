@@ -101,16 +101,14 @@ pub(super) fn guard_config() -> hillfort_guard::Config {
     keys.insert(hello_key()).unwrap();
     let much = rate(100_000, 100_000);
     hillfort_guard::Config {
-        keys,
         connect: much,
+        known_percent: 0,
         source_connect: much,
         source_open_max: 10_000,
         open_max: 10_000,
-        trusted: Vec::new(),
-        unbannable: Vec::new(),
         tolerance: rate(1_000, 100_000),
-        ban: Duration::from_secs(600),
         inputs: InputRates { session: much, kind: much, control: much, tolerance: much },
+        ..hillfort_guard::Config::new(keys)
     }
 }
 

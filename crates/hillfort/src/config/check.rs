@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hillfort_edge::Certificate;
-use hillfort_guard::{InputRates, IpNet, Rate};
+use hillfort_guard::{BanTimes, InputRates, IpNet, Rate};
 use toml::Value;
 
 use super::keys::{self, Key};
@@ -18,6 +18,9 @@ const PUBLIC_WITH_DEVELOPMENT_KEY: &str = "an address for others to reach, with 
 
 const NOT_DEVELOPMENT: &str = "a certificate that signs itself is for development mode alone: players would have to trust it blindly. \
      Give edge.tls_certificate and edge.tls_key";
+
+/// The first ban of an address, when `guard.ban_s` allows as much. Each further one is twice as long.
+const BAN_FIRST: Duration = Duration::from_secs(30);
 
 /// One pass over the raw values; what is wrong is collected.
 pub(super) struct Check<'a> {
@@ -118,7 +121,6 @@ impl Check<'_> {
         let control = self.rate("inputs.control_burst", inputs.control_per_s, inputs.control_burst);
         let dropped = self.rate("inputs.dropped_burst", inputs.dropped_per_s, inputs.dropped_burst);
         Some(hillfort_guard::Config {
-            keys: ring?,
             connect: connect?,
             source_connect: source_connect?,
             source_open_max: guard.source_open_max,
@@ -127,8 +129,9 @@ impl Check<'_> {
             trusted: trusted?,
             unbannable: unbannable?,
             tolerance: tolerance?,
-            ban: Duration::from_secs(guard.ban_s),
+            ban: BanTimes { first: BAN_FIRST, max: Duration::from_secs(guard.ban_s) },
             inputs: InputRates { session: session?, kind: kind?, control: control?, tolerance: dropped? },
+            ..hillfort_guard::Config::new(ring?)
         })
     }
 

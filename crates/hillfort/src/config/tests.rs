@@ -36,7 +36,7 @@ fn the_defaults_are_development_on_loopback() {
     assert_eq!(settings.edge.frames_addr.to_string(), "127.0.0.1:7352");
     assert_eq!(settings.console.addr.to_string(), "127.0.0.1:7351");
     assert_eq!((settings.edge.guard.connect.per_s(), settings.edge.guard.connect.burst()), (3_000, 5_000));
-    assert_eq!(settings.edge.guard.ban, Duration::from_secs(600));
+    assert_eq!(settings.edge.guard.ban.max, Duration::from_secs(600));
     assert_eq!(settings.edge.guard.open_max, 60_512);
     assert_eq!(settings.data_folder, Path::new("./data"));
     assert_eq!((settings.games_folder, settings.world_threads, settings.rooms_max), (None, 1, 20_000));
@@ -50,7 +50,7 @@ fn the_later_layer_wins() {
         [("HILLFORT_EDGE__TCP_PORT", "2000"), ("HILLFORT_EDGE__HTTP_PORT", "2001"), ("HILLFORT_LOAD_APP", "9"), ("HOME", "/")];
     let settings = load_all(file, &env, &[("edge.tcp_port", "3000")]).unwrap();
     assert_eq!((settings.edge.frames_addr.port(), settings.edge.http_addr.port()), (3000, 2001));
-    assert_eq!(settings.edge.guard.ban, Duration::from_secs(5));
+    assert_eq!(settings.edge.guard.ban.max, Duration::from_secs(5));
 }
 
 #[test]

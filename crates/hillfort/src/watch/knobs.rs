@@ -73,11 +73,11 @@ const SINGLES: [Knob; 4] = [
     },
     Knob {
         key: "guard.ban_s",
-        label: "length of a ban",
+        label: "longest ban",
         unit: "s",
-        get: |config| config.ban.as_secs(),
+        get: |config| config.ban.max.as_secs(),
         set: |config, value| {
-            config.ban = Duration::from_secs(u64::from(value));
+            config.ban.max = Duration::from_secs(u64::from(value));
             Ok(())
         },
     },

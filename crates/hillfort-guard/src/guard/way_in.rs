@@ -1,0 +1,196 @@
+//! What is judged after a connection was let in: its ClientHello, its handshake, its signed hello, and at last its session.
+
+use hillfort_proto::hello::{self, Hello};
+use hillfort_proto::limits::HELLO_BYTES;
+use hillfort_proto::reject::Reject;
+use hillfort_proto::time::{Time, UnixMs};
+
+use super::{Guard, shrunk};
+use crate::admission::{Admitted, Authed, Peer};
+use crate::bucket::ticks;
+use crate::fingerprint::{Action, ClientHelloFacts};
+use crate::ladder::Step;
+use crate::offence::{hello_points, points};
+use crate::posture::Posture;
+use crate::source::Source;
+
+/// More bits of work for an address with offences: four times as much.
+const CHALLENGE_BITS: u8 = 2;
+/// Where nonce, app id and key id lie in a hello.
+const NAME: std::ops::Range<usize> = 16..38;
+
+impl Guard {
+    /// Judges a TLS client by what its ClientHello says: the operator's lists, then the budget of its address for this fingerprint. A
+    /// fingerprint alone never bans: all players of one game engine share one.
+    ///
+    /// # Errors
+    /// [`Reject::Fingerprint`], [`Reject::FingerprintRate`].
+    pub fn on_client_hello(&mut self, now: Time, admitted: &Admitted, facts: &ClientHelloFacts) -> Result<(), Reject> {
+        let Peer { addr, excused } = admitted.peer;
+        if self.config.trusts(addr) {
+            return Ok(());
+        }
+        let listed = self.config.refused_ja4.find(&facts.ja4);
+        let listed = listed.max(facts.ja3.and_then(|ja3| self.config.refused_ja3.find(&ja3)));
+        match listed {
+            Some(Action::Refuse) => {
+                self.refuse(now, Reject::Fingerprint);
+                return Err(Reject::Fingerprint);
+            }
+            Some(Action::DryRun) => self.stats.fingerprints_dry += 1,
+            None => {}
+        }
+        let source = self.secret.source(addr);
+        let standing = self.known.standing(now, source);
+        let bears = self.ladder.bears(now, source, &self.config.scale(standing));
+        let percent = shrunk(self.config.account_percent(standing), bears, Step::Fingerprint);
+        let pair = self.secret.with(source, &facts.ja4);
+        if self.pairs.charge(pair, ticks(now), &self.config.fingerprint.scaled(percent)) {
+            return Ok(());
+        }
+        self.refuse(now, Reject::FingerprintRate);
+        let peer = Peer { addr, excused };
+        self.charge_peer(now, peer, Reject::FingerprintRate, points(Reject::FingerprintRate));
+        Err(Reject::FingerprintRate)
+    }
+
+    /// Spends one TLS handshake of the budget. Strangers leave a reserve of it to known sources. Who says that he `resumes` a TLS
+    /// session may use half of the reserve: it can be said falsely, and saves little.
+    ///
+    /// # Errors
+    /// [`Reject::TlsRate`].
+    pub fn on_handshake(&mut self, now: Time, admitted: &Admitted, resumes: bool) -> Result<(), Reject> {
+        let config = &self.config;
+        if config.trusts(admitted.peer.addr) {
+            return Ok(());
+        }
+        let reserve = match (self.has_priority(now, self.secret.source(admitted.peer.addr)), resumes) {
+            (true, _) => 0,
+            (false, true) => config.known_percent / 2,
+            (false, false) => config.known_percent,
+        };
+        self.handshakes.cut(now, &config.handshakes);
+        match self.handshakes.after_leaving(now, &config.handshakes, 1, reserve) {
+            Some(handshakes) => {
+                self.handshakes = handshakes;
+                Ok(())
+            }
+            None => {
+                self.refuse(now, Reject::TlsRate);
+                Err(Reject::TlsRate)
+            }
+        }
+    }
+
+    /// Judges the beginning of a signed hello as soon as some of it is there: its magic byte by byte, its clock from 24 bytes on.
+    /// Nothing is counted: say so by [`Guard::on_bad_hello`]. `wall` is the server's clock.
+    ///
+    /// # Errors
+    /// [`Reject::HelloMagic`], [`Reject::HelloTime`].
+    pub fn on_hello_prefix(&mut self, now: Time, wall: UnixMs, prefix: &[u8]) -> Result<(), Reject> {
+        let (wall, before) = self.clock.read(now, wall);
+        by_either(wall, before, |wall| hello::check_prefix(prefix, wall))
+    }
+
+    /// Judges a signed hello in order of cost: magic, flags, clock, key, MAC, nonce. Counts and charges its refusal: do not
+    /// report it as an offence once more. `wall` is the server's clock. When it is set by up to 6 s, forward or back, hellos by the
+    /// clock of before stay good and no replay gets in; set back by more it makes replays possible.
+    ///
+    /// # Errors
+    /// [`Reject::HelloMagic`], [`Reject::HelloFlags`], [`Reject::HelloTime`], [`Reject::HelloKey`], [`Reject::HelloMac`],
+    /// [`Reject::HelloReplay`], and
+    /// [`Reject::ConnectRate`] when the memory of nonces is full.
+    pub fn on_hello(
+        &mut self,
+        now: Time,
+        wall: UnixMs,
+        admitted: &Admitted,
+        bytes: &[u8; HELLO_BYTES],
+    ) -> Result<Authed, Reject> {
+        match self.prove(now, wall, bytes) {
+            Ok(authed) => {
+                self.stats.authed += 1;
+                Ok(authed)
+            }
+            Err(reject) => {
+                self.refuse(now, reject);
+                self.charge_peer(now, admitted.peer, reject, hello_points(reject, bytes));
+                Err(reject)
+            }
+        }
+    }
+
+    /// How many bits of work a login on this connection has to do first; `None`: it may come in as it is. Only under attack, and not
+    /// for known sources unless their offences have led them to [`Step::Challenge`].
+    pub fn challenge(&mut self, now: Time, admitted: &Admitted) -> Option<u8> {
+        if self.posture(now) == Posture::Calm || self.config.trusts(admitted.peer.addr) {
+            return None;
+        }
+        let source = self.secret.source(admitted.peer.addr);
+        let standing = self.known.standing(now, source);
+        let harder = self.ladder.bears(now, source, &self.config.scale(standing)).step >= Some(Step::Challenge);
+        if standing.is_known() && !harder {
+            return None;
+        }
+        self.stats.challenges += 1;
+        Some(self.config.work_bits + if harder { CHALLENGE_BITS } else { 0 })
+    }
+
+    /// A session on this connection has lasted without offence: its address is known from now on, and its budgets grow with the accounts
+    /// seen from it. A connection counts once, and not before it is as old as the configuration says, so that many short logins earn
+    /// nothing. `true`: it was counted.
+    pub fn on_settled(&mut self, now: Time, admitted: &mut Admitted, account: u64) -> bool {
+        if admitted.settled || admitted.peer.excused || now.since(admitted.since) < self.config.settled_after {
+            return false;
+        }
+        admitted.settled = true;
+        let source = self.secret.source(admitted.peer.addr);
+        self.known.settle(now, source, self.secret.account(account));
+        self.stats.settled += 1;
+        true
+    }
+
+    /// Whether a connection of this address goes before strangers': sessions from it have lasted, and it bears no step of the ladder.
+    pub fn goes_first(&self, now: Time, admitted: &Admitted) -> bool {
+        self.has_priority(now, self.secret.source(admitted.peer.addr))
+    }
+
+    /// Charges what the edge found wrong to the address. `true`: that was too much, the address is banned from now on. Its
+    /// connections that are already admitted go on: others may share the address.
+    pub fn on_offence(&mut self, now: Time, peer: Peer, reject: Reject) -> bool {
+        self.posture.on_refusal(now, &self.config.posture);
+        self.charge_peer(now, peer, reject, points(reject))
+    }
+
+    /// The same for a hello that is known to be bad before it is whole; `bytes` is what has come of it. What a web page can make the
+    /// browsers of its visitors send is charged less.
+    pub fn on_bad_hello(&mut self, now: Time, peer: Peer, reject: Reject, bytes: &[u8]) -> bool {
+        self.posture.on_refusal(now, &self.config.posture);
+        self.charge_peer(now, peer, reject, hello_points(reject, bytes))
+    }
+
+    fn has_priority(&self, now: Time, source: Source) -> bool {
+        let standing = self.known.standing(now, source);
+        standing.is_known() && self.ladder.bears(now, source, &self.config.scale(standing)).step.is_none()
+    }
+
+    fn prove(&mut self, now: Time, wall: UnixMs, bytes: &[u8; HELLO_BYTES]) -> Result<Authed, Reject> {
+        let hello = Hello::read(bytes)?;
+        let (wall, before) = self.clock.read(now, wall);
+        by_either(wall, before, |wall| hello.check_time(wall))?;
+        hello.check_mac(&self.config.keys)?;
+        let (app, key) = (hello.app(), hello.key());
+        // The nonce with the ids of its key, so that one app's clients cannot use up another's nonces.
+        let name = self.secret.nonce(&bytes[NAME]);
+        self.nonces.observe(now, name, &self.config.connect)?;
+        Ok(Authed { app, key })
+    }
+}
+
+/// What the new clock refuses, the one from before may still let in.
+fn by_either(wall: UnixMs, before: Option<UnixMs>, check: impl Fn(UnixMs) -> Result<(), Reject>) -> Result<(), Reject> {
+    match (check(wall), before) {
+        (Err(Reject::HelloTime), Some(before)) => check(before),
+        (verdict, _) => verdict,
+    }
+}

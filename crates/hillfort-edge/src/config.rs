@@ -21,6 +21,8 @@ pub struct Config {
     pub certificate: Option<Certificate>,
     /// Admission; keys of the hello.
     pub guard: hillfort_guard::Config,
+    /// Bans from before a restart, with times in the count of this edge: zero is now. At most 16,384.
+    pub restored_bans: Vec<hillfort_guard::Ban>,
     /// Open connections of sessions, proven or not, HTTP not counted; 1 to 4,000,000.
     pub connections_max: usize,
     /// Of those, the ones that are not logged in. The oldest is shed for a new one; at least 1.
@@ -74,6 +76,7 @@ impl Config {
             http_addr,
             certificate: None,
             guard,
+            restored_bans: Vec::new(),
             connections_max: 60_000,
             unproven_max: 4_096,
             http_connections_max: 512,
@@ -89,6 +92,7 @@ impl Config {
         let within = |name, value: usize, bounds: std::ops::RangeInclusive<usize>| {
             if bounds.contains(&value) { Ok(()) } else { Err(BindError::Bounds(name)) }
         };
+        within("restored_bans", self.restored_bans.len(), 0..=hillfort_guard::LADDER_MAX)?;
         within("connections_max", self.connections_max, 1..=4_000_000)?;
         within("unproven_max", self.unproven_max, 1..=self.connections_max)?;
         within("http_connections_max", self.http_connections_max, 1..=1_000_000)?;

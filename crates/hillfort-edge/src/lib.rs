@@ -5,13 +5,14 @@
 //! [`hillfort_proto::route`], and nothing of stores, peers or consoles.
 //!
 //! - `edge`: opening the doors; `config`, `control`, `stats`: what goes in and comes out
-//! - `thread`: the loop; `accept`, `read`, `write`, `live`, `deliver`, `sweep`, `close`, `orders`: its kinds of work
-//! - `conn`, `sessions`, `queue`, `outbox`, `latency`, `drain`: its state
+//! - `thread`: the loop; `accept`, `read`, `write`, `live`, `deliver`, `sweep`, `close`, `orders`, `bans`: its kinds of work
+//! - `conn`, `sessions`, `queue`, `outbox`, `latency`, `pause`, `drain`: its state
 //! - `listener`, `stream`, `tls`, [`websocket`], `http`: transports
 
 #![forbid(unsafe_code)]
 
 mod accept;
+mod bans;
 mod budget;
 mod close;
 mod config;
@@ -26,6 +27,7 @@ mod listener;
 mod live;
 mod orders;
 mod outbox;
+mod pause;
 mod queue;
 mod read;
 mod sessions;
@@ -37,8 +39,9 @@ mod tls;
 pub mod websocket;
 mod write;
 
+pub use bans::BanSink;
 pub use config::{BindError, Config};
-pub use control::{BanList, Control, ControlError, Player};
+pub use control::{BanList, Control, ControlError, LadderView, Player, StepList};
 pub use edge::Edge;
 pub use stats::{Counter, Door, Snapshot, Stats};
 pub use thread::EdgeThread;

@@ -23,4 +23,5 @@ mod descriptors;
 mod development;
 mod files;
 mod metrics;
+mod privileges;
 mod watch;

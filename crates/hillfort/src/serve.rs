@@ -198,6 +198,8 @@ fn console_settings(settings: &Settings, frames: SocketAddr, http: SocketAddr) -
         program,
         prefix: vec!["load".into(), "attack".into()],
         target: frames,
+        raw_sockets: crate::privileges::raw_sockets(),
+        tls: settings.edge.certificate.is_some(),
     });
     console::Settings {
         version: env!("CARGO_PKG_VERSION"),

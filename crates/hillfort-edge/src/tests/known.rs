@@ -111,8 +111,11 @@ fn strangers_are_shed_before_known_players() {
     );
 }
 
+/// An address, and how long its ban lasts; `None`: it was lifted.
+type Told = (IpAddr, Option<Duration>);
+
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<(IpAddr, Option<Duration>)>>>);
+struct Heard(Arc<Mutex<Vec<Told>>>);
 
 impl BanSink for Heard {
     fn banned(&mut self, ban: &Ban, lasts: Duration) {

@@ -156,6 +156,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
             http_addr: SocketAddr::new(edge_address, edge.http_port),
             certificate,
             guard: guard?,
+            restored_bans: Vec::new(),
             connections_max: edge.connections_max as usize,
             unproven_max: edge.unproven_max as usize,
             http_connections_max: edge.http_connections_max as usize,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 
-use crate::conn::{ConnKey, Phase, Written, known};
+use crate::conn::{Conn, ConnKey, Phase, Written, known};
 use crate::queue::Wait;
 use crate::stats::{Counter, Door};
 use crate::thread::EdgeThread;
@@ -41,6 +41,7 @@ impl EdgeThread {
         let Some(conn) = self.conns.get_mut(key as usize) else { return };
         let proven = match conn.phase {
             Phase::Ending => return,
+            Phase::Header | Phase::ClientHello => return self.remove(key),
             Phase::Hello => false,
             Phase::Login(_) | Phase::Live(_) => true,
         };
@@ -68,8 +69,15 @@ impl EdgeThread {
 
     /// Closes the socket, by reset unless a last word was said.
     pub(crate) fn remove(&mut self, key: ConnKey) {
+        if let Some(conn) = self.take(key) {
+            self.guard.on_close(conn.admitted);
+        }
+    }
+
+    /// Takes a connection out of the table; it goes elsewhere, or ends when it is dropped.
+    pub(crate) fn take(&mut self, key: ConnKey) -> Option<Conn> {
         if !self.conns.contains(key as usize) {
-            return;
+            return None;
         }
         self.stop_waiting(key);
         let mut conn = self.conns.remove(key as usize);
@@ -77,11 +85,13 @@ impl EdgeThread {
             self.spares.take_back(place);
         }
         self.outbound_bytes = self.outbound_bytes.saturating_sub(conn.counted);
-        self.count_open(conn.door).sub(1);
-        self.guard.on_close(conn.admitted);
+        if let Some(open) = self.count_open(conn.door) {
+            open.sub(1);
+        }
         if self.conns.is_empty() && self.conns.capacity() > KEPT_RECORDS_MAX {
             self.conns.shrink_to_fit();
         }
+        Some(conn)
     }
 
     /// Takes a connection out of the queue that it stands in.
@@ -98,11 +108,12 @@ impl EdgeThread {
         queue.remove(&mut self.conns, key);
     }
 
-    pub(crate) fn count_open(&self, door: Door) -> &Counter {
+    /// Those of HTTP are counted when the HTTP thread has them.
+    pub(crate) fn count_open(&self, door: Door) -> Option<&Counter> {
         match door {
-            Door::Frames => &self.stats.edge.open_frames,
-            Door::Http => &self.stats.edge.open_http,
-            Door::WebSocket => &self.stats.edge.open_websocket,
+            Door::Frames => Some(&self.stats.edge.open_frames),
+            Door::Http => None,
+            Door::WebSocket => Some(&self.stats.edge.open_websocket),
         }
     }
 }

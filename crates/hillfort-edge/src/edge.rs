@@ -11,7 +11,6 @@ use hillfort_guard::Guard;
 use hillfort_proto::route::{LaneReceiver, LaneSender, OutboundBatch, RoomPort, SessionPort, lane};
 use mio::{Poll, Waker};
 use rustls::ServerConfig;
-use tokio_rustls::TlsAcceptor;
 
 use crate::config::{BindError, Config};
 use crate::control::{CONTROL_DEPTH, Control, Order};
@@ -31,6 +30,7 @@ pub struct Edge {
     poll: Poll,
     waker: Arc<Waker>,
     tls: Option<Arc<ServerConfig>>,
+    handshakes_per_s: Option<u32>,
     listeners: [Listener; 2],
     lanes: Vec<LaneReceiver<OutboundBatch>>,
     control: Control,
@@ -54,6 +54,7 @@ impl Edge {
     pub fn bind(config: Config) -> Result<Self, BindError> {
         config.check()?;
         let tls = config.certificate.as_ref().map(tls::server_config).transpose()?;
+        let handshakes_per_s = tls.as_ref().and_then(tls::handshakes_per_s);
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).map_err(|e| BindError::System(io::Error::other(e)))?;
         let open = |door, addr| Listener::open(door, addr).map_err(|source| BindError::Listen { addr, source });
@@ -66,7 +67,7 @@ impl Edge {
         let (orders_in, orders) = sync_channel(CONTROL_DEPTH);
         let control = Control { orders: orders_in, waker: Arc::clone(&waker) };
         let (stats, seed) = (Arc::default(), u64::from_le_bytes(seed));
-        Ok(Self { config, poll, waker, tls, listeners, lanes: Vec::new(), control, orders, stats, seed })
+        Ok(Self { config, poll, waker, tls, handshakes_per_s, listeners, lanes: Vec::new(), control, orders, stats, seed })
     }
 
     /// Where a door listens.
@@ -94,6 +95,12 @@ impl Edge {
         self.control.clone()
     }
 
+    /// TLS handshakes with this certificate that one core can do in a second, measured at bind; `None` without TLS.
+    #[must_use]
+    pub fn handshakes_per_s(&self) -> Option<u32> {
+        self.handshakes_per_s
+    }
+
     /// Live counters.
     #[must_use]
     pub fn stats(&self) -> Arc<Stats> {
@@ -106,13 +113,12 @@ impl Edge {
     /// # Errors
     /// No thread can be started.
     pub fn into_thread(self, rooms: Box<dyn RoomPort>, router: Router) -> io::Result<(EdgeThread, JoinHandle<io::Result<()>>)> {
-        let Self { config, poll, waker, tls, listeners, lanes, control: _, orders, stats, seed } = self;
+        let Self { config, poll, waker, tls, handshakes_per_s, listeners, lanes, control: _, orders, stats, seed } = self;
         let (arrivals_in, arrivals) = tokio::sync::mpsc::channel(ARRIVALS_DEPTH);
         // A place for each connection that can be there, so that none is ever refused the way back.
         let (departures_in, departures): (SyncSender<_>, _) = sync_channel(config.http_connections_max);
         let house = http::House {
             exit: http::Exit { departures: departures_in, waker },
-            tls: tls.clone().map(TlsAcceptor::from),
             router,
             patience: config.hello_patience,
             silent_max: config.http_connections_max.div_ceil(2),
@@ -120,8 +126,21 @@ impl Edge {
             stats: Arc::clone(&stats),
         };
         let http = std::thread::Builder::new().name("http".into()).spawn(move || http::run(arrivals, house))?;
-        let guard = Guard::new(config.guard.clone(), seed);
-        let parts = Parts { poll, config, guard, tls, listeners, rooms, lanes, orders, arrivals: arrivals_in, departures, stats };
+        let guard = Guard::new(config.guard_here(handshakes_per_s), seed);
+        let parts = Parts {
+            poll,
+            config,
+            guard,
+            tls,
+            handshakes_per_s,
+            listeners,
+            rooms,
+            lanes,
+            orders,
+            arrivals: arrivals_in,
+            departures,
+            stats,
+        };
         Ok((EdgeThread::new(parts), http))
     }
 

@@ -5,9 +5,9 @@
 //! [`hillfort_proto::route`], and nothing of stores, peers or consoles.
 //!
 //! - `edge`: opening the doors; `config`, `control`, `stats`: what goes in and comes out
-//! - `thread`: the loop; `accept`, `read`, `write`, `live`, `deliver`, `sweep`, `close`, `orders`: its kinds of work
+//! - `thread`: the loop; `accept`, `preface`, `read`, `write`, `live`, `deliver`, `sweep`, `close`, `orders`: its kinds of work
 //! - `conn`, `sessions`, `queue`, `outbox`, `latency`, `drain`: its state
-//! - `listener`, `stream`, `tls`, [`websocket`], `http`: transports
+//! - `listener`, `stream`, `tls`, `server_names`, [`websocket`], `http`: transports
 
 #![forbid(unsafe_code)]
 
@@ -26,8 +26,10 @@ mod listener;
 mod live;
 mod orders;
 mod outbox;
+mod preface;
 mod queue;
 mod read;
+mod server_names;
 mod sessions;
 mod stats;
 mod stream;
@@ -40,6 +42,7 @@ mod write;
 pub use config::{BindError, Config};
 pub use control::{BanList, Control, ControlError, Player};
 pub use edge::Edge;
+pub use server_names::{SERVER_NAMES_MAX, ServerNames, ServerNamesError};
 pub use stats::{Counter, Door, Snapshot, Stats};
 pub use thread::EdgeThread;
 pub use tls::{Certificate, CertificateError};

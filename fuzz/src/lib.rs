@@ -5,10 +5,12 @@
 //! a function here, an entry in [`TARGETS`], a main in `fuzz_targets/`, a `[[bin]]` in Cargo.toml, some inputs in `corpus/<name>/`.
 
 mod first_bytes;
+mod guard;
 mod proto;
 mod script;
 
 pub use first_bytes::{client_hello, proxy};
+pub use guard::regions;
 pub use proto::{frame, hello, message};
 pub use script::session;
 
@@ -23,4 +25,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("frame", frame),
     ("message", message),
     ("session", session),
+    ("regions", regions),
 ];

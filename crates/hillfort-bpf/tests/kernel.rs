@@ -13,7 +13,7 @@ use hillfort_bpf::Reg::*;
 use hillfort_bpf::Size::{B, D, W};
 use hillfort_bpf::{
     Asm, ClassicAsm, Cond, Error, Helper, Live, Map, MapFull, MapKind, MapSpec, Mapping, Program, Target, XdpContext, XdpLink,
-    XdpMode, attach_classic, detach_classic, interface_index, possible_cpus, xdp,
+    XdpMode, attach_classic, detach_classic, interface_index, own_network, possible_cpus, xdp,
 };
 
 /// Whether this process may use bpf(2). Says so when not.
@@ -208,10 +208,7 @@ fn a_listener_filter_refuses_connections() {
 fn in_namespace(work: impl FnOnce() + Send) {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            // SAFETY: only this thread is moved, and it ends with the test.
-            #[expect(unsafe_code, reason = "JUSTIFICATION: std has no unshare")]
-            let result = unsafe { libc::unshare(libc::CLONE_NEWNET) };
-            assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+            own_network().unwrap();
             work();
         });
         if let Err(panic) = thread.join() {

@@ -2,13 +2,17 @@
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use hillfort_guard::{Class, Config, Guard, InputBuckets, Rate};
+use hillfort_guard::{
+    Class, ClientHelloFacts, Config, Country, Guard, InputBuckets, Place, Places, Range, Rate, RegionRules, Regions,
+};
 use hillfort_proto::hello::{AppId, Hello, HelloKey, KeyId, KeyRing};
 use hillfort_proto::limits::HELLO_BYTES;
+use hillfort_proto::reject::Reject;
 use hillfort_proto::time::{Time, UnixMs};
 
 const WALL: UnixMs = UnixMs(1_800_000_000_000);
@@ -44,7 +48,7 @@ fn config() -> Config {
 
 /// Addresses in an order that no cache can guess.
 fn scattered(n: u32, of: u32) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::from_bits(0x0100_0000 + n.wrapping_mul(2_654_435_761) % of))
+    IpAddr::V4(Ipv4Addr::from_bits(0x0100_0000_u32.wrapping_add(n.wrapping_mul(2_654_435_761) % of)))
 }
 
 /// A guard that has seen a million sources, and the time after that.
@@ -134,6 +138,90 @@ fn hello_with_wrong_mac(bencher: Bencher) {
         },
         16,
     );
+}
+
+/// A million different addresses while everything is in use: known sources, offenders, bans, lists of regions.
+#[divan::bench]
+fn connect_under_attack(bencher: Bencher) {
+    let mut guard = Guard::new(Config { regions: rules(), ..config() }, 99);
+    guard.set_regions(Arc::new(regions(500_000)));
+    let mut now = Time::from_millis(60_000);
+    for n in 0..50_000 {
+        if let Ok(mut proof) = guard.on_connect(now, scattered(n, 50_000)) {
+            guard.on_settled(now + Duration::from_secs(60), &mut proof, 1);
+            guard.on_offence(now, proof.peer(), Reject::HelloMac);
+            guard.on_close(proof);
+        }
+        now = now + BETWEEN;
+    }
+    for n in 0..4_000 {
+        guard.ban(now, scattered(n, 50_000), Duration::from_secs(100_000)).expect("bannable");
+    }
+    let mut n = 0;
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for _ in 0..BATCH {
+            (n, now) = (n + 1, now + Duration::from_micros(25));
+            if let Ok(proof) = guard.on_connect(now, black_box(scattered(n, 1_000_000))) {
+                guard.on_close(proof);
+            }
+        }
+    });
+}
+
+#[divan::bench]
+fn client_hello(bencher: Bencher) {
+    let (mut guard, mut now) = crowded();
+    let proofs: Vec<_> = (0..1_000).filter_map(|n| guard.on_connect(now + BETWEEN * n, scattered(n, 1_000_000)).ok()).collect();
+    let facts = ClientHelloFacts { ja4: *b"t13d1516h2_8daaf6152771_e5627efa2ab1", ja3: None, resumes: false };
+    bencher.counter(ItemsCount::new(proofs.len())).bench_local(|| {
+        for proof in &proofs {
+            now = now + BETWEEN;
+            let _verdict = black_box(guard.on_client_hello(now, proof, black_box(&facts)));
+            let _verdict = black_box(guard.on_handshake(now, proof, false));
+        }
+    });
+}
+
+/// As many ranges as the routed Internet has prefixes.
+#[divan::bench(args = [500_000])]
+fn region_of_an_address(bencher: Bencher, ranges: u32) {
+    let regions = regions(ranges);
+    let mut n = 0;
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for _ in 0..BATCH {
+            n += 1;
+            black_box(regions.place(black_box(scattered(n, u32::MAX))));
+        }
+    });
+}
+
+/// The baseline for it: a plain binary search over all of them.
+#[divan::bench(args = [500_000])]
+fn region_by_plain_search(bencher: Bencher, ranges: u32) {
+    let width = u32::MAX / ranges;
+    let starts: Vec<u32> = (0..ranges).map(|n| n * width).collect();
+    let mut n = 0;
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for _ in 0..BATCH {
+            n += 1;
+            let IpAddr::V4(addr) = black_box(scattered(n, u32::MAX)) else { continue };
+            black_box(starts.partition_point(|start| *start <= addr.to_bits()));
+        }
+    });
+}
+
+fn rules() -> RegionRules {
+    RegionRules { refuse: Places::new(vec![77], Vec::new()), ..RegionRules::default() }
+}
+
+fn regions(ranges: u32) -> Regions {
+    let width = u32::MAX / ranges;
+    let range = |n: u32| Range {
+        start: Ipv4Addr::from_bits(n * width).into(),
+        end: Ipv4Addr::from_bits(n * width + width - 1).into(),
+        place: Place { asn: n % 70_000, country: Country::UNKNOWN },
+    };
+    Regions::from_ranges((0..ranges).map(range)).expect("they do not overlap")
 }
 
 #[divan::bench]

@@ -5,12 +5,17 @@ use std::net::IpAddr;
 use hillfort_proto::hello::{AppId, KeyId};
 use hillfort_proto::time::Time;
 
+use crate::source::Source;
+
 /// A connection that was let in. Belongs to the connection and goes back by [`crate::Guard::on_close`] when it ends; not `Clone`,
 /// so that no connection is counted out twice.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "the connection counts as open until on_close"]
 pub struct Admitted {
     pub(crate) peer: Peer,
+    /// Its source and its network in the tables, so that they are hashed once.
+    pub(crate) source: Source,
+    pub(crate) network: u64,
     /// When it was let in.
     pub(crate) since: Time,
     /// Its session has lasted, and that was counted.

@@ -90,15 +90,14 @@ impl Guard {
     pub fn on_connect(&mut self, now: Time, addr: IpAddr) -> Result<Admitted, Reject> {
         let addr = addr.to_canonical();
         let source = self.secret.source(addr);
-        let network = self.secret.network(source);
         self.posture.on_offer(now, &self.config.posture);
-        let verdict = self.admit(now, addr, source, network);
+        let verdict = self.admit(now, addr, source);
         self.top.on_event(now, source, verdict.is_err());
         match verdict {
-            Ok(()) => {
+            Ok(network) => {
                 self.open.add(source.hash(), network);
                 self.stats.admitted += 1;
-                Ok(Admitted { peer: Peer { addr, excused: false }, since: now, settled: false })
+                Ok(Admitted { peer: Peer { addr, excused: false }, source, network, since: now, settled: false })
             }
             Err(reject) => {
                 self.refuse(now, reject);
@@ -110,18 +109,18 @@ impl Guard {
 
     /// Takes the proof of a connection back: it is closed.
     pub fn on_close(&mut self, admitted: Admitted) {
-        let source = self.secret.source(admitted.peer.addr);
-        self.open.remove(source.hash(), self.secret.network(source));
+        self.open.remove(admitted.source.hash(), admitted.network);
     }
 
-    fn admit(&mut self, now: Time, addr: IpAddr, source: Source, network: u64) -> Result<(), Reject> {
+    /// The network that the source lies in, when it may come in.
+    fn admit(&mut self, now: Time, addr: IpAddr, source: Source) -> Result<u64, Reject> {
         let config = &self.config;
         let room = if self.open.total() < config.open_max { Ok(()) } else { Err(Reject::ConnectionsFull) };
         if config.trusts(addr) {
-            return room;
+            return room.map(|()| self.secret.network(source));
         }
         let standing = self.known.standing(now, source);
-        let bears = self.ladder.bears(now, source, &config.scale(standing));
+        let bears = self.ladder.bears(now, source, || config.scale(standing));
         if bears.banned {
             return Err(Reject::Banned);
         }
@@ -144,12 +143,13 @@ impl Guard {
         if self.open.of_source(source.hash()) >= times(config.source_open_max, percent) {
             return Err(Reject::SourceConnections);
         }
+        let network = self.secret.network(source);
         if self.open.of_network(network) >= times(config.network_open_max, percent) {
             return Err(Reject::NetworkConnections);
         }
         room?;
         self.connect = connect;
-        Ok(())
+        Ok(network)
     }
 
     fn refuse(&mut self, now: Time, reject: Reject) {

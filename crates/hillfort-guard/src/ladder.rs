@@ -152,9 +152,10 @@ impl Ladder {
         Self { table: Table::new(ladder_max) }
     }
 
-    /// What the source bears now.
-    pub(crate) fn bears(&self, now: Time, source: Source, scale: &Scale) -> Bears {
+    /// What the source bears now. The scale is asked for when there is something to measure.
+    pub(crate) fn bears(&self, now: Time, source: Source, scale: impl FnOnce() -> Scale) -> Bears {
         let Some(at) = self.table.find(source) else { return Bears::default() };
+        let scale = scale();
         let hot = self.table.hot(at);
         Bears {
             banned: hot.until > now,

@@ -1,7 +1,7 @@
 //! Which autonomous system and country an address belongs to: disjoint ranges in flat sorted arrays, built once off the hot path and
 //! swapped as a whole. Knows nothing of files' shapes (see [`text`]) or of what a place is refused for.
 //!
-//! IPv4: 8 bytes a range, and an index by the upper 16 bits that leaves few of them to search. IPv6 is told apart to the /64, 12 bytes a
+//! IPv4: 8 bytes a range, and an index by the upper 16 bits that leaves few of them to search. IPv6 is told apart to the /64, 16 bytes a
 //! range. Empty until an operator gives a table: none ships.
 
 mod rules;
@@ -85,7 +85,7 @@ pub enum RegionsError {
     TooMany,
 }
 
-/// The table. Costs 8 bytes for each IPv4 range and gap between ranges, 12 for IPv6, 256 KiB of index, and 8 for each different place.
+/// The table. Costs 8 bytes for each IPv4 range and gap between ranges, 16 for IPv6, 256 KiB of index, and 8 for each different place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Regions {
     v4: Table<u32>,
@@ -98,8 +98,8 @@ pub struct Regions {
 /// Where each range begins; it goes on to where the next begins. Gaps are ranges of the unknown place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Table<W> {
-    starts: Vec<W>,
-    places: Vec<u32>,
+    /// Start and number of the place, side by side: who finds the one has the other.
+    ranges: Vec<(W, u32)>,
     /// By the upper 16 bits: the last range that begins at or before the first address with them.
     index: Vec<u32>,
 }
@@ -236,7 +236,7 @@ impl Maker {
 impl<W: Word> Table<W> {
     fn new(mut ranges: Vec<Raw<W>>) -> Result<Self, RegionsError> {
         ranges.sort_unstable_by_key(|range| range.start);
-        let (mut starts, mut places) = (vec![W::ZERO], vec![0]);
+        let mut table = vec![(W::ZERO, 0)];
         // The first address that no range has taken yet; `None` behind the last.
         let mut free = Some(W::ZERO);
         for range in ranges {
@@ -245,36 +245,34 @@ impl<W: Word> Table<W> {
             };
             if at == range.start {
                 // What was taken for a gap has no length.
-                starts.pop();
-                places.pop();
+                table.pop();
             }
-            starts.push(range.start);
-            places.push(range.place);
+            table.push((range.start, range.place));
             free = range.end.next();
-            if let Some(free) = free {
-                starts.push(free);
-                places.push(0);
-            }
+            table.extend(free.map(|free| (free, 0)));
+        }
+        if table.len() == 1 {
+            return Ok(Self { ranges: table, index: vec![0; (1 << 16) + 1] });
         }
         let mut index = Vec::with_capacity((1 << 16) + 1);
         let mut at = 0;
         for upper in 0..1 << 16 {
             let first = W::from_upper_16(upper);
-            while starts.get(at + 1).is_some_and(|start| *start <= first) {
+            while table.get(at + 1).is_some_and(|(start, _)| *start <= first) {
                 at += 1;
             }
             index.push(at as u32);
         }
-        index.push(starts.len() as u32 - 1);
-        Ok(Self { starts, places, index })
+        index.push(table.len() as u32 - 1);
+        Ok(Self { ranges: table, index })
     }
 
     fn place(&self, addr: W) -> u32 {
         let upper = addr.upper_16();
         let (from, to) = (self.index[upper] as usize, self.index[upper + 1] as usize);
         // The first of them begins at or before the address.
-        let at = from + self.starts[from + 1..=to].partition_point(|start| *start <= addr);
-        self.places[at]
+        let at = from + self.ranges[from + 1..=to].partition_point(|(start, _)| *start <= addr);
+        self.ranges[at].1
     }
 }
 

@@ -30,14 +30,21 @@ pub struct TopSource {
 
 #[derive(Debug)]
 pub(crate) struct Top {
-    entries: Vec<Entry>,
+    lines: Vec<Line>,
     halved: Time,
 }
 
+/// Names first: they are all that is looked at for a source that has a place.
 #[derive(Debug, Clone, Copy, Default)]
-struct Entry {
+#[repr(align(64))]
+struct Line {
     /// 0: empty.
-    name: u64,
+    names: [u64; WAYS],
+    counts: [Counts; WAYS],
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
     events: u32,
     error: u32,
     refused: u32,
@@ -45,7 +52,7 @@ struct Entry {
 
 impl Top {
     pub(crate) fn new() -> Self {
-        Self { entries: vec![Entry::default(); LINES * WAYS], halved: Time::ZERO }
+        Self { lines: vec![Line::default(); LINES], halved: Time::ZERO }
     }
 
     /// A connection of the source was judged, or an offence of it was.
@@ -53,37 +60,47 @@ impl Top {
         if now.since(self.halved) >= HALF_LIFE {
             self.fade(now);
         }
-        let from = (source.hash() >> 40) as usize % LINES * WAYS;
-        let line = &mut self.entries[from..from + WAYS];
-        let at = match line.iter().position(|entry| entry.name == source.name()) {
-            Some(own) => own,
-            None => {
-                let least = (0..WAYS).min_by_key(|&at| line[at].events).expect("eight ways");
-                let events = line[least].events;
-                line[least] = Entry { name: source.name(), events, error: events, refused: 0 };
-                least
-            }
+        let line = &mut self.lines[(source.hash() >> 40) as usize % LINES];
+        let name = source.name();
+        // Looks at all eight without a branch: which one it is cannot be predicted.
+        let own = (0..WAYS).rev().fold(WAYS, |own, at| if line.names[at] == name { at } else { own });
+        let at = if own < WAYS {
+            own
+        } else {
+            let least = (0..WAYS).min_by_key(|&at| line.counts[at].events).expect("eight ways");
+            let events = line.counts[least].events;
+            line.names[least] = name;
+            line.counts[least] = Counts { events, error: events, refused: 0 };
+            least
         };
-        line[at].events = line[at].events.saturating_add(1);
-        line[at].refused += u32::from(refused && line[at].refused < u32::MAX);
+        let counts = &mut line.counts[at];
+        counts.events = counts.events.saturating_add(1);
+        counts.refused = counts.refused.saturating_add(u32::from(refused));
     }
 
     /// The loudest, at most `n`, by what is sure to be theirs.
     pub(crate) fn top(&self, n: usize) -> Vec<TopSource> {
-        let mut top: Vec<_> = self.entries.iter().filter(|entry| entry.events > entry.error).copied().collect();
-        top.sort_unstable_by_key(|entry| std::cmp::Reverse((entry.events - entry.error, entry.name)));
+        let rows = self.lines.iter().flat_map(|line| line.names.iter().zip(&line.counts));
+        let mut top: Vec<_> = rows.filter(|(_, counts)| counts.events > counts.error).collect();
+        top.sort_unstable_by_key(|(name, counts)| std::cmp::Reverse((counts.events - counts.error, **name)));
         top.truncate(n);
-        let row = |Entry { name, events, error, refused }| TopSource { addr: home(name), events, error, refused };
-        top.into_iter().map(row).collect()
+        top.into_iter()
+            .map(|(name, Counts { events, error, refused })| TopSource {
+                addr: home(*name),
+                events: *events,
+                error: *error,
+                refused: *refused,
+            })
+            .collect()
     }
 
     fn fade(&mut self, now: Time) {
         let halvings = (now.since(self.halved).as_secs() / HALF_LIFE.as_secs()).min(31) as u32;
         self.halved = now;
-        for entry in &mut self.entries {
-            entry.events >>= halvings;
-            entry.error >>= halvings;
-            entry.refused >>= halvings;
+        for counts in self.lines.iter_mut().flat_map(|line| &mut line.counts) {
+            counts.events >>= halvings;
+            counts.error >>= halvings;
+            counts.refused >>= halvings;
         }
     }
 }

@@ -1,20 +1,24 @@
-//! Attacks on a server of this machine: what they are called, how far they may go, and what they say. An attack is bounded in time and
-//! sockets and goes to loopback only; each kind has 32 addresses of its own in 127.6.0.0/16, so that a ban meets the attacker and nobody else.
+//! Attacks on a server of this machine: what they are called, how far they may go, and what they say. An attack is bounded in time, sockets
+//! and packets and goes to loopback only, or to the victim of a laboratory that `siege` has built; each kind has 32 addresses of its own, so
+//! that a ban meets the attacker and nobody else.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::credentials::Credentials;
+use crate::siege::lab;
 use crate::table::print;
 
+mod client_hello;
+mod connections;
 mod flood;
 mod hellos;
-mod siege;
+mod packets;
 
 /// Time between two progress lines.
 pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(250);
@@ -22,12 +26,27 @@ pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 const SOCKETS_MAX: u16 = 4_000;
 /// Addresses that an attack comes from.
 const SOURCES: u8 = 32;
+/// Most packets a second from a raw socket. One core does not get that far.
+const RATE_MAX: u32 = 2_000_000;
+/// What the sockets of a mixed attack do, in turn.
+const MIXTURE: [Kind; 10] = [
+    Kind::BadHello,
+    Kind::ConnectFlood,
+    Kind::SlowHello,
+    Kind::HelloReplay,
+    Kind::BadHello,
+    Kind::HandshakeIdle,
+    Kind::ConnectFlood,
+    Kind::OversizeFrame,
+    Kind::SlowHello,
+    Kind::BadHello,
+];
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     #[arg(value_enum)]
     kind: Kind,
-    /// TCP door of the server; loopback only
+    /// TCP door of the server; loopback only, IPv4
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7352")]
     target: SocketAddr,
     /// How long, at most 10 seconds
@@ -36,6 +55,12 @@ pub(crate) struct Args {
     /// Sockets at once, at most 4000; each kind has its own default
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=i64::from(SOCKETS_MAX)))]
     sockets: Option<u16>,
+    /// Packets a second of syn-spoofed, syn-bots and ack, at most 2 million
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(RATE_MAX)))]
+    rate: u32,
+    /// Attack the victim of the laboratory in whose namespace this process runs
+    #[arg(long, hide = true)]
+    lab: bool,
     /// Print progress four times a second
     #[arg(long, value_enum)]
     progress: Option<ProgressForm>,
@@ -53,7 +78,8 @@ pub(crate) enum Kind {
     /// Hellos with a wrong magic, an old time, an unknown key or a wrong MAC
     BadHello,
     /// A good hello that was overheard, sent again and again
-    ReplayHello,
+    #[value(alias = "replay-hello")]
+    HelloReplay,
     /// Connections that close at once or say nothing
     ConnectFlood,
     /// Many connections whose hello drips in
@@ -62,6 +88,18 @@ pub(crate) enum Kind {
     CommandFlood,
     /// Proven connections whose frames are too long or have a wrong checksum
     OversizeFrame,
+    /// Handshakes that are completed and followed by nothing
+    HandshakeIdle,
+    /// TLS hellos that make the server exchange keys and sign, and no more
+    Tls,
+    /// Bad and repeated hellos, slow ones, idle connections and bad frames together
+    Mixed,
+    /// SYNs from addresses that nobody has; needs a raw socket
+    SynSpoofed,
+    /// SYNs from few addresses, and never a handshake; needs a raw socket
+    SynBots,
+    /// ACKs that belong to no connection; needs a raw socket
+    Ack,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -89,6 +127,9 @@ pub(crate) struct Progress {
     pub(crate) succeeded: u64,
     /// Connections open now.
     pub(crate) open: u64,
+    /// Single packets sent, for the kinds that make no connections. They are not connections, and the attacker cannot see what becomes of
+    /// them.
+    pub(crate) packets: u64,
     /// Whether this is the last line.
     pub(crate) done: bool,
 }
@@ -100,6 +141,18 @@ pub(crate) struct Plan {
     pub(crate) target: SocketAddr,
     pub(crate) span: Duration,
     pub(crate) sockets: usize,
+    /// Packets a second, of the kinds that send single packets.
+    pub(crate) rate: u32,
+    pub(crate) ground: Ground,
+}
+
+/// Where an attack takes place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// This machine talks to itself.
+    Loopback,
+    /// Namespaces that `siege` has made.
+    Lab,
 }
 
 /// Where progress goes, at its times.
@@ -114,18 +167,54 @@ impl Kind {
     /// Sockets that it holds at once if nothing else is said.
     const fn sockets(self) -> u16 {
         match self {
-            Self::BadHello | Self::ReplayHello | Self::OversizeFrame => 256,
-            Self::ConnectFlood | Self::SlowHello => SOCKETS_MAX,
+            Self::BadHello | Self::HelloReplay | Self::OversizeFrame | Self::Tls => 256,
+            Self::ConnectFlood | Self::SlowHello | Self::HandshakeIdle => SOCKETS_MAX,
+            Self::Mixed => 1_000,
             Self::CommandFlood => 16,
+            // One for all packets.
+            Self::SynSpoofed | Self::SynBots | Self::Ack => 1,
+        }
+    }
+
+    /// What socket number `n` does.
+    fn of_socket(self, n: u64) -> Self {
+        if self == Self::Mixed { MIXTURE[n as usize % MIXTURE.len()] } else { self }
+    }
+
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+impl Plan {
+    /// Source address number `n`.
+    fn source(&self, n: usize) -> Ipv4Addr {
+        match self.ground {
+            Ground::Loopback => source(self.kind, n),
+            Ground::Lab => lab::attacker(self.kind as u8, (n % SOURCES as usize) as u8),
+        }
+    }
+
+    /// Where the honest player sits whose hello is overheard.
+    fn victim(&self) -> Ipv4Addr {
+        match self.ground {
+            Ground::Loopback => Ipv4Addr::LOCALHOST,
+            Ground::Lab => lab::player(0),
         }
     }
 }
 
 /// Checks the bounds and attacks.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let (target, ground) =
+        if args.lab { (lab::victim_from_inside(args.target)?, Ground::Lab) } else { (loopback(args.target)?, Ground::Loopback) };
+    crate::machine::raise_descriptors().context("for the sockets of the attack")?;
     let plan = Plan {
         kind: args.kind,
-        target: loopback(args.target)?,
+        target,
+        ground,
+        rate: args.rate,
         span: Duration::from_secs_f64(args.seconds),
         sockets: usize::from(args.sockets.unwrap_or_else(|| args.kind.sockets())).min(crate::machine::sockets_max()),
     };
@@ -136,7 +225,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut reporter = Reporter { clock: Clock::start(), json: args.progress == Some(ProgressForm::Json), next: PROGRESS_EVERY };
     let last = match plan.kind {
         Kind::CommandFlood => flood::run(&plan, &signer, &mut reporter)?,
-        _ => siege::run(&plan, &signer, &mut reporter)?,
+        Kind::SynSpoofed | Kind::SynBots | Kind::Ack => packets::run(&plan, &mut reporter)?,
+        _ => connections::run(&plan, &signer, &mut reporter)?,
     };
     reporter.finish(last)
 }
@@ -148,7 +238,19 @@ pub(crate) const fn source(kind: Kind, n: usize) -> Ipv4Addr {
 
 impl Progress {
     pub(crate) const fn new(kind: Kind) -> Self {
-        Self { kind, t_ms: 0, offered: 0, connected: 0, sent: 0, refused: 0, reset: 0, succeeded: 0, open: 0, done: false }
+        Self {
+            kind,
+            t_ms: 0,
+            offered: 0,
+            connected: 0,
+            sent: 0,
+            refused: 0,
+            reset: 0,
+            succeeded: 0,
+            open: 0,
+            packets: 0,
+            done: false,
+        }
     }
 }
 
@@ -175,8 +277,11 @@ impl Reporter {
         if self.json {
             return self.print_json(&last);
         }
-        let Progress { offered, connected, sent, refused, reset, succeeded, .. } = last;
-        let name = last.kind.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        let Progress { offered, connected, sent, refused, reset, succeeded, packets, .. } = last;
+        let name = last.kind.name();
+        if packets > 0 {
+            return print(&format!("{name}: {packets} packets; what became of them only the server's side can say\n"));
+        }
         print(&format!(
             "{name}: {offered} connections begun, {connected} completed; {sent} strokes, {refused} refused ({reset} by reset), \
              {succeeded} succeeded\n"
@@ -204,6 +309,8 @@ fn loopback(target: SocketAddr) -> anyhow::Result<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use clap::Parser;
 
     use super::*;
@@ -228,6 +335,9 @@ mod tests {
         check(&["--sockets", "4000"], true);
         check(&["--sockets", "4001"], false);
         check(&["--sockets", "0"], false);
+        check(&["--rate", "2000000"], true);
+        check(&["--rate", "2000001"], false);
+        check(&["--rate", "0"], false);
         check(&["--nice", "20"], false);
         check(&["--target", "example.org:7352"], false);
         check(&["--progress", "json"], true);
@@ -258,6 +368,35 @@ mod tests {
         assert_eq!(source(Kind::BadHello, 0), Ipv4Addr::new(127, 6, 1, 1));
         assert_eq!(source(Kind::BadHello, 31), Ipv4Addr::new(127, 6, 1, 32));
         assert_eq!(source(Kind::OversizeFrame, 32), Ipv4Addr::new(127, 6, 6, 1));
+        let all: BTreeSet<Ipv4Addr> =
+            Kind::value_variants().iter().flat_map(|&kind| (0..100).map(move |n| source(kind, n))).collect();
+        assert_eq!(all.len(), Kind::value_variants().len() * usize::from(SOURCES), "no two kinds share one");
+    }
+
+    #[test]
+    fn names_are_those_of_the_issue() {
+        let check = |name: &str, expect: Kind| assert_eq!(Kind::from_str(name, false), Ok(expect), "{name}");
+        check("hello-replay", Kind::HelloReplay);
+        check("replay-hello", Kind::HelloReplay);
+        check("syn-spoofed", Kind::SynSpoofed);
+        check("syn-bots", Kind::SynBots);
+        check("ack", Kind::Ack);
+        check("handshake-idle", Kind::HandshakeIdle);
+        check("slow-hello", Kind::SlowHello);
+        check("tls", Kind::Tls);
+        check("command-flood", Kind::CommandFlood);
+        check("mixed", Kind::Mixed);
+        assert_eq!(Kind::HelloReplay.name(), "hello-replay");
+    }
+
+    #[test]
+    fn the_mixture_is_made_of_connections() {
+        assert!(
+            MIXTURE.iter().all(|kind| kind.sockets() > 16 && *kind != Kind::Mixed),
+            "what packets and sessions do is not in it"
+        );
+        assert_eq!(Kind::Mixed.of_socket(u64::MAX), MIXTURE[(u64::MAX % 10) as usize]);
+        assert_eq!(Kind::SlowHello.of_socket(3), Kind::SlowHello);
     }
 
     #[test]
@@ -266,7 +405,7 @@ mod tests {
             serde_json::to_value(Progress { t_ms: 250, sent: 7, ..Progress::new(Kind::SlowHello) }).expect("plain numbers");
         let expect = serde_json::json!({
             "kind": "slow-hello", "t_ms": 250, "offered": 0, "connected": 0, "sent": 7, "refused": 0, "reset": 0, "succeeded": 0,
-            "open": 0, "done": false
+            "open": 0, "packets": 0, "done": false
         });
         assert_eq!(line, expect);
     }

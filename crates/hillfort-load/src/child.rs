@@ -41,9 +41,16 @@ impl OwnProgram {
 
     /// Calls this program with `args`.
     pub(crate) fn start(&self, args: &[&str]) -> anyhow::Result<Child> {
-        let mut command = process::Command::new(&self.path);
-        command.args(&self.prefix).args(args).stdout(Stdio::piped());
+        let mut command = self.command(args);
+        command.stdout(Stdio::piped());
         Child::start(command)
+    }
+
+    /// How to call this program with `args`.
+    pub(crate) fn command(&self, args: &[&str]) -> process::Command {
+        let mut command = process::Command::new(&self.path);
+        command.args(&self.prefix).args(args);
+        command
     }
 }
 

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::siege::lab;
 use crate::{attack, bots, limits, report};
 
 /// Measures this machine and a server on it: raw limits, bots, attacks, report.
@@ -25,6 +26,9 @@ enum Task {
     /// A bare server, run by `limits` as a process of its own
     #[command(hide = true)]
     Bare(limits::BareArgs),
+    /// Removes the namespaces of a siege when its process is gone
+    #[command(hide = true)]
+    Janitor(lab::JanitorArgs),
 }
 
 impl Command {
@@ -41,6 +45,7 @@ impl Command {
             Task::Attack(args) => attack::run(&args),
             Task::Report(args) => report::run(&own, &args),
             Task::Bare(args) => limits::serve(&args),
+            Task::Janitor(args) => lab::sweep(&args),
         }
     }
 }

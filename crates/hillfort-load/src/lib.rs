@@ -7,9 +7,11 @@
 //! - `limits`: what bare system calls reach on this machine.
 //! - `bots`: honest clients, measured, playing or idle; `hilltop` is the player's mind.
 //! - `attack`: bounded attacks on a server of this machine.
+//! - `siege`: namespaces of its own, honest players and each attack in them, against three defences.
 //! - `report`: figures next to limits, and which promises they meet.
 //! - `crowd`, `link`: many clients in one thread; one connection of one client.
 //! - `pipeline`, `knock`: clients that do as little as possible, in a closed loop: for frames, and for connections that are refused.
+//! - `segment`: TCP segments as bytes.
 //! - `schedule`, `latency`: an open loop without coordinated omission, and its percentiles.
 //! - `machine`, `gauge`, `child`: cores, processor time and memory of a process, our own child processes.
 
@@ -34,6 +36,9 @@ mod pipeline;
 mod random;
 mod report;
 mod schedule;
+#[allow(dead_code, reason = "the measurements that use all of it come with the next commit")]
+mod segment;
+mod siege;
 mod table;
 
 pub use command::Command;

@@ -56,7 +56,7 @@ impl Guard {
     pub fn lift_step(&mut self, now: Time, addr: IpAddr, step: Step) -> bool {
         let source = self.secret.source(addr);
         let (_, scale) = self.measures(now, source);
-        let banned = self.ladder.bears(now, source, &scale).banned;
+        let banned = self.ladder.bears(now, source, || scale).banned;
         let lifted = self.ladder.lift(now, source, step, &scale);
         if banned {
             self.news.push(BanNews::Lifted(home(source.name())));

@@ -2,8 +2,11 @@
 
 mod any;
 mod connect;
+mod fairness;
 mod hello;
 mod offences;
+mod places;
+mod rotation;
 
 use super::*;
 use crate::ban::{Ban, Cause, NotBannable};

@@ -26,8 +26,7 @@ impl Guard {
     /// # Errors
     /// [`Reject::Fingerprint`], [`Reject::FingerprintRate`].
     pub fn on_client_hello(&mut self, now: Time, admitted: &Admitted, facts: &ClientHelloFacts) -> Result<(), Reject> {
-        let Peer { addr, excused } = admitted.peer;
-        if self.config.trusts(addr) {
+        if self.config.trusts(admitted.peer.addr) {
             return Ok(());
         }
         let listed = self.config.refused_ja4.find(&facts.ja4);
@@ -40,17 +39,16 @@ impl Guard {
             Some(Action::DryRun) => self.stats.fingerprints_dry += 1,
             None => {}
         }
-        let source = self.secret.source(addr);
+        let source = admitted.source;
         let standing = self.known.standing(now, source);
-        let bears = self.ladder.bears(now, source, &self.config.scale(standing));
+        let bears = self.ladder.bears(now, source, || self.config.scale(standing));
         let percent = shrunk(self.config.account_percent(standing), bears, Step::Fingerprint);
         let pair = self.secret.with(source, &facts.ja4);
         if self.pairs.charge(pair, ticks(now), &self.config.fingerprint.scaled(percent)) {
             return Ok(());
         }
         self.refuse(now, Reject::FingerprintRate);
-        let peer = Peer { addr, excused };
-        self.charge_peer(now, peer, Reject::FingerprintRate, points(Reject::FingerprintRate));
+        self.charge_peer(now, admitted.peer, Reject::FingerprintRate, points(Reject::FingerprintRate));
         Err(Reject::FingerprintRate)
     }
 
@@ -64,7 +62,7 @@ impl Guard {
         if config.trusts(admitted.peer.addr) {
             return Ok(());
         }
-        let reserve = match (self.has_priority(now, self.secret.source(admitted.peer.addr)), resumes) {
+        let reserve = match (self.has_priority(now, admitted.source), resumes) {
             (true, _) => 0,
             (false, true) => config.known_percent / 2,
             (false, false) => config.known_percent,
@@ -126,9 +124,8 @@ impl Guard {
         if self.posture(now) == Posture::Calm || self.config.trusts(admitted.peer.addr) {
             return None;
         }
-        let source = self.secret.source(admitted.peer.addr);
-        let standing = self.known.standing(now, source);
-        let harder = self.ladder.bears(now, source, &self.config.scale(standing)).step >= Some(Step::Challenge);
+        let standing = self.known.standing(now, admitted.source);
+        let harder = self.ladder.bears(now, admitted.source, || self.config.scale(standing)).step >= Some(Step::Challenge);
         if standing.is_known() && !harder {
             return None;
         }
@@ -144,15 +141,14 @@ impl Guard {
             return false;
         }
         admitted.settled = true;
-        let source = self.secret.source(admitted.peer.addr);
-        self.known.settle(now, source, self.secret.account(account));
+        self.known.settle(now, admitted.source, self.secret.account(account));
         self.stats.settled += 1;
         true
     }
 
     /// Whether a connection of this address goes before strangers': sessions from it have lasted, and it bears no step of the ladder.
     pub fn goes_first(&self, now: Time, admitted: &Admitted) -> bool {
-        self.has_priority(now, self.secret.source(admitted.peer.addr))
+        self.has_priority(now, admitted.source)
     }
 
     /// Charges what the edge found wrong to the address. `true`: that was too much, the address is banned from now on. Its
@@ -171,7 +167,7 @@ impl Guard {
 
     fn has_priority(&self, now: Time, source: Source) -> bool {
         let standing = self.known.standing(now, source);
-        standing.is_known() && self.ladder.bears(now, source, &self.config.scale(standing)).step.is_none()
+        standing.is_known() && self.ladder.bears(now, source, || self.config.scale(standing)).step.is_none()
     }
 
     fn prove(&mut self, now: Time, wall: UnixMs, bytes: &[u8; HELLO_BYTES]) -> Result<Authed, Reject> {

@@ -47,7 +47,7 @@ fn steps_come_with_points_and_go_as_they_are_forgiven() {
             assert_eq!(steps(&ladder, at(ms), source).contains(&step), there, "{step:?} after {ms} ms");
         }
     }
-    assert_eq!(ladder.bears(at(0), source, &scale()), Bears { banned: false, step: Some(Step::Challenge), disreputable: false });
+    assert_eq!(ladder.bears(at(0), source, scale), Bears { banned: false, step: Some(Step::Challenge), disreputable: false });
 }
 
 #[test]
@@ -64,10 +64,7 @@ fn a_ban_says_what_led_to_it() {
     assert_eq!((ban, ladder.bans(last).copied().collect::<Vec<_>>()), (expect, vec![expect]));
     assert_eq!(steps(&ladder, last, source), Step::ALL);
     assert_eq!(ladder.charge(at(2), source, WHY, 100, &scale()), Charged::Borne, "it is banned already");
-    assert_eq!(
-        (ladder.bears(at(30_000), source, &scale()).banned, ladder.bears(at(30_001), source, &scale()).banned),
-        (true, false)
-    );
+    assert_eq!((ladder.bears(at(30_000), source, scale).banned, ladder.bears(at(30_001), source, scale).banned), (true, false));
     let (score, points, reasons, ..) = ladder.sheet(at(2), source, &scale());
     assert_eq!((score, points), (72, 1_000));
     assert_eq!(
@@ -112,10 +109,10 @@ fn a_bad_name_lasts_longer_than_a_ban() {
     for n in 0..30 {
         ladder.charge(at(n), source, WHY, 100, &scale());
     }
-    assert!(!ladder.bears(at(30), source, &scale()).disreputable, "3,000 of 4,000: a score of 25");
+    assert!(!ladder.bears(at(30), source, scale).disreputable, "3,000 of 4,000: a score of 25");
     ladder.charge(at(30), source, WHY, 100, &scale());
     for (ms, expect) in [(30, true), (60_000, true), (200_000, false)] {
-        assert_eq!(ladder.bears(at(ms), source, &scale()).disreputable, expect, "after {ms} ms");
+        assert_eq!(ladder.bears(at(ms), source, scale).disreputable, expect, "after {ms} ms");
     }
 }
 
@@ -218,7 +215,7 @@ proptest! {
             let spent = ladder.charge(at(now), source, WHY, points, &scale()) == Charged::Spent;
             let ban = spent.then(|| ladder.ban(at(now), source, WHY, &TIMES).unwrap());
             prop_assert_eq!(ban.map(|ban| ban.until.since(at(now)).as_millis() as u64), expect, "at {} ms", now);
-            let bears = ladder.bears(at(now), source, &scale());
+            let bears = ladder.bears(at(now), source, scale);
             prop_assert_eq!(bears.banned, now < model.last_end);
             let step = [(75_000, Step::Challenge), (50_000, Step::Fingerprint), (25_000, Step::Slow)];
             prop_assert_eq!(bears.step, step.into_iter().find(|(ms, _)| model.points_ms >= *ms).map(|(_, step)| step));

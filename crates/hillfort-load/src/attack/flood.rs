@@ -6,7 +6,7 @@ use hillfort_proto::hello::HelloKey;
 use hillfort_proto::session::client::Event;
 use hillfort_proto::time::Time;
 
-use super::{Plan, Progress, Reporter, source};
+use super::{Plan, Progress, Reporter, SOURCES};
 use crate::bots::{ECHO_GAME, ECHO_OP};
 use crate::crowd::{Behaviour, Crowd, Voice};
 use crate::link::{Door, Wire};
@@ -26,7 +26,7 @@ struct Flood {
 /// Attacks until the time is over.
 pub(super) fn run(plan: &Plan, signer: &HelloKey, reporter: &mut Reporter) -> anyhow::Result<Progress> {
     let names: Vec<String> = (1..=plan.sockets).map(|n| format!("Flood {n}")).collect();
-    let sources: Vec<_> = (0..32).map(|n| source(plan.kind, n)).collect();
+    let sources: Vec<_> = (0..usize::from(SOURCES)).map(|n| plan.source(n)).collect();
     let door = Door { address: plan.target, wire: Wire::Frames };
     let mut crowd = Crowd::new(door, signer.clone(), &names, &sources)?;
     let mut flood = Flood { progress: Progress::new(plan.kind), seated: vec![false; plan.sockets], next_at: Time::ZERO };

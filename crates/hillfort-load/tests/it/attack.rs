@@ -38,11 +38,14 @@ fn every_kind_strikes_and_counts() {
         assert!(lines.windows(2).all(|pair| pair[0]["t_ms"].as_u64() <= pair[1]["t_ms"].as_u64()));
     };
     check("bad-hello", true, false);
-    check("replay-hello", true, false);
+    check("hello-replay", true, false);
     check("connect-flood", false, false);
     check("slow-hello", false, false);
     check("command-flood", false, true);
     check("oversize-frame", true, false);
+    check("handshake-idle", false, false);
+    check("tls", true, false);
+    check("mixed", true, false);
 }
 
 #[test]
@@ -61,4 +64,31 @@ fn nobody_at_home_is_an_error() {
     let output = attack("bad-hello", "127.9.9.9:1", &["--seconds", "0.5"]);
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("nobody listens"));
+}
+
+#[test]
+fn single_packets_go_out_or_say_what_they_need() {
+    for kind in ["syn-spoofed", "syn-bots", "ack"] {
+        let target = stand_in::start(false).to_string();
+        let output = attack(kind, &target, &["--seconds", "0.5", "--rate", "2000", "--progress", "json"]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() {
+            eprintln!("NOT RUN, {kind}: {error}");
+            assert!(error.contains("CAP_NET_RAW"), "{error}");
+            continue;
+        }
+        let text = String::from_utf8(output.stdout).expect("JSON is text");
+        let last: Value = serde_json::from_str(text.lines().last().expect("a last line")).expect("a JSON line");
+        let packets = last["packets"].as_u64().expect("a count");
+        // Bounded by its rate; a busy machine may send fewer.
+        assert!((100..=1_100).contains(&packets), "{kind}: {last}");
+        assert_eq!((&last["offered"], &last["connected"]), (&Value::from(0), &Value::from(0)), "a packet is no connection");
+    }
+}
+
+#[test]
+fn there_is_no_laboratory_to_attack_from_outside_of_one() {
+    let output = attack("bad-hello", "198.18.0.1:7352", &["--lab"]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("in no laboratory"));
 }

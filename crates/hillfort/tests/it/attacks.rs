@@ -84,8 +84,8 @@ fn bad_hello() {
 }
 
 #[test]
-fn replay_hello() {
-    check("replay-hello", &["hello_replay", "banned"]);
+fn hello_replay() {
+    check("hello-replay", &["hello_replay", "banned"]);
 }
 
 #[test]
@@ -96,6 +96,21 @@ fn connect_flood() {
 #[test]
 fn slow_hello() {
     check("slow-hello", &["hello_slow"]);
+}
+
+#[test]
+fn handshake_idle() {
+    check("handshake-idle", &["hello_slow"]);
+}
+
+#[test]
+fn tls_at_a_door_without() {
+    check("tls", &["hello_magic", "banned"]);
+}
+
+#[test]
+fn mixed() {
+    check("mixed", &["hello_slow", "hello_mac", "frame_length", "banned"]);
 }
 
 #[test]

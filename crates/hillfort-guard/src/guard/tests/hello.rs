@@ -86,3 +86,50 @@ fn keys_change_while_running_and_several_live_at_once() {
     guard.apply(NOW, Config { keys: KeyRing::default(), ..config() });
     assert_eq!(guard.on_hello(NOW, WALL, &proof, &by_second(2)), Err(Reject::HelloKey));
 }
+
+/// The server's clock jumps by five seconds, and back, and the players' clocks stay where they are, or were wrong before.
+#[test]
+fn a_step_of_the_clock_locks_nobody_out_and_lets_no_replay_in() {
+    for step in [5_000_i64, -5_000] {
+        let mut guard = guard(Config { connect: rate(10_000, 10_000), source_connect: rate(10_000, 10_000), ..config() });
+        let proof = guard.on_connect(NOW, v4(1)).unwrap();
+        let mut said: Vec<(u64, [u8; HELLO_BYTES])> = Vec::new();
+        for ms in (0..60_000_u64).step_by(50) {
+            let now = NOW + Duration::from_millis(ms);
+            // From the tenth second to the thirtieth the server is wrong.
+            let wrong = (10_000..30_000).contains(&ms);
+            let wall = UnixMs((WALL.0 + ms).saturating_add_signed(if wrong { step } else { 0 }));
+            // Players whose clocks are right, and within the window of it.
+            for (n, off) in [(0, 0_i64), (1, 2_900), (2, -2_900)] {
+                let bytes = hello_at(ms * 10 + n, UnixMs((WALL.0 + ms).saturating_add_signed(off)));
+                assert_eq!(guard.on_hello_prefix(now, wall, &bytes[..24]), Ok(()), "{step}: {ms} ms");
+                assert!(guard.on_hello(now, wall, &proof, &bytes).is_ok(), "{step}: {ms} ms, a clock {off} ms off");
+                said.push((ms, bytes));
+            }
+            // Everything that was said in the last 25 s is said again.
+            if ms % 1_000 == 0 {
+                for (at, bytes) in said.iter().filter(|(at, _)| ms - at <= 25_000) {
+                    let again = guard.on_hello(now, wall, &proof, bytes);
+                    assert!(again.is_err(), "{step}: said at {at} ms and again at {ms} ms");
+                }
+            }
+        }
+        assert_eq!(guard.stats(NOW).clock_steps, 2);
+    }
+}
+
+/// A player who set his clock by a server that was wrong is let in, too.
+#[test]
+fn hellos_by_the_new_clock_are_good_at_once() {
+    let mut guard = guard(config());
+    let proof = guard.on_connect(NOW, v4(1)).unwrap();
+    assert!(guard.on_hello(NOW, WALL, &proof, &hello(1)).is_ok());
+    for (n, step) in [(2, 5_000), (4, 0), (6, 5_000)] {
+        let wall = UnixMs(WALL.0 + step);
+        for (n, by) in [(n, WALL.0 + step), (n + 1, WALL.0 + 5_000 - step)] {
+            assert!(guard.on_hello(NOW, wall, &proof, &hello_at(n, UnixMs(by))).is_ok(), "stepped to {step}, signed by {by}");
+        }
+        assert_eq!(guard.on_hello(NOW, wall, &proof, &hello_at(9, UnixMs(WALL.0 + 8_001))), Err(Reject::HelloTime));
+        assert_eq!(guard.on_hello(NOW, wall, &proof, &hello_at(9, UnixMs(WALL.0 - 3_001))), Err(Reject::HelloTime));
+    }
+}

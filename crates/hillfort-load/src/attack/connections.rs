@@ -14,8 +14,9 @@ use hillfort_proto::time::Time;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
+use super::client_hello;
 use super::hellos::{bad_frame, bad_hello, bye, login};
-use super::{Kind, Plan, Progress, Reporter, source};
+use super::{Kind, Plan, Progress, Reporter};
 use crate::clock::unix_ms;
 use crate::credentials::fresh_hello;
 use crate::link::{Gone, connect_from, gone};
@@ -36,7 +37,7 @@ const OVERHEAR_EVERY: Duration = Duration::from_secs(2);
 /// No hello was overheard for this long: the key is not the server's.
 const OVERHEAR_MAX: Duration = Duration::from_secs(3);
 
-struct Siege<'a> {
+struct Assault<'a> {
     plan: &'a Plan,
     signer: &'a HelloKey,
     poll: Poll,
@@ -52,6 +53,7 @@ struct Siege<'a> {
 struct Socket {
     stream: TcpStream,
     role: Role,
+    kind: Kind,
     /// Signed when the connection was begun; not every kind sends it.
     hello: [u8; HELLO_BYTES],
     connected: bool,
@@ -77,7 +79,7 @@ struct Overheard {
 /// Attacks until the time is over.
 pub(super) fn run(plan: &Plan, signer: &HelloKey, reporter: &mut Reporter) -> anyhow::Result<Progress> {
     let clock = reporter.clock();
-    let mut siege = Siege {
+    let mut assault = Assault {
         plan,
         signer,
         poll: Poll::new()?,
@@ -94,27 +96,27 @@ pub(super) fn run(plan: &Plan, signer: &HelloKey, reporter: &mut Reporter) -> an
     loop {
         let now = clock.now();
         if now >= end {
-            return Ok(siege.progress);
+            return Ok(assault.progress);
         }
-        let begun = siege.begin_batch(now)?;
-        siege.poll.poll(&mut events, Some(if begun { Duration::ZERO } else { Duration::from_millis(5) }))?;
+        let begun = assault.begin_batch(now)?;
+        assault.poll.poll(&mut events, Some(if begun { Duration::ZERO } else { Duration::from_millis(5) }))?;
         for event in &events {
-            siege.handle_event(event.token().0, now)?;
+            assault.handle_event(event.token().0, now)?;
         }
         if now >= sweep_at {
             sweep_at = now + SWEEP_EVERY;
-            siege.sweep(now);
+            assault.sweep(now);
         }
-        reporter.on_progress(&siege.progress)?;
+        reporter.on_progress(&assault.progress)?;
     }
 }
 
-impl Siege<'_> {
+impl Assault<'_> {
     fn begin_batch(&mut self, now: Time) -> anyhow::Result<bool> {
-        if self.plan.kind == Kind::ReplayHello {
+        if matches!(self.plan.kind, Kind::HelloReplay | Kind::Mixed) {
             if now >= self.overheard.next_at {
                 self.overheard.next_at = now + OVERHEAR_EVERY;
-                self.begin(now, Ipv4Addr::LOCALHOST, Role::Victim)?;
+                self.begin(now, self.plan.victim(), Role::Victim)?;
             }
             if self.overheard.hello.is_none() {
                 if now > Time::ZERO + OVERHEAR_MAX {
@@ -127,7 +129,7 @@ impl Siege<'_> {
             if self.sockets.len() - self.free.len() >= self.plan.sockets {
                 return Ok(begun > 0);
             }
-            let from = source(self.plan.kind, self.progress.offered as usize);
+            let from = self.plan.source(self.progress.offered as usize);
             if !self.begin(now, from, Role::Attacker)? {
                 return Ok(false);
             }
@@ -147,14 +149,15 @@ impl Siege<'_> {
             self.sockets.len() - 1
         });
         self.poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
-        let hello = match (role, self.plan.kind) {
+        let kind = self.plan.kind.of_socket(self.progress.offered);
+        let hello = match (role, kind) {
             (Role::Victim, _) | (_, Kind::SlowHello | Kind::OversizeFrame) => fresh_hello(self.signer)?,
             (_, Kind::BadHello) => bad_hello(self.progress.offered, unix_ms(), self.signer, &mut self.random),
-            (_, Kind::ReplayHello) => self.overheard.hello.context("replays begin when a hello was overheard")?,
-            (_, Kind::ConnectFlood | Kind::CommandFlood) => [0; HELLO_BYTES],
+            (_, Kind::HelloReplay) => self.overheard.hello.context("replays begin when a hello was overheard")?,
+            _ => [0; HELLO_BYTES],
         };
         let (connected, counted_as_held) = (false, false);
-        let socket = Socket { stream, role, hello, connected, begun: now, drip_at: now, dripped: 0, counted_as_held };
+        let socket = Socket { stream, role, kind, hello, connected, begun: now, drip_at: now, dripped: 0, counted_as_held };
         self.sockets[index] = Some(socket);
         self.progress.open += 1;
         if role == Role::Attacker {
@@ -196,10 +199,17 @@ impl Siege<'_> {
             match socket.stream.read(&mut self.buffer) {
                 Ok(0) => return self.on_gone(Gone::Closed, socket.role).map(|()| false),
                 Ok(got) if has_welcome(&self.buffer[..got]) => return Ok(self.on_welcome(socket, now)),
+                Ok(got) if socket.kind == Kind::Tls => {
+                    // A server that answers with its own hello has paid for key exchange and signature; one that sends an alert has not.
+                    let has_worked = client_hello::is_server_hello(&self.buffer[..got]);
+                    self.progress.succeeded += u64::from(has_worked);
+                    self.progress.refused += u64::from(!has_worked);
+                    return Ok(false);
+                }
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let closes_at_once = self.plan.kind == Kind::ConnectFlood && self.progress.connected.is_multiple_of(2);
+                    let closes_at_once = socket.kind == Kind::ConnectFlood && self.progress.connected.is_multiple_of(2);
                     return Ok(!closes_at_once);
                 }
                 Err(error) => return self.on_gone(gone(&error), socket.role).map(|()| false),
@@ -210,11 +220,12 @@ impl Siege<'_> {
     /// What a connection is opened for.
     fn strike(&mut self, socket: &mut Socket) -> Result<(), Gone> {
         let hello = &socket.hello[..];
-        let bytes = match (socket.role, self.plan.kind) {
+        let bytes = match (socket.role, socket.kind) {
             (Role::Victim, _) => [hello, &login("Victim")].concat(),
-            (_, Kind::BadHello | Kind::ReplayHello) => [hello, &login("Intruder")].concat(),
+            (_, Kind::BadHello | Kind::HelloReplay) => [hello, &login("Intruder")].concat(),
             (_, Kind::OversizeFrame) => [hello, &bad_frame(self.progress.sent)].concat(),
-            (_, Kind::SlowHello | Kind::ConnectFlood | Kind::CommandFlood) => vec![],
+            (_, Kind::Tls) => client_hello::build(&mut self.random),
+            _ => vec![],
         };
         if socket.role == Role::Attacker {
             self.progress.sent += 1;
@@ -264,18 +275,17 @@ impl Siege<'_> {
         if !socket.connected || socket.role == Role::Victim {
             return age < ANSWER_MAX;
         }
-        match self.plan.kind {
-            Kind::BadHello | Kind::ReplayHello | Kind::CommandFlood => age < ANSWER_MAX,
+        match socket.kind {
             Kind::OversizeFrame => {
                 self.progress.succeeded += u64::from(age >= ANSWER_MAX);
                 age < ANSWER_MAX
             }
-            Kind::ConnectFlood | Kind::SlowHello => {
+            Kind::ConnectFlood | Kind::SlowHello | Kind::HandshakeIdle => {
                 if age >= HELD_MIN && !socket.counted_as_held {
                     socket.counted_as_held = true;
                     self.progress.succeeded += 1;
                 }
-                if self.plan.kind == Kind::SlowHello && now >= socket.drip_at && socket.dripped < HELLO_BYTES - 1 {
+                if socket.kind == Kind::SlowHello && now >= socket.drip_at && socket.dripped < HELLO_BYTES - 1 {
                     socket.drip_at = now + DRIP_EVERY;
                     // What went wrong comes as an event as well.
                     if socket.stream.write(&socket.hello[socket.dripped..=socket.dripped]).is_ok() {
@@ -284,6 +294,7 @@ impl Siege<'_> {
                 }
                 true
             }
+            _ => age < ANSWER_MAX,
         }
     }
 

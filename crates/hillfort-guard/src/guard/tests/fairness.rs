@@ -1,0 +1,238 @@
+//! Who pays for a flood: strangers before known players, the cheater before those who share his address, and nobody for what was sent in
+//! his name.
+
+use super::*;
+use crate::known::ACCOUNTS_MAX;
+use crate::ladder::Step;
+use crate::posture::Posture;
+
+const HALF_A_MINUTE: Duration = Duration::from_secs(30);
+
+/// Lets sessions of so many accounts last at the address, and says when that is over.
+fn settle(guard: &mut Guard, now: Time, addr: IpAddr, accounts: u64) -> Time {
+    for account in 0..accounts {
+        let mut proof = guard.on_connect(now, addr).unwrap();
+        assert!(guard.on_settled(now + HALF_A_MINUTE, &mut proof, account));
+        guard.on_close(proof);
+    }
+    now + HALF_A_MINUTE
+}
+
+#[test]
+fn strangers_leave_the_reserve_to_the_known() {
+    let mut guard = guard(Config { connect: rate(10, 100), known_percent: 33, ..config() });
+    let now = settle(&mut guard, NOW, v4(1), 1);
+    let strangers = (100..300).filter(|n| guard.on_connect(now, v4(*n)).is_ok()).count();
+    assert_eq!(strangers, 67);
+    assert_eq!(guard.on_connect(now, v4(301)), Err(Reject::ConnectRate));
+    assert_eq!(connect(&mut guard, now, v4(1), 20).0.len(), 20, "whoever played here before comes in");
+    // While strangers flood at any rate, the known go on coming in.
+    for second in 1..60 {
+        let now = now + Duration::from_secs(second);
+        let strangers = (0..1_000).filter(|n| guard.on_connect(now, v4(1_000 + n)).is_ok()).count();
+        assert!(strangers <= 10, "{strangers}");
+        let proof = guard.on_connect(now, v4(1)).unwrap_or_else(|reject| panic!("second {second}: {reject}"));
+        guard.on_close(proof);
+    }
+}
+
+#[test]
+fn who_offends_has_no_part_in_the_reserve() {
+    let mut guard = guard(Config { connect: rate(10, 100), known_percent: 33, ..config() });
+    let now = settle(&mut guard, NOW, v4(1), 1);
+    let proof = guard.on_connect(now, v4(1)).unwrap();
+    assert!(guard.goes_first(now, &proof));
+    guard.on_offence(now, proof.peer(), Reject::FrameCrc);
+    assert!(!guard.goes_first(now, &proof), "250 points");
+    while guard.on_connect(now, v4(2)).is_ok() || guard.on_connect(now, v4(3)).is_ok() || guard.on_connect(now, v4(4)).is_ok() {}
+    while guard.on_connect(now, v4(5)).is_ok() {}
+    assert_eq!(guard.on_connect(now, v4(1)), Err(Reject::ConnectRate));
+}
+
+#[test]
+fn handshakes_have_the_same_reserve_and_a_claim_to_resume_gets_half_of_it() {
+    let mut guard = guard(Config { handshakes: rate(1, 100), known_percent: 40, ..config() });
+    let now = settle(&mut guard, NOW, v4(1), 1);
+    let (known, stranger) = (guard.on_connect(now, v4(1)).unwrap(), guard.on_connect(now, v4(2)).unwrap());
+    let mut check = |proof: &Admitted, resumes: bool, expect: usize| {
+        assert_eq!((0..200).filter(|_| guard.on_handshake(now, proof, resumes).is_ok()).count(), expect);
+    };
+    check(&stranger, false, 60);
+    check(&stranger, true, 20);
+    check(&known, false, 20);
+    assert_eq!(guard.stats(now).rejects(Reject::TlsRate), 140 + 180 + 180);
+    let trusted = guard.on_connect(now, ip("10.9.0.1")).unwrap();
+    assert_eq!(guard.on_handshake(now, &trusted, false), Ok(()));
+}
+
+#[test]
+fn many_short_logins_earn_nothing_and_one_connection_counts_once() {
+    let mut guard = guard(config());
+    for n in 0..10_000_u64 {
+        let now = NOW + Duration::from_millis(n * 15);
+        let mut proof = guard.on_connect(now, v4(1)).unwrap();
+        assert!(!guard.on_settled(now + HALF_A_MINUTE - Duration::from_millis(1), &mut proof, n), "too short");
+        guard.on_close(proof);
+    }
+    assert_eq!((guard.reputation(NOW, v4(1)).known, guard.stats(NOW).settled), (false, 0));
+    let now = NOW + Duration::from_secs(200);
+    let mut proof = guard.on_connect(now, v4(1)).unwrap();
+    let counted = (0..1_000).filter(|account| guard.on_settled(now + HALF_A_MINUTE, &mut proof, *account)).count();
+    assert_eq!((counted, guard.reputation(now + HALF_A_MINUTE, v4(1)).accounts), (1, 1));
+    let mut excused = guard.on_connect(now, v4(2)).unwrap();
+    excused.excuse();
+    assert!(!guard.on_settled(now + HALF_A_MINUTE, &mut excused, 1), "a page of another site earns nothing");
+}
+
+#[test]
+fn budgets_grow_with_accounts_up_to_a_bound() {
+    let check = |accounts: u64, most: u32, burst: std::ops::RangeInclusive<usize>| {
+        let config = Config { accounts_max: most, source_connect: rate(100, 100), source_open_max: 5_000, ..config() };
+        let mut guard = guard(Config { open_max: 10_000, shared_accounts: 1_000, ..config });
+        let mut now = NOW;
+        for account in 0..accounts {
+            now = now + Duration::from_secs(1);
+            let mut proof = guard.on_connect(now, v4(1)).unwrap();
+            guard.on_settled(now + HALF_A_MINUTE, &mut proof, account);
+            guard.on_close(proof);
+        }
+        let now = now + Duration::from_secs(60);
+        let admitted = (0..5_000).filter(|_| guard.on_connect(now, v4(1)).is_ok()).count();
+        assert!(burst.contains(&admitted), "{accounts} accounts: {admitted} at once");
+    };
+    check(0, 256, 100..=100);
+    check(1, 256, 100..=100);
+    check(2, 256, 110..=110);
+    check(50, 256, 480..=700);
+    check(500, 20, 290..=290);
+    check(5_000, ACCOUNTS_MAX, 2_650..=2_660);
+}
+
+#[test]
+fn one_cheater_among_two_hundred_behind_one_address_cuts_nobody() {
+    let mut guard = guard(Config { open_max: 10_000, source_open_max: 4_096, ..config() });
+    let home = v4(1);
+    let mut now = NOW;
+    let mut players = Vec::new();
+    for account in 0..200 {
+        now = now + Duration::from_millis(200);
+        players.push((guard.on_connect(now, home).expect("a player of the two hundred"), account));
+        // Those who came half a minute ago are settled.
+        if account >= 150 {
+            let (proof, account) = &mut players[account as usize - 150];
+            guard.on_settled(now, proof, *account);
+        }
+    }
+    now = now + HALF_A_MINUTE;
+    for (proof, account) in &mut players {
+        guard.on_settled(now, proof, *account);
+    }
+    let (mut cheats, mut cut) = (0, 0);
+    for tick in 0..36_000_u64 {
+        now = now + Duration::from_millis(100);
+        // The cheater comes again as soon as he is thrown out, ten times a second for an hour.
+        if let Ok(proof) = guard.on_connect(now, home) {
+            cheats += u64::from(guard.on_offence(now, proof.peer(), Reject::InputFlood));
+            guard.on_close(proof);
+        }
+        // A player leaves and comes back every second.
+        if tick % 10 == 0 {
+            let at = (tick / 10 % 200) as usize;
+            match guard.on_connect(now, home) {
+                Ok(proof) => guard.on_close(std::mem::replace(&mut players[at].0, proof)),
+                Err(_) => cut += 1,
+            }
+        }
+    }
+    let stats = guard.stats(now);
+    assert_eq!((cheats, cut, stats.bans, stats.bans_made), (0, 0, 0, 0));
+    assert!(stats.bans_spared > 1_000, "he earned {} bans", stats.bans_spared);
+    assert_eq!(guard.ladder(now, home).last().map(|row| row.step), Some(Step::Challenge), "and the console shows it");
+}
+
+#[test]
+fn a_small_home_bears_more_than_a_single_player_and_is_banned_in_the_end() {
+    let points = |accounts: u64| {
+        let mut guard = guard(config());
+        let now = settle(&mut guard, NOW, v4(1), accounts);
+        let proof = guard.on_connect(now, v4(1)).unwrap();
+        (1..).find(|_| guard.on_offence(now, proof.peer(), Reject::HelloMac)).unwrap()
+    };
+    assert_eq!((points(0), points(1)), (11, 11));
+    // Six accounts are counted as five or six; each further one adds a tenth.
+    assert!((15..=16).contains(&points(6)));
+}
+
+/// Ten thousand honest players from 5,000 addresses come within two seconds, after a restart, and try again with a growing pause.
+#[test]
+fn a_flash_crowd_comes_in_and_nobody_is_banned() {
+    let mut guard = guard(Config { known_percent: 33, open_max: 20_000, ..config() });
+    let mut waiting: Vec<(u64, u32, u64)> = (0..10_000).map(|n| (u64::from(n) / 5, n % 5_000, 500)).collect();
+    let mut tries = 0;
+    let mut second = [0; 30];
+    let mut proofs = Vec::new();
+    for ms in 0..30_000 {
+        let now = NOW + Duration::from_millis(ms);
+        for (at, player, pause) in &mut waiting {
+            if *at == ms {
+                tries += 1;
+                match guard.on_connect(now, v4(*player)) {
+                    Ok(proof) => {
+                        proofs.push(proof);
+                        second[(ms / 1_000) as usize] += 1;
+                        *at = u64::MAX;
+                    }
+                    Err(_) => (*at, *pause) = (ms + *pause, *pause * 2),
+                }
+            }
+        }
+    }
+    let stats = guard.stats(NOW + Duration::from_secs(30));
+    assert_eq!((proofs.len(), stats.bans_made, stats.bans_withheld), (10_000, 0, 0), "all are in after {tries} tries");
+    assert!(second[..3].iter().sum::<u32>() >= 8_000, "most at once: {second:?}");
+    assert!((0..5_000).all(|n| guard.ladder(NOW, v4(n)).is_empty()), "nobody bears a step");
+    // They count as an attack by number, so strangers would have been asked for work.
+    assert_eq!(stats.attacks, 1);
+}
+
+/// Whatever is sent in somebody's name before a handshake never gets here; and with what gets here, only an admitted connection's own
+/// address can be charged. Everything else that takes an address is the operator's.
+#[test]
+fn a_flood_of_refused_connections_of_a_players_address_is_the_only_way_to_charge_it() {
+    let mut guard = guard(config());
+    let victim = v4(1);
+    // An attacker with 10,000 addresses of his own does all that he can.
+    for n in 0..10_000 {
+        let now = NOW + Duration::from_millis(n);
+        if let Ok(proof) = guard.on_connect(now, v4(2 + (n as u32 % 5_000))) {
+            let _bad = guard.on_hello(now, WALL, &proof, &[0; HELLO_BYTES]);
+            guard.on_offence(now, proof.peer(), Reject::InputFlood);
+            guard.on_close(proof);
+        }
+    }
+    let now = NOW + Duration::from_secs(10);
+    let sheet = guard.reputation(now, victim);
+    assert_eq!((sheet.score, sheet.points, sheet.reasons, guard.ladder(now, victim)), (100, 0, Vec::new(), Vec::new()));
+    assert!(guard.on_connect(now, victim).is_ok());
+}
+
+#[test]
+fn work_is_asked_of_strangers_under_attack_alone() {
+    let mut guard = guard(Config { source_connect: rate(10_000, 10_000), open_max: 10_000, source_open_max: 10_000, ..config() });
+    let now = settle(&mut guard, NOW, v4(1), 1);
+    let (known, stranger) = (guard.on_connect(now, v4(1)).unwrap(), guard.on_connect(now, v4(2)).unwrap());
+    let trusted = guard.on_connect(now, ip("10.9.0.1")).unwrap();
+    assert_eq!((guard.posture(now), guard.challenge(now, &stranger)), (Posture::Calm, None));
+    for _ in 0..3_000 {
+        let _flood = guard.on_connect(now, v4(3));
+    }
+    assert_eq!(guard.posture(now), Posture::Attack);
+    assert_eq!([&known, &stranger, &trusted].map(|proof| guard.challenge(now, proof)), [None, Some(16), None]);
+    for _ in 0..8 {
+        guard.on_offence(now, stranger.peer(), Reject::HelloMac);
+    }
+    assert_eq!(guard.challenge(now, &stranger), Some(18), "800 points");
+    let later = now + Duration::from_secs(40);
+    assert_eq!((guard.posture(later), guard.challenge(later, &stranger)), (Posture::Calm, None));
+    assert_eq!((guard.stats(later).challenges, guard.stats(later).attacks), (2, 1));
+}

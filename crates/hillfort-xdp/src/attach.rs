@@ -1,0 +1,223 @@
+//! The ladder: how high the filter gets, and why not higher. Owns attaching; what the program does stands in [`crate::emit`].
+
+use std::fmt;
+use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
+
+use hillfort_bpf::{Error, Program, Result, XdpLink, XdpMode, attach_classic, detach_classic, interface_index, interfaces};
+use ipnet::IpNet;
+
+use crate::bans::Bans;
+use crate::classic;
+use crate::emit::{self, Rules};
+use crate::filter::{Filter, Kernel};
+use crate::layout::{ALLOW_MAX, PORTS_MAX};
+use crate::maps::{Maps, Shared};
+use crate::netstat::syncookies;
+use crate::sketch::Secret;
+
+/// Where packets meet the filter, the cheapest place first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rung {
+    /// XDP in the driver.
+    Native,
+    /// XDP in the network stack.
+    Generic,
+    /// A classic program on the listening sockets: bans only.
+    Socket,
+    /// Nothing in the kernel; user space refuses.
+    UserSpace,
+}
+
+impl Rung {
+    /// Name in metrics, `/healthz` and the console.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+            Self::Socket => "socket",
+            Self::UserSpace => "off",
+        }
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "XDP in the driver",
+            Self::Generic => "XDP in the network stack",
+            Self::Socket => "a filter on the listening sockets",
+            Self::UserSpace => "no kernel filter",
+        })
+    }
+}
+
+/// Which rung is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// As high as it goes.
+    Highest,
+    /// This one and no other; without it none.
+    Only(Rung),
+}
+
+/// What the filter is for.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which rung is wanted.
+    pub wanted: Wanted,
+    /// Ethernet interfaces. With none there is no XDP.
+    pub interfaces: Vec<String>,
+    /// Our TCP ports, at most [`PORTS_MAX`].
+    pub tcp_ports: Vec<u16>,
+    /// Our UDP ports, at most [`PORTS_MAX`]. With any, later fragments of UDP are dropped on the interfaces, whomever they are for.
+    pub udp_ports: Vec<u16>,
+    /// Prefixes whose new connections are let through, at most [`ALLOW_MAX`].
+    pub allow: Vec<IpNet>,
+    /// A random number that nobody else knows: spreads strangers over the sketches.
+    pub seed: u64,
+}
+
+/// How far it got.
+#[derive(Debug)]
+pub struct Attached {
+    /// The rung; of several interfaces the lowest.
+    pub rung: Rung,
+    /// Rung of each interface, when it is XDP.
+    pub interfaces: Vec<(String, Rung)>,
+    /// Why not higher, in words for an operator.
+    pub refused: Vec<(Rung, String)>,
+    /// What works less well than it could, in words for an operator.
+    pub warnings: Vec<String>,
+    /// Mode, counters, top.
+    pub filter: Filter,
+    /// Bans.
+    pub bans: Bans,
+}
+
+impl Filter {
+    /// Attaches as high as wanted and possible. `listeners` are the listening TCP sockets, for the rung that needs no privilege; they
+    /// are kept open (as copies of the descriptors) as long as the [`Bans`] live. Never fails: below all is user space.
+    #[must_use]
+    pub fn attach(settings: &Settings, listeners: &[BorrowedFd<'_>]) -> Attached {
+        let mut refused = Vec::new();
+        let wants = |rung| settings.wanted == Wanted::Highest || settings.wanted == Wanted::Only(rung);
+        if wants(Rung::Native) || wants(Rung::Generic) {
+            match xdp(settings, wants(Rung::Native), wants(Rung::Generic), &mut refused) {
+                Ok((interfaces, filter, bans)) => {
+                    let rung = interfaces.iter().map(|(_, rung)| *rung).max().unwrap_or(Rung::UserSpace);
+                    return Attached { rung, interfaces, refused, warnings: warnings(), filter, bans };
+                }
+                Err(reason) => {
+                    let rung = if wants(Rung::Generic) { Rung::Generic } else { Rung::Native };
+                    refused.push((rung, reason));
+                }
+            }
+        }
+        let (mut rung, mut bans) = (Rung::UserSpace, Bans::nowhere());
+        if wants(Rung::Socket) {
+            match on_sockets(listeners) {
+                Ok(made) => (rung, bans) = (Rung::Socket, made),
+                Err(reason) => refused.push((Rung::Socket, reason)),
+            }
+        }
+        Attached { rung, interfaces: Vec::new(), refused, warnings: Vec::new(), filter: Self::default(), bans }
+    }
+}
+
+type Xdp = (Vec<(String, Rung)>, Filter, Bans);
+
+fn xdp(settings: &Settings, native: bool, generic: bool, refused: &mut Vec<(Rung, String)>) -> std::result::Result<Xdp, String> {
+    if settings.interfaces.is_empty() {
+        return Err("no interface is named that players come in by".to_owned());
+    }
+    let Settings { tcp_ports, udp_ports, allow, .. } = settings;
+    if tcp_ports.len() > PORTS_MAX || udp_ports.len() > PORTS_MAX || allow.len() > ALLOW_MAX {
+        return Err(format!("at most {PORTS_MAX} ports and {ALLOW_MAX} allowed prefixes"));
+    }
+    if tcp_ports.is_empty() && udp_ports.is_empty() {
+        return Err("no port is named that players come to".to_owned());
+    }
+    let secret = Secret::new(settings.seed);
+    let rules = Rules { tcp_ports, udp_ports, allow: !allow.is_empty(), secret };
+    let (maps, program) = load(allow, rules).map_err(|error| error.to_string())?;
+    let (mut links, mut reached) = (Vec::new(), Vec::new());
+    for name in &settings.interfaces {
+        let index = interface_index(name).map_err(|error| format!("{name}: {error}"))?;
+        let mut last = String::new();
+        let mut made = None;
+        for (mode, rung, wanted) in [(XdpMode::Native, Rung::Native, native), (XdpMode::Generic, Rung::Generic, generic)] {
+            if !wanted || made.is_some() {
+                continue;
+            }
+            match XdpLink::attach(&program, index, mode) {
+                Ok(link) => made = Some((link, rung)),
+                Err(error) => {
+                    last = explained(name, &error);
+                    if generic && rung == Rung::Native {
+                        refused.push((rung, last.clone()));
+                    }
+                }
+            }
+        }
+        let (link, rung) = made.ok_or(last)?;
+        links.push(link);
+        reached.push((name.clone(), rung));
+    }
+    let shared = Shared::of(&maps).map_err(|error| error.to_string())?;
+    let filter = Filter { kernel: Some(Kernel { program, shared, secret, links }) };
+    Ok((reached, filter, Bans::in_map(maps.bans)))
+}
+
+pub(crate) fn load(allow: &[IpNet], rules: Rules<'_>) -> Result<(Maps, Program)> {
+    let maps = Maps::create(allow)?;
+    let program = Program::load_xdp("hillfort", emit::filter(&maps, rules))?;
+    Ok((maps, program))
+}
+
+fn on_sockets(listeners: &[BorrowedFd<'_>]) -> std::result::Result<Bans, String> {
+    if listeners.is_empty() {
+        return Err("there is no listening TCP socket".to_owned());
+    }
+    let empty = classic::filter(std::iter::empty()).map_err(|error| error.to_string())?;
+    let mut kept = Vec::new();
+    for listener in listeners {
+        attach_classic(*listener, &empty).and_then(|()| detach_classic(*listener)).map_err(|error| error.to_string())?;
+        kept.push(listener.try_clone_to_owned().map_err(|error| error.to_string())?);
+    }
+    Ok(Bans::in_sockets(kept))
+}
+
+/// The kernel's numbers in words: EBUSY, ERANGE, EOPNOTSUPP (95).
+fn explained(name: &str, error: &Error) -> String {
+    let more = match error.os_error() {
+        Some(16) => " (another XDP program is there: `ip link show` names it)",
+        Some(34) => " (the MTU is too large for XDP without fragments: 3,498 or less)",
+        Some(95) => " (the driver has no XDP)",
+        _ => "",
+    };
+    format!("{name}: {error}{more}")
+}
+
+fn warnings() -> Vec<String> {
+    match syncookies() {
+        Some(0) => vec![
+            "net.ipv4.tcp_syncookies is 0: in flood mode no cookie can be sent, and SYNs go to the kernel. Set it to 1 or 2"
+                .to_owned(),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// Interfaces that hold `address`, or all but loopback when it is unspecified: what to name in [`Settings::interfaces`].
+///
+/// # Errors
+/// What the kernel says.
+pub fn interfaces_of(address: IpAddr) -> std::io::Result<Vec<String>> {
+    let wanted = address.to_canonical();
+    let holds = |held: IpAddr| if wanted.is_unspecified() { !held.is_loopback() } else { held == wanted };
+    let mut names: Vec<String> = interfaces()?.into_iter().filter(|(_, held)| holds(*held)).map(|(name, _)| name).collect();
+    names.dedup();
+    Ok(names)
+}

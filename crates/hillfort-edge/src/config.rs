@@ -11,6 +11,8 @@ use hillfort_guard::{IpNet, PER_S_MAX, Rate};
 use crate::server_names::ServerNames;
 use crate::tls::{Certificate, CertificateError};
 
+/// Prefixes of balancers at most: each connection is compared with all.
+pub const PROXIES_MAX: usize = 256;
 /// Handshakes that may come at once, however slow the machine.
 const HANDSHAKE_BURST_MIN: u32 = 64;
 const PENDING_BYTES_MIN: usize = UNACKED_BYTES_MAX + SERVER_PAYLOAD_BYTES_MAX;
@@ -30,7 +32,7 @@ pub struct Config {
     /// `handshakes` hold as they are.
     pub handshake_percent: u32,
     /// Balancers: a connection from here must begin with a PROXY header (version 2), and is then its client's. Their own addresses are
-    /// trusted. At most 256.
+    /// trusted. At most [`PROXIES_MAX`].
     pub proxies: Vec<IpNet>,
     /// Admission; keys of the hello.
     pub guard: hillfort_guard::Config,
@@ -118,7 +120,7 @@ impl Config {
             if bounds.contains(&value) { Ok(()) } else { Err(BindError::Bounds(name)) }
         };
         within("handshake_percent", self.handshake_percent as usize, 0..=100)?;
-        within("proxies", self.proxies.len(), 0..=256)?;
+        within("proxies", self.proxies.len(), 0..=PROXIES_MAX)?;
         within("connections_max", self.connections_max, 1..=4_000_000)?;
         within("unproven_max", self.unproven_max, 1..=self.connections_max)?;
         within("http_connections_max", self.http_connections_max, 1..=1_000_000)?;

@@ -39,7 +39,7 @@ mod tls;
 pub mod websocket;
 mod write;
 
-pub use config::{BindError, Config};
+pub use config::{BindError, Config, PROXIES_MAX};
 pub use control::{BanList, Control, ControlError, Player};
 pub use edge::Edge;
 pub use server_names::{SERVER_NAMES_MAX, ServerNames, ServerNamesError};

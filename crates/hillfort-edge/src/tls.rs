@@ -12,7 +12,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
 /// A certificate chain and its key, both PEM.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     /// Leaf first.
     pub chain_pem: Vec<u8>,
@@ -33,8 +33,8 @@ pub enum CertificateError {
     #[error("the doors speak no TLS: that takes a restart")]
     NoTls,
     /// Key and certificate do not fit, or an algorithm is not supported.
-    #[error("certificate refused")]
-    Refused(#[source] rustls::Error),
+    #[error("certificate refused: {0}")]
+    Refused(rustls::Error),
 }
 
 impl Certificate {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hillfort_edge::Certificate;
+use hillfort_edge::{Certificate, PROXIES_MAX, ServerNames};
 use hillfort_guard::{BanTimes, InputRates, IpNet, Rate};
 use toml::Value;
 
@@ -97,6 +97,12 @@ impl Check<'_> {
         }
     }
 
+    pub(super) fn server_names(&mut self, edge: &raw::Edge) -> Option<ServerNames> {
+        ServerNames::new(&edge.server_names, edge.unnamed_clients)
+            .map_err(|error| self.wrong_text("edge.server_names", error.to_string()))
+            .ok()
+    }
+
     /// A certificate that nobody can trust is for this machine alone.
     pub(super) fn self_signed(&mut self, edge: &raw::Edge, development: bool) -> bool {
         if edge.tls_self_signed && !edge.tls_certificate.is_empty() {
@@ -156,6 +162,14 @@ impl Check<'_> {
             }
         }
         (nets.len() == texts.len()).then_some(nets)
+    }
+
+    pub(super) fn proxies(&mut self, texts: &[String]) -> Option<Vec<IpNet>> {
+        if texts.len() > PROXIES_MAX {
+            self.wrong("edge.proxies", format!("{} prefixes", texts.len()), format!("at most {PROXIES_MAX}"));
+            return None;
+        }
+        self.prefixes("edge.proxies", texts)
     }
 
     pub(super) fn at_most(&mut self, key: &str, value: u32, of: &str, max: u32) {

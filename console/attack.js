@@ -4,27 +4,37 @@ import { attempt } from './dialog.js';
 import { byId, drawing, element } from './element.js';
 import { post } from './feed.js';
 import { compact, kept, ms, whole } from './format.js';
+import { KINDS } from './kinds.js';
 
 /** How long an attack takes, for the bar. */
 const LASTS_MS = 8000;
 
-export const KINDS = {
-  'bad-hello': { name: 'Bad-hello flood', what: 'wrong keys, clocks', icon: 'M7 11V8a5 5 0 0 1 9.6-2M5 11h14v9H5zM9.5 18l5-5m0 5-5-5' },
-  'replay-hello': { name: 'Replayed hello', what: 'overheard, sent again', icon: 'M4 12a8 8 0 1 0 2.6-5.9M4 4v4.5h4.5M12 8v4.5l3 2' },
-  'connect-flood': { name: 'Connection flood', what: 'from 32 addresses', icon: 'M3 6h9m-3-3 3 3-3 3M3 18h9m-3-3 3 3-3 3M3 12h6m6-9h5v18h-5' },
-  'slow-hello': { name: 'Slow hello', what: 'byte by byte', icon: 'M7 3h10M7 21h10M8 3c0 5 8 4 8 9s-8 4-8 9M16 3c0 5-8 4-8 9s8 4 8 9' },
-  'command-flood': { name: 'Command flood', what: 'from real sessions', icon: 'M4 6l5 5-5 5m8 1h8M13 7h7m-5 5h5' },
-  'oversize-frame': { name: 'Oversized frames', what: 'far over the limit', icon: 'M9 9h6v6H9zM4 4l4 4M4 8V4h4m12 0-4 4m0-4h4v4M4 20l4-4m-4 0v4h4m12 0-4-4m4 0v4h-4' },
-};
-
 export class AttackPanel {
-  constructor(reasons, now) {
-    [this.reasons, this.now, this.board] = [reasons, now, null];
-    this.buttons = Object.entries(KINDS).map(([kind, { name, what, icon }]) => {
+  /** `reasons()` and `threats()` give the tables that the server has said. */
+  constructor(reasons, threats, now) {
+    Object.assign(this, { reasons, now, board: null, buttons: [] });
+    this.nameOf = (id) => threats().get(id)?.name ?? id;
+  }
+
+  /** `offers`: { kind, cannot } for each kind; `cannot` says why it cannot run here, or is null. */
+  offer(offers) {
+    this.buttons = offers.filter(({ kind }) => kind in KINDS).map(({ kind, cannot }) => {
+      const { name, what, icon, does, sees } = KINDS[kind];
       const drawn = drawing('svg', { viewBox: '0 0 24 24', 'aria-hidden': 'true' }, drawing('path', { d: icon }));
-      return element('button', { type: 'button', 'data-attack': kind, onclick: () => this.start(kind) }, drawn, element('span', {}, element('b', {}, name), element('small', {}, what)));
+      const button = element('button', { type: 'button', 'data-attack': kind, 'aria-description': cannot ?? `${does} ${sees}`, title: cannot ?? does, onclick: () => this.start(kind), onpointerenter: () => this.tell(kind), onfocus: () => this.tell(kind) },
+        drawn, element('span', {}, element('b', {}, name), element('small', {}, cannot ?? what)));
+      button.classList.toggle('cannot', cannot !== null);
+      button.cannot = cannot;
+      return button;
     });
     byId('kinds').replaceChildren(...this.buttons);
+    this.lock(this.board?.running);
+  }
+
+  /** Says beforehand what an attack does; nothing while there is something newer to say. */
+  tell(kind) {
+    if (this.board?.running || this.board?.verdict || this.board?.end) return;
+    byId('outcome').replaceChildren(foretold(kind));
   }
 
   async start(kind) {
@@ -49,26 +59,30 @@ export class AttackPanel {
   }
 
   lock(running) {
-    this.buttons.forEach((button) => { button.disabled = Boolean(running); });
+    this.buttons.forEach((button) => { button.disabled = Boolean(running) || button.cannot !== null; });
   }
 
   outcome(board, last) {
     if (board.verdict) return [this.verdict(board.verdict, board.end)];
     if (board.end?.how === 'failed') return [element('p', { class: 'failed' }, `The load tool failed: ${board.end.why}`)];
     if (!board.running) return [idle()];
-    const { refused, succeeded, open } = board.progress;
+    const { refused, succeeded, open, packets } = board.progress;
+    const { name, sees } = KINDS[last.kind];
     this.bar = element('i');
     return [element('div', { class: 'running' },
-      element('h3', {}, KINDS[last.kind].name, element('small', {}, last.to ? ' over; waiting for the last samples' : ' running')),
+      element('h3', {}, name, element('small', {}, last.to ? ' over; waiting for the last samples' : ' running')),
       element('div', { class: 'bar' }, this.bar),
-      element('dl', {},
+      // What becomes of a single packet only the wall can say.
+      packets > 0 ? element('dl', {}, figure('packets sent', whole(packets))) : element('dl', {},
         figure('attempts', whole(attempts(board.progress))), figure('refused', whole(refused), 'hot'),
-        figure('got through', whole(succeeded), succeeded > 0 ? 'warn' : 'calm'), figure('sockets open', whole(open))))];
+        figure('got through', whole(succeeded), succeeded > 0 ? 'warn' : 'calm'), figure('sockets open', whole(open))),
+      element('p', { class: 'sees' }, element('b', {}, 'Should be seen: '), sees))];
   }
 
   verdict(verdict, end) {
     const { attacker, latency_p99: p99, latency_p50: p50, late_p99: late, ticks_kept: ticksKept, cpu } = verdict;
     const smooth = p99.during <= 2 * p99.before + 5 && (ticksKept ?? 1) >= 0.99;
+    const blind = attacker.packets > 0;
     const held = smooth && attacker.succeeded * 100 <= attempts(attacker);
     // Without players or rooms there is nothing to say about how they fared.
     const watched = p99.before > 0 || p99.during > 0 || ticksKept !== null;
@@ -78,8 +92,9 @@ export class AttackPanel {
     const shown = verdict.refused.slice(0, 3);
     return element('article', { class: `verdict ${smooth && watched ? 'held' : 'shaken'}` },
       element('h3', {}, title, element('small', {}, `${KINDS[verdict.kind].name}, ${(verdict.lasted_ms / 1000).toFixed(1)} s${end?.how === 'killed' ? ', killed' : ''}`)),
-      element('dl', { class: 'counts' },
+      blind ? element('dl', { class: 'counts' }, figure('packets sent', whole(attacker.packets)), ...verdict.packets.map(([what, n]) => figure(what, whole(n), what === 'passed' ? '' : 'hot'))) : element('dl', { class: 'counts' },
         figure('attempts', whole(attempts(attacker))), figure('refused', whole(attacker.refused), 'hot'), figure('got through', whole(attacker.succeeded), attacker.succeeded > 0 ? 'warn' : 'calm')),
+      element('p', { class: 'called' }, this.called(verdict, blind)),
       element('div', { class: 'reasons' }, ...shown.map(([code, n]) => this.reason(code, n, total))),
       element('table', {},
         element('thead', {}, element('tr', {}, element('th', {}, 'Honest players'), element('th', { class: 'right' }, 'before'), element('th', { class: 'right' }, 'during'))),
@@ -89,6 +104,11 @@ export class AttackPanel {
           pair('Processor, cores', cpu, (n) => n.toFixed(2)),
           ...(ticksKept === null ? [] : [line('Room ticks that ran', '', kept(ticksKept))]))),
       ...(this.onlyBanned(verdict.refused, total) ? [element('p', { class: 'hint' }, 'Its addresses are banned. Lift the bans to see the walls behind. ', element('button', { type: 'button', class: 'small', onclick: () => byId('lift-all').click() }, 'Lift all'))] : []));
+  }
+
+  called({ named, packets }, blind) {
+    if (named.length > 0) return `The wall called it: ${named.map(this.nameOf).join(', ')}.`;
+    return blind && packets.length === 0 ? 'Only a kernel filter sees such packets, and none is attached.' : 'Too little came this far to have a name.';
   }
 
   /** Whether the ban of earlier attacks' addresses was all that this one met. */
@@ -104,6 +124,11 @@ export class AttackPanel {
     bar.style.width = `${Math.max(1, (n / total) * 100)}%`;
     return element('p', { title: `refused at stage: ${stage}` }, element('span', {}, label), element('span', { class: 'bar' }, bar), element('b', {}, compact(n)));
   }
+}
+
+function foretold(kind) {
+  const { name, does, sees } = KINDS[kind];
+  return element('div', { class: 'told' }, element('h3', {}, name), element('p', {}, does), element('p', {}, element('b', {}, 'Should be seen: '), sees));
 }
 
 function idle() {

@@ -1,4 +1,4 @@
-// Bans, the allow list and the limits of the guard: shown, and changed after a question.
+// What is done to which address, the allow list and the limits of the guard: shown, and changed after a question.
 
 import { ask, attempt } from './dialog.js';
 import { byId, element, setText } from './element.js';
@@ -8,17 +8,21 @@ import { Rows } from './rows.js';
 
 const ADDRESS = { type: 'text', required: true, maxlength: 45, placeholder: '192.0.2.7', pattern: '[0-9a-fA-F:.]+', autocomplete: 'off' };
 
+const STEPS = { slow_down: 'slowed', fingerprint: 'fingerprint', challenge: 'must work', ban: 'banned' };
+
 export class Guard {
   constructor() {
     this.at = 0;
     const left = (row) => duration(row.expires_in_ms - (Date.now() - this.at));
     this.bans = new Rows([
       { name: 'Address', of: (row) => row.address },
-      { name: 'Reason', of: (row) => row.reason.replaceAll('_', ' '), tone: () => 'hot' },
+      { name: 'Step', of: (row) => STEPS[row.step] ?? row.step, tone: (row) => (row.step === 'ban' ? 'hot' : 'warn') },
+      { name: 'Stage', of: (row) => row.stage, tone: () => 'dim' },
+      { name: 'Reason', of: (row) => row.reason.replaceAll('_', ' '), long: true },
       { name: 'Evidence', of: (row) => row.evidence || '–', long: true, tone: () => 'dim' },
       { name: 'Ends in', right: true, of: left },
-      { name: '', right: true, node: (row) => button('Lift', () => attempt(() => post('/api/lift', { address: row.address }), `${row.address} may come back.`)) },
-    ], (row) => row.address, 'Nobody is banned.');
+      { name: '', right: true, node: (row) => (row.liftable ? button('Lift', () => this.lift(row)) : '') },
+    ], (row) => `${row.address} ${row.step}`, 'Nobody is held back.');
     this.allowed = new Rows([
       { name: 'Always let in', of: (row) => row },
       { name: '', right: true, node: (row) => button('Remove', () => attempt(() => post('/api/disallow', { address: row }), `${row} is judged like all others.`)) },
@@ -44,7 +48,11 @@ export class Guard {
     this.allowed.node.hidden = tables.allowed.length === 0;
     this.limits.update(tables.limits);
     setText(byId('bans-count'), whole(tables.steps_total));
-    byId('lift-all').hidden = tables.steps.length === 0;
+    byId('lift-all').hidden = !tables.steps.some((row) => row.liftable);
+  }
+
+  lift(row) {
+    return attempt(() => post('/api/lift', { address: row.address }), `${row.address} may come back.`);
   }
 
   async ban() {
@@ -70,13 +78,13 @@ export class Guard {
   }
 
   async liftAll() {
-    const addresses = this.tables.steps.map((row) => row.address);
-    const sure = await ask({ title: 'Lift all bans?', text: `${whole(addresses.length)} addresses may come back at once.`, action: 'Lift all', danger: true });
+    const addresses = [...new Set(this.tables.steps.filter((row) => row.liftable).map((row) => row.address))];
+    const sure = await ask({ title: 'Lift all?', text: `${whole(addresses.length)} addresses may come back at once.`, action: 'Lift all', danger: true });
     if (!sure) return;
     attempt(async () => {
       // One after the other: the queue to the guard is bounded.
       for (const address of addresses) await post('/api/lift', { address });
-    }, `${whole(addresses.length)} bans lifted.`);
+    }, `${whole(addresses.length)} addresses are free.`);
   }
 
   async change(key) {

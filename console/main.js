@@ -1,56 +1,67 @@
 // Joins the page's parts: the feed in, tiles, charts, tables and panels out.
 
-import { AttackPanel, KINDS } from './attack.js';
+import { AttackPanel } from './attack.js';
 import { byId, element, setText } from './element.js';
 import { Feed } from './feed.js';
 import { duration } from './format.js';
 import { Guard } from './guard.js';
+import { KINDS } from './kinds.js';
 import { Lists } from './lists.js';
-import { Reasons } from './palette.js';
+import { Reasons, setTheme } from './palette.js';
 import { Tiles } from './tiles.js';
 import { Timeline } from './timeline.js';
 import { views } from './views.js';
+import { Wall } from './wall.js';
 
 /** Charts slide at this rate; a minute of chart moves a few pixels a second, and the server may share the processor with this page. */
 const FRAMES_PER_SECOND = 12;
 const WINDOWS = { '1 min': 60_000, '2 min': 120_000, '5 min': 300_000 };
 
+const bright = window.matchMedia('(prefers-color-scheme: light)');
+setTheme(bright.matches);
 let reasons = new Reasons([]);
-/** For people at the developer tools, and for tests: samples seen, verdicts seen. */
-const seen = { samples: 0, attacks: [] };
+let threats = new Map();
+/** For people at the developer tools, and for tests: samples seen, verdicts seen, names that attacks were given. */
+const seen = { samples: 0, attacks: [], names: new Set() };
 window.hillfortConsole = seen;
 
 const tiles = new Tiles();
 const lists = new Lists();
 const guard = new Guard();
 const timeline = new Timeline(byId('canvas'), () => feed.now());
-const attack = new AttackPanel(() => reasons, () => feed.now());
-const shown = views(() => reasons);
+const attack = new AttackPanel(() => reasons, () => threats, () => feed.now());
+const wall = new Wall(() => reasons, () => threats);
+let shown = views(() => reasons);
 
 const feed = new Feed({
   hello(hello) {
     reasons = new Reasons(hello.rejects);
+    threats = new Map(hello.threats.map(([id, name, sign]) => [id, { name, sign }]));
     setLive(true);
     setText(byId('version'), hello.version);
     byId('mode').hidden = !hello.development;
-    byId('attack').hidden = !hello.attacks;
-    document.body.classList.toggle('with-attack', hello.attacks);
+    byId('attack').hidden = hello.attacks === null;
+    document.body.classList.toggle('with-attack', hello.attacks !== null);
+    if (hello.attacks) attack.offer(hello.attacks);
     byId('game').hidden = hello.gamePort === null;
     byId('game').href = `${location.protocol}//${location.hostname}:${hello.gamePort}/`;
   },
   samples(samples) {
     seen.samples = samples.length;
     timeline.samples = samples;
+    samples.at(-1)?.wall.named.forEach((name) => seen.names.add(name));
     tiles.update(samples);
+    wall.update(samples);
     lists.update(feed.tables, feed.latest());
     describe();
   },
   tables(tables) {
     lists.update(tables, feed.latest());
     guard.update(tables);
+    wall.tables(tables);
   },
   attack(board) {
-    timeline.marks = board.marks.map((mark) => ({ ...mark, name: KINDS[mark.kind].name }));
+    timeline.marks = board.marks.map((mark) => ({ ...mark, name: KINDS[mark.kind]?.name ?? mark.kind }));
     if (board.verdict && board.verdict !== seen.attacks.at(-1) && attack.board?.running) seen.attacks.push(board.verdict);
     attack.update(board);
   },
@@ -128,8 +139,17 @@ function frame(time) {
   if (timeline.pointer !== null) timeline.onpoint(timeline.read());
   legend();
   attack.step();
+  wall.step();
 }
 requestAnimationFrame(frame);
+
+bright.addEventListener('change', () => {
+  setTheme(bright.matches);
+  if (feed.hello) reasons = new Reasons(feed.hello.rejects);
+  shown = views(() => reasons);
+  timeline.show(shown[byId('views').querySelector('[aria-selected="true"]').textContent]);
+  legend.key = null;
+});
 
 setInterval(() => {
   if (feed.started) setText(byId('uptime'), duration(Date.now() - feed.started));

@@ -1,15 +1,26 @@
 // Colours with a meaning: teal is the honest players' side, warm colours are what was refused. Neighbours in a stack differ in brightness
 // as well as in hue, for eyes that do not tell red from green; the legend names each.
 
-export const CALM = '#2fd6cf';
-export const CALM_FAINT = '#8fb8ff';
-export const WARN = '#ffb238';
-export const ALARM = '#ff5d5d';
-export const INK = '#e6eef5';
-export const INK_DIM = '#8ea3b4';
-export const GRID = 'rgba(142, 163, 180, 0.13)';
-export const CARD = '#101a23';
-export const ATTACK = '#ff7a59';
+const DARK = {
+  CALM: '#2fd6cf', CALM_FAINT: '#8fb8ff', WARN: '#ffb238', ALARM: '#ff5d5d', INK: '#e6eef5', INK_DIM: '#8ea3b4',
+  GRID: 'rgba(142, 163, 180, 0.13)', CARD: '#101a23', ATTACK: '#ff7a59',
+};
+const LIGHT = {
+  CALM: '#0b8f8a', CALM_FAINT: '#3f6fd1', WARN: '#a86400', ALARM: '#c62828', INK: '#14212b', INK_DIM: '#566977',
+  GRID: 'rgba(60, 84, 102, 0.14)', CARD: '#ffffff', ATTACK: '#cf4520',
+};
+
+export let { CALM, CALM_FAINT, WARN, ALARM, INK, INK_DIM, GRID, CARD, ATTACK } = DARK;
+let light = false;
+
+/** Colours for a light page, or a dark one. Who imported a colour by name sees the new one; who kept it must ask again. */
+export function setTheme(isLight) {
+  light = isLight;
+  ({ CALM, CALM_FAINT, WARN, ALARM, INK, INK_DIM, GRID, CARD, ATTACK } = light ? LIGHT : DARK);
+}
+
+/** On a light page pale colours are darkened. */
+const shade = (colour) => (light ? `#${[1, 3, 5].map((at) => Math.round(parseInt(colour.slice(at, at + 2), 16) * 0.78).toString(16).padStart(2, '0')).join('')}` : colour);
 
 /** Colours of each stage's reasons, in the order in which they appear. */
 const STAGES = {
@@ -30,7 +41,7 @@ export class Reasons {
       const nth = used.get(stage) ?? 0;
       used.set(stage, nth + 1);
       const colours = STAGES[stage] ?? ['#8ea3b4'];
-      return [code, { code, label: label.replaceAll('_', ' '), stage, colour: colours[nth % colours.length] }];
+      return [code, { code, label: label.replaceAll('_', ' '), stage, colour: shade(colours[nth % colours.length]) }];
     }));
   }
 

@@ -17,10 +17,6 @@ const TILES = [
     more: ({ connections: c }) => `${compact(c.open)} open · ${compact(c.unproven)} unproven · ${compact(c.detached)} away`,
   },
   {
-    label: 'Players’ round trip', unit: 'ms median', floor: 12, of: (s) => s.latency[0], value: (s) => ms(s.latency[0]),
-    more: (s) => `p99 ${ms(s.latency[1])} ms`,
-  },
-  {
     label: 'Tick lateness', unit: 'ms p99', floor: 6, of: late, value: (s) => ms(late(s)),
     more: (s) => `${whole(rooms(s))} ${rooms(s) === 1 ? 'room' : 'rooms'} · ${whole(seats(s))} seats taken`,
   },

@@ -331,7 +331,7 @@ export class Timeline {
   drawPointer(g) {
     const read = this.read();
     if (!read) return;
-    g.strokeStyle = 'rgba(230, 238, 245, 0.5)';
+    g.strokeStyle = INK_DIM;
     g.lineWidth = 1;
     g.beginPath();
     g.moveTo(Math.round(read.x) + 0.5, TOP - 16);

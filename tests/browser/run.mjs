@@ -74,7 +74,7 @@ test('a newcomer plays: state arrives at the room\'s rate, orders move squads', 
 
 test('an attack started in the console is refused, and the game keeps moving', async () => {
   const game = await play('Grace');
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark' });
   const console_ = await context.newPage();
   console_.on('pageerror', (error) => assert.fail(`error in the console page: ${error.stack}`));
   await console_.goto(`http://127.0.0.1:${server.consolePort}/`);
@@ -82,7 +82,19 @@ test('an attack started in the console is refused, and the game keeps moving', a
 
   const before = await server.refused('hello_magic', 'hello_mac', 'hello_time', 'hello_key', 'connect_rate', 'source_rate', 'banned');
   await game.evaluate(() => { window.hillfort.stats.maxStateGap_ms = 0; });
+  assert.equal(await console_.textContent('#threat'), 'Calm');
   await console_.click('[data-attack="bad-hello"]');
+  // The wall moves, and says what it is.
+  await console_.waitForFunction(() => document.querySelector('#threat').textContent === 'Forged hellos', null, { timeout: 10_000 });
+  await console_.waitForFunction(
+    () => [...document.querySelectorAll('#stages .refuses button')].some((stage) => ['accept', 'hello'].includes(stage.dataset.stage)),
+    null, { timeout: 10_000 },
+  );
+  await console_.waitForFunction(() => (document.querySelector('#shapes .at-accept .lost').getAttribute('d') ?? '') !== '', null, { timeout: 10_000 });
+  await console_.hover('[data-stage="accept"]');
+  assert.match(await console_.textContent('#why'), /banned|connect rate|source rate/, 'a stage tells its reasons');
+  const trip = Number(await console_.textContent('#rtt-p99'));
+  assert.ok(trip > 0 && trip < 500, `players' round trip is ${trip} ms during the attack`);
   await states(game, 100); // five seconds of the attack
   await game.screenshot({ path: join(shots, 'game-attacked.png') });
   await console_.screenshot({ path: join(shots, 'console-attacked.png') });
@@ -95,8 +107,34 @@ test('an attack started in the console is refused, and the game keeps moving', a
   await console_.waitForSelector('article.verdict', { timeout: 20_000 });
   assert.ok((await inkOf(console_)) > 2000, 'the charts show the refusals in warm colours');
   await console_.screenshot({ path: join(shots, 'console.png') });
+  assert.match(await console_.textContent('article.verdict'), /The wall called it: Forged hellos/);
+
+  // Who was banned for it can be lifted.
+  const banned = await console_.textContent('#bans tbody tr td');
+  await console_.click(`#bans tbody tr:has-text("${banned}") button`);
+  const isFree = (address) => [...document.querySelectorAll('#bans tbody tr')].every((row) => row.firstElementChild.textContent !== address);
+  await console_.waitForFunction(isFree, banned, { timeout: 10_000 });
   await context.close();
   await game.context().close();
+});
+
+test('the console fits a phone and a light room, and the keyboard gets everywhere', async () => {
+  const context = await browser.newContext({ viewport: { width: 390, height: 844 }, colorScheme: 'light' });
+  const page = await context.newPage();
+  page.on('pageerror', (error) => assert.fail(`error in the console page: ${error.stack}`));
+  await page.goto(`http://127.0.0.1:${server.consolePort}/`);
+  await page.waitForFunction(() => (window.hillfortConsole?.samples ?? 0) >= 4, null, { timeout: 20_000 });
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'nothing sticks out to the side');
+  const ground = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  assert.ok(ground.match(/\d+/g).every((part) => Number(part) > 200), `the ground of a light page is ${ground}`);
+  await page.focus('[data-stage="kernel"]');
+  assert.ok(await page.isVisible('#why'), 'a stage that has the focus tells its reasons');
+  await page.keyboard.press('Escape');
+  assert.ok(!(await page.isVisible('#why')));
+  const cannot = await page.locator('.kinds button.cannot').evaluateAll((buttons) => buttons.map(({ disabled, title }) => [disabled, title.length > 5]));
+  assert.ok(cannot.length > 0 && cannot.every(([disabled, says]) => disabled && says), 'what cannot run here is off and says why');
+  await page.screenshot({ path: join(shots, 'console-phone.png'), fullPage: true });
+  await context.close();
 });
 
 test('a line cut for five seconds: the client says so, and resumes the same session', async () => {

@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { curve } from '../../console/curve.js';
+import { calmLatency, height, outcome, stages } from '../../console/flow.js';
 import { bytes, compact, duration, kept, ms, percent } from '../../console/format.js';
-import { Reasons } from '../../console/palette.js';
+import { KINDS } from '../../console/kinds.js';
+import { Reasons, setTheme } from '../../console/palette.js';
 import { roundUp, runs, ticks } from '../../console/scale.js';
 import { refusedOf, views } from '../../console/views.js';
 
@@ -51,4 +53,70 @@ test('the stack shows each refusal once, the rare ones together', () => {
   assert.equal(stack.reduce((sum, one) => sum + one.of(sample), 0), refusedOf(sample));
   assert.equal(stack.at(-1).name, 'other');
   assert.equal(stack.at(-1).of(sample), 100 + 101 + 102 + 103);
+});
+
+/** A sample of the wall; refusals by label. */
+const REJECTS = [[100, 'banned', 'connect'], [101, 'connect_rate', 'connect'], [150, 'tls', 'transport'], [202, 'hello_key', 'hello'], [401, 'login_slow', 'session'], [412, 'goodbye', 'session'], [500, 'input_rate', 'rate']];
+const wallSample = ({ accepted = 0, proven = 0, logins = 0, frames = 0, refused = {}, kernel = null, named = [], p99 = 1 }) => ({
+  accepted, proven, frames: [frames, 0], latency: [p99 / 2, p99],
+  refused: REJECTS.filter(([, label]) => refused[label]).map(([code, label]) => [code, refused[label]]),
+  wall: { logins, kernel, named },
+});
+const filter = (syns, packets = {}, rung = 'native') => ({ rung, syns, packets: Object.entries(packets), mode: 'flood' });
+
+test('each stage of the funnel refuses its own, and the rest goes on', () => {
+  const reasons = new Reasons(REJECTS);
+  const check = (sample, expect) => {
+    const found = stages([wallSample(sample)], reasons).map(({ id, in: into, refused, out }) => [id, into, refused, out]);
+    assert.deepEqual(found, expect);
+  };
+  check({}, ['kernel', 'accept', 'tls', 'hello', 'login', 'messages'].map((id) => [id, 0, 0, 0]));
+  check({ accepted: 1000, proven: 20, logins: 18, frames: 400, refused: { banned: 600, connect_rate: 100, tls: 50, hello_key: 200, login_slow: 2, goodbye: 9, input_rate: 30 } }, [
+    ['kernel', 1000, 0, 1000], ['accept', 1000, 700, 300], ['tls', 300, 50, 250], ['hello', 250, 200, 20], ['login', 20, 2, 18], ['messages', 400, 30, 370],
+  ]);
+  // Half a second late: more is refused than came.
+  check({ accepted: 10, refused: { connect_rate: 30 } }, [
+    ['kernel', 10, 0, 10], ['accept', 10, 30, 0], ['tls', 0, 0, 0], ['hello', 0, 0, 0], ['login', 0, 0, 0], ['messages', 0, 0, 0],
+  ]);
+});
+
+test('the kernel filter is a stage of its own where there is one', () => {
+  const reasons = new Reasons(REJECTS);
+  const kernel = (sample) => stages([wallSample(sample)], reasons)[0];
+  const flood = kernel({ accepted: 100, kernel: filter(900_000, { cookie: 850_000, banned: 40_000, stray: 7_000 }) });
+  assert.deepEqual([flood.in, flood.out], [907_000, 100]);
+  assert.deepEqual(flood.reasons.map(({ label, rate }) => [label, rate]), [
+    ['never answered the cookie', 850_000], ['banned source', 40_000], ['never completed', 9_900], ['belongs to no connection', 7_000],
+  ]);
+  assert.deepEqual(kernel({ accepted: 50, kernel: filter(50, { cookie: 50 }) }).reasons, [], 'who answers his cookie is not refused');
+  for (const rung of ['socket', 'user_space']) assert.equal(kernel({ accepted: 5, kernel: filter(0, {}, rung) }).absent, true, rung);
+});
+
+test('the sum counts what wanted in, not what players send', () => {
+  const reasons = new Reasons(REJECTS);
+  const sum = outcome(stages([wallSample({ accepted: 200, refused: { banned: 150, input_rate: 5_000 }, frames: 6_000 })], reasons));
+  assert.deepEqual(sum, { offered: 200, refused: 150, part: 0.75 });
+});
+
+table('heights are logarithmic and end at the most', ([rate, most]) => height(rate, most), [[[0, 1e6], 0], [[1e6, 1e6], 1], [[-1, 10], 0]]);
+
+test('the calm round trip is that of samples without a name', () => {
+  const calm = Array.from({ length: 6 }, (_, i) => wallSample({ p99: 2 + i }));
+  assert.equal(calmLatency(calm.slice(1)), null, 'too few say nothing');
+  const attacked = Array.from({ length: 50 }, () => wallSample({ p99: 90, named: ['tls'] }));
+  assert.deepEqual(calmLatency([...calm, ...attacked]), [2.5, 5]);
+});
+
+test('every attack has its words', () => {
+  for (const [kind, words] of Object.entries(KINDS)) {
+    for (const key of ['name', 'what', 'icon', 'does', 'sees']) assert.ok(words[key]?.length > 2, `${kind}: ${key}`);
+  }
+});
+
+test('names of colours follow the theme', () => {
+  setTheme(true);
+  const light = new Reasons(REJECTS).of(100).colour;
+  setTheme(false);
+  assert.notEqual(light, new Reasons(REJECTS).of(100).colour);
+  assert.match(light, /^#[0-9a-f]{6}$/);
 });

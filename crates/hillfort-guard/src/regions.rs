@@ -141,6 +141,14 @@ impl Regions {
         maker.end()
     }
 
+    /// The ranges of such a text as they stand there, so that tables can be laid over each other before one is made of them.
+    ///
+    /// # Errors
+    /// [`RegionsError`] of a single line.
+    pub fn ranges_of_tsv(text: &str) -> Result<Vec<Range>, RegionsError> {
+        text.lines().enumerate().filter_map(|(at, line)| text::range(at + 1, line).transpose()).collect()
+    }
+
     /// Where the address belongs; the unknown place when no range has it.
     #[must_use]
     pub fn place(&self, addr: IpAddr) -> Place {

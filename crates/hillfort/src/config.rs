@@ -4,7 +4,8 @@
 //!
 //! - `layers`: embedded defaults, file, environment, flags, merged into one value and one origin for each key
 //! - `raw`: the same with types; `limits`: the range of every number
-//! - `settings`: raw values into the settings of each crate; `check`: what they may be; `keys`: the keys of the hello
+//! - `settings`: raw values into the settings of each crate; `check`: what they may be; `keys`, `fingerprints`: the keys of the hello,
+//!   and fingerprints of TLS, as written
 //! - `print`: the effective configuration for people
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 mod check;
+mod fingerprints;
 mod keys;
 mod layers;
 mod limits;

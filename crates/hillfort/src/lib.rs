@@ -1,7 +1,8 @@
 //! One binary: a game-backend server with a game, a console and an attack panel.
 //!
 //! - `cli`, `config`, `exit`: what the operator says, and how the process answers
-//! - `serve`: opens doors, starts worlds and console, drains; `data`, `descriptors`, `bots`, `logging`, `development`: what that needs
+//! - `serve`: opens doors, starts worlds and console, drains; `data`, `descriptors`, `bots`, `logging`, `development`,
+//!   `kernel`: what that needs
 //! - `games`, `pages`, `files`: the games that ship, and what port 7350 serves beside sessions
 //! - `watch`: the server as the console sees it; `console`, `metrics`: the console on its own port
 
@@ -22,5 +23,7 @@ mod data;
 mod descriptors;
 mod development;
 mod files;
+mod kernel;
 mod metrics;
+mod privileges;
 mod watch;

@@ -17,6 +17,7 @@ use crate::console::{self, AttackTool, Console, KernelBoard};
 use crate::data::DataFolder;
 use crate::exit::Exit;
 use crate::games::Games;
+use crate::kernel::{self, KernelBans};
 use crate::pages::{self, ClientKey, Readiness};
 use crate::watch::{Refresher, Watch};
 
@@ -56,6 +57,7 @@ struct Running {
     console: Console,
     frames: SocketAddr,
     watch: Arc<Watch>,
+    _kernel: KernelBans,
     _refresher: Refresher,
     _data: DataFolder,
 }
@@ -135,6 +137,7 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
 
     let (control, stats, readiness) = (edge.control(), edge.stats(), Arc::new(Readiness::default()));
     let kernel = KernelBoard::default();
+    let kernel_bans = kernel::start(&settings.kernel, [frames, http], &[], seed()?, kernel.clone()).map_err(system)?;
     let router = pages::router(games, client_key(settings), Arc::clone(&readiness), kernel.clone());
     let watch = Watch::new(stats, control.clone(), Arc::clone(&realm), settings.edge.guard.clone(), kernel);
     let (ended, edge_ended) = oneshot::channel();
@@ -158,7 +161,19 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
     tracing::info!("game     {scheme}://{http}/");
     tracing::info!("console  http://{console_addr}/");
     tracing::info!("frames   {frames}");
-    Ok(Running { control, realm, readiness, edge, edge_ended, console, frames, watch, _refresher: refresher, _data: data })
+    Ok(Running {
+        control,
+        realm,
+        readiness,
+        edge,
+        edge_ended,
+        console,
+        frames,
+        watch,
+        _kernel: kernel_bans,
+        _refresher: refresher,
+        _data: data,
+    })
 }
 
 fn not_bound(error: BindError) -> ServeError {
@@ -198,6 +213,8 @@ fn console_settings(settings: &Settings, frames: SocketAddr, http: SocketAddr) -
         program,
         prefix: vec!["load".into(), "attack".into()],
         target: frames,
+        raw_sockets: crate::privileges::raw_sockets(),
+        tls: settings.edge.certificate.is_some(),
     });
     console::Settings {
         version: env!("CARGO_PKG_VERSION"),

@@ -16,7 +16,8 @@ use hillfort_proto::reject::Reject;
 use hillfort_realm::RealmHandle;
 
 use crate::console::{
-    Change, ChangeRefused, Connections, KernelBoard, Quantiles, ROWS_MAX, Reading, Rejects, Source, Tables, Traffic, Wall, World,
+    Change, ChangeRefused, Connections, KernelBoard, Posture, Quantiles, ROWS_MAX, Reading, Rejects, Source, Tables, Traffic,
+    Wall, World,
 };
 
 mod knobs;
@@ -48,6 +49,9 @@ pub(crate) struct Watch {
 struct Polled {
     tables: Tables,
     proven: u64,
+    /// `None` before the first answer.
+    posture: Option<Posture>,
+    would_refuse: Rejects,
 }
 
 /// The thread that refreshes a [`Watch`]; ends when dropped.
@@ -96,6 +100,8 @@ impl Watch {
         let guard = guard.blocking_recv().map_err(ended)?;
         let mut polled = lock(&self.polled);
         polled.proven = guard.authed;
+        polled.posture = Some(rows::posture(guard.posture));
+        polled.would_refuse = rows::would_refuse(&guard);
         polled.tables.steps_total = bans.bans.len() as u64;
         polled.tables.steps = rows::bans(bans, &lock(&self.reasons));
         polled.tables.players_total = self.stats.snapshot().sessions_live;
@@ -161,6 +167,7 @@ impl Source for Watch {
     fn read(&self) -> Reading {
         let edge = self.stats.snapshot();
         let realm = self.realm.snapshot();
+        let Polled { proven, posture, would_refuse, .. } = *lock(&self.polled);
         let mut rejects = Rejects::default();
         for reject in Reject::ALL {
             rejects.add(*reject, edge.refused(*reject));
@@ -174,7 +181,7 @@ impl Source for Watch {
             },
             traffic: Traffic {
                 accepted: edge.accepted,
-                proven: lock(&self.polled).proven,
+                proven,
                 frames_in: edge.frames_in,
                 frames_out: edge.frames_out,
                 bytes_in: edge.bytes_in,
@@ -185,8 +192,8 @@ impl Source for Watch {
             worlds: realm.worlds.iter().map(|world| rows::world(world)).collect::<Vec<World>>(),
             wall: Wall {
                 kernel: self.kernel.read(),
-                posture: None,
-                would_refuse: Rejects::default(),
+                posture,
+                would_refuse,
                 logins: edge.logins,
                 sessions_shed: edge.sessions_shed,
                 stale_keys: edge.stale_keys,

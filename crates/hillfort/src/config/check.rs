@@ -5,22 +5,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hillfort_edge::{Certificate, PROXIES_MAX, ServerNames};
-use hillfort_guard::{BanTimes, InputRates, IpNet, Rate};
+use hillfort_guard::{
+    Action, BanTimes, Country, FingerprintList, FuseRules, InputRates, IpNet, Places, PostureRules, Rate, RegionRules,
+};
 use toml::Value;
 
 use super::keys::{self, Key};
 use super::layers::{Layers, shown};
 use super::limits::{self, LIMITS};
-use super::{Files, Problem, raw};
+use super::{Files, Problem, fingerprints, raw};
 
 const PUBLIC_WITH_DEVELOPMENT_KEY: &str = "an address for others to reach, with the development key, which everybody knows: put a key of \
      your own under [[keys]] (openssl rand -hex 32), or keep 127.0.0.1";
 
 const NOT_DEVELOPMENT: &str = "a certificate that signs itself is for development mode alone: players would have to trust it blindly. \
      Give edge.tls_certificate and edge.tls_key";
-
-/// The first ban of an address, when `guard.ban_s` allows as much. Each further one is twice as long.
-const BAN_FIRST: Duration = Duration::from_secs(30);
 
 /// One pass over the raw values; what is wrong is collected.
 pub(super) struct Check<'a> {
@@ -126,6 +125,14 @@ impl Check<'_> {
         let kind = self.rate("inputs.kind_burst", inputs.kind_per_s, inputs.kind_burst);
         let control = self.rate("inputs.control_burst", inputs.control_per_s, inputs.control_burst);
         let dropped = self.rate("inputs.dropped_burst", inputs.dropped_per_s, inputs.dropped_burst);
+        let fingerprint = self.rate("tls.fingerprint_burst", raw.tls.fingerprint_per_s, raw.tls.fingerprint_burst);
+        let action = if raw.tls.dry_run { Action::DryRun } else { Action::Refuse };
+        let refused_ja4 =
+            self.fingerprints("tls.refuse_ja4", &raw.tls.refuse_ja4, action, "a JA4 of 36 characters", fingerprints::ja4);
+        let refused_ja3 =
+            self.fingerprints("tls.refuse_ja3", &raw.tls.refuse_ja3, action, "a JA3 of 32 hexadecimal digits", fingerprints::ja3);
+        let regions = self.region_rules(&raw.regions);
+        let defaults = hillfort_guard::Config::new(ring?);
         Some(hillfort_guard::Config {
             connect: connect?,
             source_connect: source_connect?,
@@ -135,10 +142,69 @@ impl Check<'_> {
             trusted: trusted?,
             unbannable: unbannable?,
             tolerance: tolerance?,
-            ban: BanTimes { first: BAN_FIRST, max: Duration::from_secs(guard.ban_s) },
+            known_percent: guard.known_percent,
+            network_open_max: guard.network_open_max,
+            score_min: guard.score_min,
+            work_bits: guard.work_bits,
+            fingerprint: fingerprint?,
+            refused_ja4: refused_ja4?,
+            refused_ja3: refused_ja3?,
+            regions: regions?,
+            fuse: FuseRules { bans_per_min: guard.bans_per_min, ..defaults.fuse },
+            posture: PostureRules {
+                offered_per_s: guard.attack_offered_per_s,
+                refused_per_s: guard.attack_refused_per_s,
+                ..defaults.posture
+            },
+            ban: BanTimes { first: Duration::from_secs(guard.ban_first_s), max: Duration::from_secs(guard.ban_s) },
             inputs: InputRates { session: session?, kind: kind?, control: control?, tolerance: dropped? },
-            ..hillfort_guard::Config::new(ring?)
+            ..defaults
         })
+    }
+
+    fn fingerprints<const N: usize>(
+        &mut self,
+        key: &str,
+        texts: &[String],
+        action: Action,
+        expected: &str,
+        read: fn(&str) -> Option<[u8; N]>,
+    ) -> Option<FingerprintList<N>> {
+        let mut entries = Vec::new();
+        for text in texts {
+            match read(text) {
+                Some(name) => entries.push((name, action)),
+                None => self.wrong(key, shown(&text.as_str().into()), expected.to_owned()),
+            }
+        }
+        let complete = entries.len() == texts.len();
+        let list = FingerprintList::new(entries).map_err(|error| self.wrong_text(key, error.to_string())).ok();
+        list.filter(|_| complete)
+    }
+
+    fn region_rules(&mut self, regions: &raw::Regions) -> Option<RegionRules> {
+        let (refuse, allow) = (self.places("regions.refuse", &regions.refuse), self.places("regions.allow", &regions.allow));
+        if regions.files.is_empty() && !(regions.refuse.is_empty() && regions.allow.is_empty()) {
+            self.wrong_text("regions.files", "without a file no address has a network or a country".to_owned());
+        }
+        Some(RegionRules { refuse: refuse?, allow: allow?, dry_run: regions.dry_run })
+    }
+
+    fn places(&mut self, key: &str, texts: &[String]) -> Option<Places> {
+        let (mut asns, mut countries) = (Vec::new(), Vec::new());
+        for text in texts {
+            let asn = text.strip_prefix("AS").and_then(|number| number.parse::<u32>().ok());
+            let country = || text.as_bytes().try_into().ok().and_then(Country::new);
+            match (asn, country()) {
+                (Some(asn), _) => asns.push(asn),
+                (None, Some(country)) => countries.push(country),
+                (None, None) => {
+                    let expected = "a network as \"AS64500\" or a country as \"XA\"".to_owned();
+                    self.wrong(key, shown(&text.as_str().into()), expected);
+                }
+            }
+        }
+        (asns.len() + countries.len() == texts.len()).then(|| Places::new(asns, countries))
     }
 
     fn rate(&mut self, key: &str, per_s: u32, burst: u32) -> Option<Rate> {

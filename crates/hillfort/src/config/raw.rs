@@ -8,6 +8,8 @@ pub(super) struct Raw {
     pub(super) data: Data,
     pub(super) edge: Edge,
     pub(super) kernel: Kernel,
+    pub(super) tls: Tls,
+    pub(super) regions: Regions,
     pub(super) guard: Guard,
     pub(super) inputs: Inputs,
     pub(super) world: World,
@@ -70,7 +72,34 @@ pub(super) struct Guard {
     pub(super) unbannable: Vec<String>,
     pub(super) offence_points_max: u32,
     pub(super) offence_points_forgiven_per_s: u32,
+    pub(super) ban_first_s: u64,
     pub(super) ban_s: u64,
+    pub(super) bans_per_min: u32,
+    pub(super) network_open_max: u32,
+    pub(super) known_percent: u32,
+    pub(super) score_min: u8,
+    pub(super) attack_offered_per_s: u32,
+    pub(super) attack_refused_per_s: u32,
+    pub(super) work_bits: u8,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) fingerprint_per_s: u32,
+    pub(super) fingerprint_burst: u32,
+    pub(super) refuse_ja4: Vec<String>,
+    pub(super) refuse_ja3: Vec<String>,
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Regions {
+    pub(super) files: Vec<String>,
+    pub(super) refuse: Vec<String>,
+    pub(super) allow: Vec<String>,
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Deserialize)]

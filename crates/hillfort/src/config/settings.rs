@@ -27,6 +27,8 @@ pub struct Settings {
     pub self_signed: bool,
     /// The kernel filter.
     pub kernel: Kernel,
+    /// Files of networks and countries.
+    pub regions_files: Vec<PathBuf>,
     /// Threads that run rooms.
     pub world_threads: u8,
     /// Rooms in all.
@@ -178,6 +180,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
             calm: Duration::from_secs(raw.kernel.calm_s),
             allow: allow?,
         },
+        regions_files: raw.regions.files.iter().map(PathBuf::from).collect(),
         world_threads: raw.world.threads,
         rooms_max: raw.world.rooms_max,
         empty_room: Duration::from_secs(raw.world.empty_room_s),

@@ -184,6 +184,12 @@ fn values_that_make_no_sense_are_refused() {
             "guard.unbannable = \"::ffff:10.0.0.0/104\" in hillfort.toml: a prefix as 10.0.0.0/8 or 2001:db8::/32, or an address is expected",
         ),
         (
+            "[regions]\nrefuse = [\"Europe\"]",
+            "regions.refuse = \"Europe\" in hillfort.toml: a network as \"AS64500\" or a country as \"XA\" is expected",
+        ),
+        ("[regions]\nallow = [\"XA\"]", "regions.files in default: without a file no address has a network or a country"),
+        ("[tls]\nrefuse_ja4 = [\"t13d\"]", "tls.refuse_ja4 = \"t13d\" in hillfort.toml: a JA4 of 36 characters is expected"),
+        (
             "[kernel]\nfilter = \"xdp\"",
             "kernel.filter = \"xdp\" in hillfort.toml: one of auto, off, native, generic, socket is expected",
         ),
@@ -328,7 +334,7 @@ fn the_reference_is_complete() {
             let mut of_line =
                 LIMITS.iter().filter(|limit| limit.key.rsplit('.').next() == Some(name) && !limit.key.starts_with("keys."));
             let limit = of_line.find(|limit| defaults.get(limit.key).is_some_and(|default| default.to_string() == value));
-            assert!(above.contains("live") || above.contains("restart"), "{name}: live or restart?");
+            assert!(["live", "restart", "reload"].iter().any(|when| above.contains(when)), "{name}: live, reload or restart?");
             if value.parse::<u64>().is_ok() {
                 let limit = limit.unwrap_or_else(|| panic!("{name} has no limit"));
                 assert!(

@@ -167,6 +167,7 @@ async fn attack(Shared(state): Shared<State>, Json(Attack { kind }): Json<Attack
         let status = match refused {
             StartRefused::NotDevelopment | StartRefused::NotLoopback => StatusCode::FORBIDDEN,
             StartRefused::Busy => StatusCode::CONFLICT,
+            StartRefused::Cannot(_) => StatusCode::NOT_IMPLEMENTED,
             StartRefused::Start(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         (status, refused.to_string())

@@ -14,8 +14,14 @@ use tokio::process::{Child, Command};
 
 use super::SAMPLE_EVERY;
 use super::feed::{Feed, unix_ms};
-use super::source::Rejects;
-use super::verdict::{BEFORE_MS, Verdict};
+use super::process::Usage;
+use super::source::Reading;
+use super::verdict::{BEFORE_MS, Counted, Verdict};
+
+mod kind;
+
+pub(super) use kind::Kind;
+pub(super) use kind::Offer;
 
 /// The attacker is told to end after this many seconds ...
 const SECONDS: u64 = 8;
@@ -39,24 +45,10 @@ pub struct AttackTool {
     pub prefix: Vec<String>,
     /// The TCP door to attack. An address that is not loopback is refused.
     pub target: SocketAddr,
-}
-
-/// An attack that the panel offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Kind {
-    /// Hellos with a wrong MAC.
-    BadHello,
-    /// One valid hello again and again.
-    ReplayHello,
-    /// Connections without end.
-    ConnectFlood,
-    /// Hellos that trickle in.
-    SlowHello,
-    /// A logged-in client that sends far too many commands.
-    CommandFlood,
-    /// Frames that announce more than the limit.
-    OversizeFrame,
+    /// Whether this process may open raw sockets, which single packets need.
+    pub raw_sockets: bool,
+    /// Whether the door speaks TLS.
+    pub tls: bool,
 }
 
 /// Why an attack was not started.
@@ -71,6 +63,9 @@ pub(super) enum StartRefused {
     /// One runs.
     #[error("an attack is running; one at a time")]
     Busy,
+    /// This machine or this server does not allow it.
+    #[error("{0}")]
+    Cannot(&'static str),
     /// The process could not be started.
     #[error("the load tool could not be started: {0}")]
     Start(#[from] std::io::Error),
@@ -90,6 +85,8 @@ pub(super) struct Progress {
     pub(super) succeeded: u64,
     /// Connections that it holds now.
     pub(super) open: u64,
+    /// Single packets, of attacks that make no connections; the attacker cannot see what becomes of them.
+    pub(super) packets: u64,
 }
 
 /// How the attacker's process ended.
@@ -140,9 +137,9 @@ impl Runner {
         Self { tool, feed, board: Mutex::default() }
     }
 
-    /// Whether the panel is to be shown.
-    pub(super) const fn is_offered(&self) -> bool {
-        self.tool.is_some()
+    /// What the panel offers; `None`: it is not to be shown.
+    pub(super) fn offers(&self) -> Option<Vec<Offer>> {
+        self.tool.as_ref().map(AttackTool::offers)
     }
 
     /// Starts an attack; it ends by itself.
@@ -150,6 +147,9 @@ impl Runner {
         let tool = self.tool.as_ref().ok_or(StartRefused::NotDevelopment)?;
         if !tool.target.ip().is_loopback() {
             return Err(StartRefused::NotLoopback);
+        }
+        if let Some(why) = tool.cannot(kind) {
+            return Err(StartRefused::Cannot(why));
         }
         let mut board = self.board();
         if board.running {
@@ -165,7 +165,7 @@ impl Runner {
         drop(board);
         self.announce();
         tracing::info!(kind = kind.id(), target = %tool.target, "attack started from the console");
-        tokio::spawn(Arc::clone(self).watch(child, mark, self.feed.latest().0.rejects));
+        tokio::spawn(Arc::clone(self).watch(child, mark, self.feed.latest()));
         Ok(())
     }
 
@@ -175,7 +175,7 @@ impl Runner {
         (serde_json::to_string(&*board).expect("plain rows are always JSON"), board.version)
     }
 
-    async fn watch(self: Arc<Self>, mut child: Child, mark: Mark, rejects_before: Rejects) {
+    async fn watch(self: Arc<Self>, mut child: Child, mark: Mark, earlier: Arc<(Reading, Usage)>) {
         let end = match tokio::time::timeout(KILL_AFTER, self.listen(&mut child)).await {
             Ok(end) => end,
             Err(_elapsed) => {
@@ -197,11 +197,11 @@ impl Runner {
         tokio::time::sleep(SETTLE).await;
         let before = self.feed.samples_within(mark.from.saturating_sub(BEFORE_MS), mark.from);
         let during = self.feed.samples_within(mark.from + 1, to + u64::try_from(SAMPLE_EVERY.as_millis()).unwrap_or(0));
-        let refused = self.feed.latest().0.rejects.since(&rejects_before);
+        let counted = Counted::between(&earlier.0, &self.feed.latest().0);
         {
             let mut board = self.board();
             let progress = board.progress.unwrap_or_default();
-            board.verdict = Some(Verdict::judge(Mark { to: Some(to), ..mark }, progress, &refused, &before, &during));
+            board.verdict = Some(Verdict::judge(Mark { to: Some(to), ..mark }, progress, &counted, &before, &during));
             board.running = false;
         }
         self.announce();
@@ -260,19 +260,5 @@ impl AttackTool {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-    }
-}
-
-impl Kind {
-    /// Name on the command line and in the API.
-    pub(super) const fn id(self) -> &'static str {
-        match self {
-            Self::BadHello => "bad-hello",
-            Self::ReplayHello => "replay-hello",
-            Self::ConnectFlood => "connect-flood",
-            Self::SlowHello => "slow-hello",
-            Self::CommandFlood => "command-flood",
-            Self::OversizeFrame => "oversize-frame",
-        }
     }
 }

@@ -83,7 +83,7 @@ fn welcome(state: &State) -> String {
     json!({
         "version": state.feed.version,
         "development": state.settings.development,
-        "attacks": state.attack.is_offered(),
+        "attacks": state.attack.offers(),
         "gamePort": state.settings.game_port,
         "uptimeMs": state.feed.uptime_ms(),
         "now": unix_ms(),

@@ -58,8 +58,7 @@ const fn threshold(threat: Threat) -> f64 {
     match threat {
         Threat::ForgedSyns | Threat::StrayPackets => 500.0,
         Threat::Handshakes | Threat::Crowd | Threat::Commands | Threat::Banned => 100.0,
-        Threat::Tls | Threat::ForgedHellos | Threat::Frames => 50.0,
-        Threat::SlowHellos | Threat::Replays | Threat::Idlers => 20.0,
+        Threat::SlowHellos | Threat::Tls | Threat::ForgedHellos | Threat::Replays | Threat::Idlers | Threat::Frames => 50.0,
     }
 }
 
@@ -168,8 +167,12 @@ impl Namer {
 impl Memory {
     /// `strength` is 1 at the threshold.
     fn observe(&mut self, strength: f64, bans_answer: bool) {
-        self.weight += (strength - self.weight) * NEWEST_PART;
         let shows = strength >= if self.named { FALL_PART } else { 1.0 };
+        let held = self.named && !shows && bans_answer && self.held < HELD_SAMPLES;
+        // What bans hide is as heavy as it was.
+        if !held {
+            self.weight += (strength - self.weight) * NEWEST_PART;
+        }
         if shows == self.named {
             self.against = 0;
             if shows {
@@ -177,7 +180,7 @@ impl Memory {
             }
             return;
         }
-        if self.named && bans_answer && self.held < HELD_SAMPLES {
+        if held {
             self.held += 1;
             return;
         }

@@ -67,6 +67,8 @@ fn script(text: &str) -> AttackTool {
         program: "/bin/sh".into(),
         prefix: vec!["-c".into(), text.into(), "attack".into()],
         target: (Ipv4Addr::LOCALHOST, 7352).into(),
+        raw_sockets: false,
+        tls: false,
     }
 }
 
@@ -161,7 +163,7 @@ fn the_feed_begins_with_the_history_and_goes_on() {
     let mut live = rig.live();
     let hello = live.next("hello");
     assert_eq!(hello["version"], "0.0.0");
-    assert_eq!((&hello["development"], &hello["attacks"]), (&json!(false), &json!(false)));
+    assert_eq!((&hello["development"], &hello["attacks"]), (&json!(false), &Value::Null));
     assert_eq!(hello["rejects"].as_array().unwrap().len(), Reject::ALL.len());
     assert_eq!(live.next("tables")["limits"][0]["value"], 3_000);
     let first = live.next("samples")[0].clone();
@@ -262,6 +264,19 @@ fn attacks_are_for_development_and_loopback() {
 }
 
 #[test]
+fn an_attack_that_cannot_run_here_says_so_before_and_after_the_click() {
+    let rig = start(true, Some(script("echo started")));
+    let hello = rig.live().next("hello");
+    let offers = hello["attacks"].as_array().unwrap();
+    assert!(offers.contains(&json!({ "kind": "bad-hello", "cannot": null })), "{hello}");
+    let tls = offers.iter().find(|offer| offer["kind"] == "tls").unwrap();
+    assert_eq!(tls["cannot"], "the doors speak no TLS");
+    let (status, answer) = rig.post("/api/attack", &json!({ "kind": "tls" }));
+    assert!(status == 501 && answer.contains("speak no TLS"), "{status} {answer}");
+    rig.console.stop();
+}
+
+#[test]
 fn an_attack_shows_its_progress_and_ends_with_a_verdict() {
     let line =
         r#"{"kind":"connect-flood","t_ms":250,"offered":320,"sent":300,"refused":299,"succeeded":1,"open":7,"done":false}"#;
@@ -283,7 +298,11 @@ fn an_attack_shows_its_progress_and_ends_with_a_verdict() {
     assert_eq!(board["running"], false);
     assert!(board["marks"][0]["to"].as_u64() > board["marks"][0]["from"].as_u64(), "{board}");
     let verdict = &board["verdict"];
-    assert_eq!(verdict["attacker"], json!({ "offered": 320, "sent": 300, "refused": 299, "succeeded": 1, "open": 7 }));
+    assert_eq!(
+        verdict["attacker"],
+        json!({ "offered": 320, "sent": 300, "refused": 299, "succeeded": 1, "open": 7, "packets": 0 })
+    );
+    assert_eq!(verdict["named"], json!(["forged_hellos"]), "what the source counts has its name");
     assert_eq!(verdict["refused"][0][0], Reject::HelloMac.code());
     assert_eq!(verdict["latency_p99"]["during"], 2.0);
     assert_eq!(verdict["ticks_kept"], 1.0);

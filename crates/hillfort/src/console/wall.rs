@@ -87,6 +87,8 @@ labels! {
         Banned = "banned",
         /// SYN answered by a cookie.
         Cookie = "cookie",
+        /// SYN handed on in flood mode, because the kernel lent no cookie: its own queue has room.
+        NoCookie = "no_cookie",
         /// Dropped: belongs to no connection.
         Stray = "stray",
     }

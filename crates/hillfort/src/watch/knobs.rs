@@ -37,16 +37,34 @@ macro_rules! rate {
     };
 }
 
-const RATES: [[Knob; 2]; 6] = [
+const RATES: [[Knob; 2]; 7] = [
     rate!("guard.connect_per_s", "guard.connect_burst", "new connections", connect),
     rate!("guard.source_connect_per_s", "guard.source_connect_burst", "new connections of one address", source_connect),
+    rate!("tls.fingerprint_per_s", "tls.fingerprint_burst", "handshakes of one fingerprint and address", fingerprint),
     rate!("inputs.session_per_s", "inputs.session_burst", "inputs of one session", inputs.session),
     rate!("inputs.kind_per_s", "inputs.kind_burst", "inputs of one kind", inputs.kind),
     rate!("inputs.control_per_s", "inputs.control_burst", "control messages of one session", inputs.control),
     rate!("inputs.dropped_per_s", "inputs.dropped_burst", "dropped messages borne", inputs.tolerance),
 ];
 
-const SINGLES: [Knob; 4] = [
+/// A plain number.
+macro_rules! number {
+    ($key:literal, $label:literal, $unit:literal, $($place:ident).+) => {
+        Knob {
+            key: $key,
+            label: $label,
+            unit: $unit,
+            get: |config| u64::from(config.$($place).+),
+            set: |config, value| {
+                // The range of the key is within that of the number.
+                config.$($place).+ = value.try_into().unwrap_or_else(|_| config.$($place).+);
+                Ok(())
+            },
+        }
+    };
+}
+
+const SINGLES: [Knob; 12] = [
     Knob {
         key: "guard.offence_points_max",
         label: "offence points before a ban",
@@ -61,13 +79,14 @@ const SINGLES: [Knob; 4] = [
         get: |config| u64::from(config.tolerance.per_s()),
         set: |config, value| Rate::new(value, config.tolerance.burst()).map(|rate| config.tolerance = rate),
     },
+    number!("guard.source_open_max", "open connections of one address", "", source_open_max),
     Knob {
-        key: "guard.source_open_max",
-        label: "open connections of one address",
-        unit: "",
-        get: |config| u64::from(config.source_open_max),
+        key: "guard.ban_first_s",
+        label: "first ban",
+        unit: "s",
+        get: |config| config.ban.first.as_secs(),
         set: |config, value| {
-            config.source_open_max = value;
+            config.ban.first = Duration::from_secs(u64::from(value));
             Ok(())
         },
     },
@@ -81,6 +100,13 @@ const SINGLES: [Knob; 4] = [
             Ok(())
         },
     },
+    number!("guard.bans_per_min", "new bans in a minute", "", fuse.bans_per_min),
+    number!("guard.network_open_max", "open connections of one network", "", network_open_max),
+    number!("guard.known_percent", "share kept for known players", "%", known_percent),
+    number!("guard.score_min", "lowest score let in", "", score_min),
+    number!("guard.attack_offered_per_s", "connections that are an attack", "1/s", posture.offered_per_s),
+    number!("guard.attack_refused_per_s", "refusals that are an attack", "1/s", posture.refused_per_s),
+    number!("guard.work_bits", "work of strangers under attack", "bits", work_bits),
 ];
 
 fn knobs() -> impl Iterator<Item = &'static Knob> {

@@ -6,9 +6,26 @@ use std::time::Duration;
 
 use hillfort_edge::{BanList, Player};
 use hillfort_guard::Cause;
+use hillfort_proto::reject::Reject;
 use hillfort_realm::{Snapshot, WorldSnapshot};
 
-use crate::console::{PlayerRow, Quantiles, ROWS_MAX, RoomRow, Step, StepRow, World};
+use crate::console::{PlayerRow, Posture, Quantiles, ROWS_MAX, Rejects, RoomRow, Step, StepRow, World};
+
+/// How the guard sees the moment.
+pub(super) const fn posture(posture: hillfort_guard::Posture) -> Posture {
+    match posture {
+        hillfort_guard::Posture::Calm => Posture::Calm,
+        hillfort_guard::Posture::Attack => Posture::Attack,
+    }
+}
+
+/// What its rules in dry run would have refused.
+pub(super) fn would_refuse(guard: &hillfort_guard::Stats) -> Rejects {
+    let mut rejects = Rejects::default();
+    rejects.add(Reject::Region, guard.regions_dry);
+    rejects.add(Reject::Fingerprint, guard.fingerprints_dry);
+    rejects
+}
 
 /// Addresses at each step now.
 pub(super) fn steps(edge: &hillfort_edge::Snapshot) -> [u64; Step::ALL.len()] {

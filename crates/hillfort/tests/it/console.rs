@@ -25,8 +25,9 @@ fn the_live_feed_goes_on() {
     let mut live = Live::open(server.console);
     let (event, welcome) = live.next();
     assert_eq!(event, "hello");
-    let flags = (&welcome["version"], &welcome["development"], &welcome["attacks"], &welcome["gamePort"]);
-    assert_eq!(flags, (&env!("CARGO_PKG_VERSION").into(), &true.into(), &true.into(), &server.http.port().into()));
+    let flags = (&welcome["version"], &welcome["development"], &welcome["gamePort"]);
+    assert_eq!(flags, (&env!("CARGO_PKG_VERSION").into(), &true.into(), &server.http.port().into()));
+    assert!(welcome["attacks"].as_array().is_some_and(|offers| offers.len() >= 12), "{welcome}");
 
     let before = Metrics::read(server.console);
     let mut ann = Player::seated(&Door::websocket(server.http), "Ann", "hilltop");
@@ -136,11 +137,12 @@ fn a_limit_takes_effect_while_running() {
 
     assert_eq!((limit("guard.connect_burst", 5_000), limit("guard.connect_per_s", 3_000)), (202, 202));
     in_force("guard.connect_per_s", 3_000);
-    // The bucket is empty, and fills up at the new rate: the half minute that the old one would have taken is not waited for.
+    // The bucket is empty, and fills up at the new rate: the half minute that the old one would have taken is not waited for. So many
+    // refusals were an attack, so these players work for their logins.
     let (begin, mut let_in) = (Instant::now(), 0);
-    while let_in < 100 {
+    while let_in < 30 {
         let_in += u32::from(Wire::is_let_in(&door));
-        assert!(begin.elapsed() < Duration::from_secs(2), "{let_in} of 100 players were let in");
+        assert!(begin.elapsed() < Duration::from_secs(15), "{let_in} of 30 players were let in");
     }
 
     for (key, value, status) in
@@ -166,7 +168,7 @@ fn own_keys_end_development_mode() {
     assert_eq!(attack.status, 403, "{attack:?}");
     assert!(attack.body.contains("development mode only"), "{attack:?}");
     let (_, welcome) = Live::open(server.console).next();
-    assert_eq!((&welcome["development"], &welcome["attacks"]), (&false.into(), &false.into()));
+    assert_eq!((&welcome["development"], &welcome["attacks"]), (&false.into(), &Value::Null));
 
     assert_eq!(Wire::proven(&Door::websocket(server.http)).closed(), Some(Reject::HelloKey));
     let secret: Vec<u8> = (0..16).map(|n| n * 0x11).collect();

@@ -59,9 +59,9 @@ fn each_kind_of_attack_has_its_name() {
     one(refused(&[(Reject::ClientHello, 40.0), (Reject::TlsRate, 40.0)]), &[Threat::Tls]);
     one(refused(&[(Reject::InputRate, 9_000.0)]), &[Threat::Commands]);
     one(refused(&[(Reject::FrameCrc, 90.0)]), &[Threat::Frames]);
-    one(refused(&[(Reject::Work, 10.0), (Reject::WorkSlow, 15.0)]), &[Threat::Idlers]);
+    one(refused(&[(Reject::Work, 30.0), (Reject::WorkSlow, 25.0)]), &[Threat::Idlers]);
     one(refused(&[(Reject::Banned, 900.0)]), &[Threat::Banned]);
-    one(refused(&[(Reject::HelloMac, 49.0), (Reject::HelloReplay, 19.0), (Reject::InputRate, 99.0)]), &[]);
+    one(refused(&[(Reject::HelloMac, 49.0), (Reject::HelloReplay, 49.0), (Reject::InputRate, 99.0)]), &[]);
 }
 
 #[test]
@@ -102,6 +102,10 @@ fn an_attack_keeps_its_name_while_its_addresses_are_banned() {
     let banned = Rates { refused: &[(Reject::Banned, 60_000.0)], ..CALM };
     let both: &[Threat] = &[Threat::ForgedHellos, Threat::Banned];
     check(&[(2, storm, &[Threat::ForgedHellos]), (40, banned, both), (6, CALM, &[])]);
+    // What goes on beside the bans does not take its place.
+    let beside = Rates { refused: &[(Reject::Banned, 60_000.0), (Reject::HelloSlow, 3_000.0)], ..CALM };
+    let all: &[Threat] = &[Threat::ForgedHellos, Threat::SlowHellos, Threat::Banned];
+    check(&[(20, storm, &[Threat::ForgedHellos]), (40, beside, all)]);
     // But not for ever.
     check(&[(2, storm, &[Threat::ForgedHellos]), (120, banned, both), (6, banned, &[Threat::Banned])]);
 }
@@ -111,9 +115,9 @@ fn of_several_the_heavier_comes_first_and_does_not_flicker() {
     const HELLOS: f64 = 1_000.0;
     let mixed = |replays: &'static [(Reject, f64)]| Rates { refused: replays, ..CALM };
     let hellos = mixed(&[(Reject::HelloMac, HELLOS)]);
-    // 20 times its threshold against 25 times: too little to overtake.
-    let near = mixed(&[(Reject::HelloMac, HELLOS), (Reject::HelloReplay, 500.0)]);
-    let far = mixed(&[(Reject::HelloMac, HELLOS), (Reject::HelloReplay, 2_000.0)]);
+    // A quarter heavier: too little to overtake.
+    let near = mixed(&[(Reject::HelloMac, HELLOS), (Reject::HelloReplay, HELLOS * 1.25)]);
+    let far = mixed(&[(Reject::HelloMac, HELLOS), (Reject::HelloReplay, HELLOS * 4.0)]);
     check(&[
         (20, hellos, &[Threat::ForgedHellos]),
         (40, near, &[Threat::ForgedHellos, Threat::Replays]),

@@ -1,0 +1,284 @@
+//! The thread that owns the kernel filter: passes bans on to it, sets its mode, and leaves a reading for the console. Knows nothing of
+//! why somebody is banned. Without a filter it still takes bans, and drops them: user space refuses those addresses itself.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::BorrowedFd;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use hillfort_proto::time::Time;
+use hillfort_xdp::{Attached, Bans, Controller, Counters, Filter, Limits, Rung, Sample, SynQueue, Top, Verdict, Wanted};
+
+use crate::config::{FilterWish, Kernel};
+use crate::console::{self, KernelBoard, KernelReading, PacketVerdict, Packets, TOP_MAX, Talker};
+
+/// How often the mode is decided.
+const SAMPLE: Duration = Duration::from_millis(100);
+/// Samples from one reading to the next.
+const SAMPLES_PER_READING: u32 = 5;
+/// Samples of an epoch of counting: ten seconds.
+const SAMPLES_PER_EPOCH: u32 = 100;
+/// Bans that wait for the thread at most.
+const ORDERS_DEPTH: usize = 1024;
+
+/// What the thread is told.
+#[derive(Debug)]
+enum Order {
+    Ban(IpAddr, Duration),
+    Lift(IpAddr),
+}
+
+/// Where bans are handed to the filter. Never blocks.
+#[derive(Debug, Clone)]
+pub(crate) struct KernelBans(SyncSender<Order>);
+
+#[expect(dead_code, reason = "given to the guard next")]
+impl KernelBans {
+    /// New connections of the address are dropped for this long. `false`: too many wait; user space refuses it meanwhile.
+    pub(crate) fn ban(&self, addr: IpAddr, lasts: Duration) -> bool {
+        self.0.try_send(Order::Ban(addr, lasts)).is_ok()
+    }
+
+    /// Ends a ban. `false`: too many wait; it ends by its time.
+    pub(crate) fn lift(&self, addr: IpAddr) -> bool {
+        self.0.try_send(Order::Lift(addr)).is_ok()
+    }
+}
+
+/// Attaches the filter as high as it goes, says so once, and starts its thread, which ends when the last [`KernelBans`] is gone and takes
+/// the filter along.
+///
+/// # Errors
+/// The thread cannot be made.
+pub(crate) fn start(
+    settings: &Kernel,
+    doors: [SocketAddr; 2],
+    listeners: &[BorrowedFd<'_>],
+    seed: u64,
+    board: KernelBoard,
+) -> io::Result<KernelBans> {
+    let attached = attach(settings, doors, listeners, seed);
+    say(&attached);
+    let limits = Limits { flood_syn_per_s: u64::from(settings.flood_syn_per_s), calm: settings.calm };
+    let (orders_in, orders) = sync_channel(ORDERS_DEPTH);
+    std::thread::Builder::new().name("kernel".into()).spawn(move || Keeper::new(attached, limits, board).run(&orders))?;
+    Ok(KernelBans(orders_in))
+}
+
+fn attach(settings: &Kernel, doors: [SocketAddr; 2], listeners: &[BorrowedFd<'_>], seed: u64) -> Attached {
+    let mut interfaces = settings.interfaces.clone();
+    let mut unknown = None;
+    if interfaces.is_empty() {
+        for door in doors {
+            match hillfort_xdp::interfaces_of(door.ip()) {
+                Ok(names) => interfaces.extend(names.into_iter().filter(|name| name != "lo")),
+                Err(error) => unknown = Some(format!("the interfaces of {} cannot be listed: {error}", door.ip())),
+            }
+        }
+        interfaces.sort();
+        interfaces.dedup();
+    }
+    let on_loopback = settings.interfaces.is_empty() && doors.iter().all(|door| door.ip().to_canonical().is_loopback());
+    let wanted = match settings.filter {
+        FilterWish::Auto if on_loopback => Wanted::Only(Rung::UserSpace),
+        FilterWish::Auto => Wanted::Highest,
+        FilterWish::Off => Wanted::Only(Rung::UserSpace),
+        FilterWish::Native => Wanted::Only(Rung::Native),
+        FilterWish::Generic => Wanted::Only(Rung::Generic),
+        FilterWish::Socket => Wanted::Only(Rung::Socket),
+    };
+    let tcp_ports = doors.map(|door| door.port()).to_vec();
+    let wish =
+        hillfort_xdp::Settings { wanted, interfaces, tcp_ports, udp_ports: Vec::new(), allow: settings.allow.clone(), seed };
+    let mut attached = Filter::attach(&wish, listeners);
+    let why = match settings.filter {
+        FilterWish::Auto if on_loopback => {
+            Some("players come over loopback only: kernel.filter and kernel.interfaces ask for more")
+        }
+        FilterWish::Off => Some("kernel.filter is off"),
+        _ => None,
+    };
+    attached.refused.extend(why.map(|why| (Rung::Native, why.to_owned())));
+    attached.refused.extend(unknown.map(|why| (Rung::Native, why)));
+    attached
+}
+
+fn say(attached: &Attached) {
+    let places: Vec<String> = attached.interfaces.iter().map(|(name, rung)| format!("{name} ({})", rung.label())).collect();
+    let why = why_not_higher(attached).map(|why| format!("; not higher: {why}")).unwrap_or_default();
+    let on = if places.is_empty() { String::new() } else { format!(" on {}", places.join(", ")) };
+    tracing::info!("packets  refused by {}{on}{why}", attached.rung);
+    for warning in &attached.warnings {
+        tracing::warn!("kernel filter: {warning}");
+    }
+}
+
+fn why_not_higher(attached: &Attached) -> Option<String> {
+    let reasons: Vec<&str> = attached.refused.iter().map(|(_, why)| why.as_str()).collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// See the module.
+struct Keeper {
+    filter: Filter,
+    bans: Bans,
+    controller: Controller,
+    board: KernelBoard,
+    rung: Rung,
+    why_not_higher: Option<String>,
+    start: Instant,
+    samples: u32,
+    counted: Counters,
+    counted_at: Instant,
+    queues: Option<SynQueue>,
+    /// A fault of the kernel was told; the others are its echoes.
+    told: bool,
+}
+
+impl Keeper {
+    fn new(attached: Attached, limits: Limits, board: KernelBoard) -> Self {
+        let why_not_higher = why_not_higher(&attached);
+        let Attached { rung, filter, bans, .. } = attached;
+        let (now, counted) = (Instant::now(), filter.counters());
+        let controller = Controller::new(limits);
+        let queues = SynQueue::read().ok();
+        Self {
+            filter,
+            bans,
+            controller,
+            board,
+            rung,
+            why_not_higher,
+            start: now,
+            samples: 0,
+            counted,
+            counted_at: now,
+            queues,
+            told: false,
+        }
+    }
+
+    fn run(mut self, orders: &Receiver<Order>) {
+        self.publish();
+        let mut next = Instant::now() + SAMPLE;
+        loop {
+            match orders.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(order) => self.obey(order),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.sample();
+                    // A late sample does not make the next ones early.
+                    next = Instant::now() + SAMPLE;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        let done = match order {
+            Order::Ban(addr, lasts) => self.bans.ban(addr, lasts).map(drop),
+            Order::Lift(addr) => self.bans.lift(addr).map(drop),
+        };
+        self.complain(done.err());
+    }
+
+    fn sample(&mut self) {
+        self.samples = self.samples.wrapping_add(1);
+        if matches!(self.rung, Rung::Native | Rung::Generic) {
+            let (now, counters) = (Instant::now(), self.filter.counters());
+            let seconds = now.duration_since(self.counted_at).as_secs_f64().max(1e-3);
+            let syns = counters.offered_syn().saturating_sub(self.counted.offered_syn());
+            let queues = SynQueue::read().ok();
+            let always = hillfort_xdp::syncookies() == Some(2);
+            let overflows = match (&queues, &self.queues) {
+                (Some(now), Some(before)) => now.since(before, always),
+                _ => 0,
+            };
+            let sample = Sample { syn_per_s: (syns as f64 / seconds) as u64, overflows };
+            let before = self.controller.mode();
+            let mode = self.controller.on_sample(Time::ZERO + now.duration_since(self.start), sample);
+            if mode != before {
+                self.filter.set_mode(mode);
+                tracing::info!(syn_per_s = sample.syn_per_s, overflows, "kernel filter: {} mode", mode.label());
+            }
+            (self.counted, self.counted_at, self.queues) = (counters, now, queues);
+            if self.samples.is_multiple_of(SAMPLES_PER_EPOCH) {
+                self.filter.next_epoch();
+            }
+        }
+        if self.samples.is_multiple_of(SAMPLES_PER_READING) {
+            let swept = self.bans.sweep();
+            self.complain(swept.err());
+            self.publish();
+        }
+    }
+
+    fn publish(&self) {
+        // Right after its beginning an epoch knows little: the last one is added.
+        let (now, last) = (self.filter.top(), self.filter.top_of_last());
+        self.board.publish(KernelReading {
+            rung: match self.rung {
+                Rung::Native => console::Rung::Native,
+                Rung::Generic => console::Rung::Generic,
+                Rung::Socket => console::Rung::Socket,
+                Rung::UserSpace => console::Rung::UserSpace,
+            },
+            why_not_higher: self.why_not_higher.clone(),
+            mode: match self.filter.mode() {
+                hillfort_xdp::Mode::Passive => console::Mode::Passive,
+                hillfort_xdp::Mode::Flood => console::Mode::Flood,
+            },
+            syns: self.counted.offered_syn() + self.counted.offered_quic(),
+            packets: packets(&self.counted),
+            top: talkers(if now.sources.is_empty() { &last } else { &now }),
+        });
+    }
+
+    fn complain(&mut self, error: Option<hillfort_xdp::Error>) {
+        if let Some(error) = error
+            && !std::mem::replace(&mut self.told, true)
+        {
+            tracing::error!(%error, "the kernel filter does not take bans: user space refuses these addresses itself");
+        }
+    }
+}
+
+fn packets(counters: &Counters) -> Packets {
+    let mut packets = Packets::default();
+    for verdict in Verdict::ALL {
+        let shown = match verdict {
+            // Not for us.
+            Verdict::PassOther => continue,
+            Verdict::Pass | Verdict::PassNoCookie => PacketVerdict::Passed,
+            Verdict::Allow => PacketVerdict::Allowed,
+            Verdict::DropMalformed => PacketVerdict::Malformed,
+            Verdict::DropFragment => PacketVerdict::Fragment,
+            Verdict::DropBanned => PacketVerdict::Banned,
+            Verdict::CookieSent => PacketVerdict::Cookie,
+            Verdict::DropNoSocket => PacketVerdict::Stray,
+        };
+        packets.add(shown, counters.total(verdict));
+    }
+    packets
+}
+
+fn talkers(top: &Top) -> console::Top {
+    let rows = |names: Vec<(String, u64)>| {
+        let talker = |(name, attempts)| Talker { name, attempts, refused: None };
+        Some(names.into_iter().take(TOP_MAX).map(talker).collect())
+    };
+    let addresses = |list: &[(IpAddr, u64)], prefix: [u8; 2]| {
+        let name = |addr: &IpAddr| match (addr, prefix) {
+            (IpAddr::V4(addr), [32, _]) => addr.to_string(),
+            (IpAddr::V4(addr), [bits, _]) => format!("{addr}/{bits}"),
+            (IpAddr::V6(addr), [_, bits]) => format!("{addr}/{bits}"),
+        };
+        rows(list.iter().map(|(addr, count)| (name(addr), *count)).collect())
+    };
+    console::Top {
+        sources: addresses(&top.sources, [32, 64]),
+        networks: addresses(&top.networks, [24, 48]),
+        signatures: rows(top.signatures.iter().map(|(signature, count)| (signature.to_string(), *count)).collect()),
+    }
+}

@@ -7,10 +7,9 @@ use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
-use rustls::ServerConnection;
 use std::net::SocketAddr;
 
-use crate::conn::{Conn, ConnKey, known};
+use crate::conn::{Conn, ConnKey, Phase, known};
 use crate::http::{Arrival, Departure};
 use crate::listener::{Accepted, forget_reset_on_close};
 use crate::stats::Door;
@@ -84,7 +83,7 @@ impl EdgeThread {
                     self.guard.on_close(admitted);
                 }
                 Departure::Upgraded { stream, early, peer, admitted } => {
-                    if let Some(key) = self.open(now, stream, peer, admitted, Door::WebSocket)
+                    if let Some(key) = self.open(now, stream, peer, admitted, Door::WebSocket, Phase::Hello)
                         && let Some(conn) = known(&mut self.conns, key, &self.stats)
                     {
                         // No readiness event will tell of what was read before: by HTTP, or by TLS.
@@ -107,29 +106,20 @@ impl EdgeThread {
             // Dropping the socket resets the connection: nothing else is spent on it.
             Err(reject) => return self.refuse(reject),
         };
-        if door == Door::Http {
-            return self.send_to_http(socket, peer, admitted);
+        match self.first_phase(door, peer.ip()) {
+            Some(phase) => drop(self.open(now, Stream::plain(socket), peer, admitted, door, phase)),
+            None => self.send_to_http(socket, Vec::new(), peer, admitted),
         }
-        let stream = match &self.tls {
-            None => Stream::Plain(socket),
-            Some(config) => match ServerConnection::new(config.clone()) {
-                Ok(tls) => Stream::tls(socket, tls),
-                Err(_) => {
-                    self.guard.on_close(admitted);
-                    return self.refuse(Reject::Tls);
-                }
-            },
-        };
-        self.open(now, stream, peer, admitted, door);
     }
 
-    fn send_to_http(&mut self, socket: TcpStream, peer: SocketAddr, admitted: Admitted) {
+    /// `early`: what was read of it already.
+    pub(crate) fn send_to_http(&mut self, socket: TcpStream, early: Vec<u8>, peer: SocketAddr, admitted: Admitted) {
         if self.http_open >= self.config.http_connections_max {
             self.guard.on_close(admitted);
             return self.refuse(Reject::ConnectionsFull);
         }
         forget_reset_on_close(&socket);
-        match self.arrivals.try_send(Arrival { socket: socket.into(), peer, admitted }) {
+        match self.arrivals.try_send(Arrival { socket: socket.into(), early, tls: self.tls.clone(), peer, admitted }) {
             Ok(()) => self.http_open += 1,
             Err(e) => {
                 self.guard.on_close(e.into_inner().admitted);
@@ -138,8 +128,16 @@ impl EdgeThread {
         }
     }
 
-    /// Makes room for a connection and waits for its hello.
-    fn open(&mut self, now: Time, mut stream: Stream, peer: SocketAddr, admitted: Admitted, door: Door) -> Option<ConnKey> {
+    /// Makes room for a connection and waits for what it has to say first.
+    fn open(
+        &mut self,
+        now: Time,
+        mut stream: Stream,
+        peer: SocketAddr,
+        admitted: Admitted,
+        door: Door,
+        phase: Phase,
+    ) -> Option<ConnKey> {
         // One comes, one goes: they are never more than that.
         if self.waiting_hello.len() + self.waiting_login.len() >= self.config.unproven_max {
             self.shed_oldest(now);
@@ -155,9 +153,11 @@ impl EdgeThread {
             return None;
         }
         let goes_first = self.guard.goes_first(now, &admitted);
-        entry.insert(Conn::new(stream, peer, admitted, door)).goes_first = goes_first;
+        entry.insert(Conn::new(stream, peer, admitted, door, phase)).goes_first = goes_first;
         self.waiting_hello.push(&mut self.conns, key, now);
-        self.count_open(door).add(1);
+        if let Some(open) = self.count_open(door) {
+            open.add(1);
+        }
         Some(key)
     }
 

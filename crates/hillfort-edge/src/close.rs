@@ -6,7 +6,7 @@ use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 use slab::Slab;
 
-use crate::conn::{ConnKey, Phase, Written, known};
+use crate::conn::{Conn, ConnKey, Phase, Written, known};
 use crate::queue::Wait;
 use crate::stats::{Counter, Door};
 use crate::thread::EdgeThread;
@@ -45,6 +45,7 @@ impl EdgeThread {
         let Some(conn) = self.conns.get_mut(key as usize) else { return };
         let proven = match conn.phase {
             Phase::Ending => return,
+            Phase::Header | Phase::ClientHello => return self.remove(key),
             Phase::Hello => false,
             Phase::Login(_) | Phase::Live(_) => true,
         };
@@ -72,8 +73,17 @@ impl EdgeThread {
 
     /// Closes the socket, by reset unless a last word was said.
     pub(crate) fn remove(&mut self, key: ConnKey) {
+        if let Some(conn) = self.take(key) {
+            self.guard.on_close(conn.admitted);
+            // A descriptor is free.
+            self.accept_at = self.accept_at.map(|_| Time::ZERO);
+        }
+    }
+
+    /// Takes a connection out of the table; it goes elsewhere, or ends when it is dropped.
+    pub(crate) fn take(&mut self, key: ConnKey) -> Option<Conn> {
         if !self.conns.contains(key as usize) {
-            return;
+            return None;
         }
         self.stop_waiting(key);
         let mut conn = self.conns.remove(key as usize);
@@ -81,15 +91,15 @@ impl EdgeThread {
             self.spares.take_back(place);
         }
         self.outbound_bytes = self.outbound_bytes.saturating_sub(conn.counted);
-        self.count_open(conn.door).sub(1);
-        self.guard.on_close(conn.admitted);
-        // A descriptor is free.
-        self.accept_at = self.accept_at.map(|_| Time::ZERO);
+        if let Some(open) = self.count_open(conn.door) {
+            open.sub(1);
+        }
         self.conns_used = self.conns_used.max(key as usize + 1);
         if self.conns.is_empty() && self.conns_used > KEPT_RECORDS_MAX {
             self.conns = Slab::with_capacity(self.config.connections_max.min(RESERVED_MAX));
             self.conns_used = 0;
         }
+        Some(conn)
     }
 
     /// Takes a connection out of the queue that it stands in.
@@ -104,11 +114,12 @@ impl EdgeThread {
         }
     }
 
-    pub(crate) fn count_open(&self, door: Door) -> &Counter {
+    /// Those of HTTP are counted when the HTTP thread has them.
+    pub(crate) fn count_open(&self, door: Door) -> Option<&Counter> {
         match door {
-            Door::Frames => &self.stats.edge.open_frames,
-            Door::Http => &self.stats.edge.open_http,
-            Door::WebSocket => &self.stats.edge.open_websocket,
+            Door::Frames => Some(&self.stats.edge.open_frames),
+            Door::Http => None,
+            Door::WebSocket => Some(&self.stats.edge.open_websocket),
         }
     }
 }

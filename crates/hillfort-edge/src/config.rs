@@ -6,8 +6,15 @@ use std::time::Duration;
 use hillfort_proto::limits::{LOGIN_WAIT, SERVER_PAYLOAD_BYTES_MAX, UNACKED_BYTES_MAX};
 use thiserror::Error;
 
+use hillfort_guard::{IpNet, PER_S_MAX, Rate};
+
+use crate::server_names::ServerNames;
 use crate::tls::{Certificate, CertificateError};
 
+/// Prefixes of balancers at most: each connection is compared with all.
+pub const PROXIES_MAX: usize = 256;
+/// Handshakes that may come at once, however slow the machine.
+const HANDSHAKE_BURST_MIN: u32 = 64;
 const PENDING_BYTES_MIN: usize = UNACKED_BYTES_MAX + SERVER_PAYLOAD_BYTES_MAX;
 
 /// Settings of the edge. All need a restart; what may change while running goes by [`crate::Control`].
@@ -19,6 +26,14 @@ pub struct Config {
     pub http_addr: SocketAddr,
     /// TLS on both doors when given.
     pub certificate: Option<Certificate>,
+    /// Names of the server that TLS clients may ask for.
+    pub server_names: ServerNames,
+    /// Share of the TLS handshakes that one core can do, measured at bind, that the guard's budget gets, percent; 0: the guard's
+    /// `handshakes` hold as they are.
+    pub handshake_percent: u32,
+    /// Balancers: a connection from here must begin with a PROXY header (version 2), and is then its client's. Their own addresses are
+    /// trusted. At most [`PROXIES_MAX`].
+    pub proxies: Vec<IpNet>,
     /// Admission; keys of the hello.
     pub guard: hillfort_guard::Config,
     /// Bans from before a restart, with times in the count of this edge: zero is now. At most 16,384.
@@ -32,7 +47,7 @@ pub struct Config {
     pub http_connections_max: usize,
     /// Sessions, detached ones too; 1 to 12,000,000. Beyond them the oldest detached one gives way to a new one.
     pub sessions_max: usize,
-    /// Time for TLS handshake and hello together. On HTTP: for the TLS handshake, for a request's header, and for the next request.
+    /// Time for PROXY header, ClientHello, TLS handshake and hello together. On HTTP: for header and ClientHello together, for the TLS handshake, for a request's header, and for the next request.
     pub hello_patience: Duration,
     /// Time from hello to login or resume.
     pub login_patience: Duration,
@@ -75,6 +90,9 @@ impl Config {
             frames_addr,
             http_addr,
             certificate: None,
+            server_names: ServerNames::default(),
+            handshake_percent: 60,
+            proxies: Vec::new(),
             guard,
             restored_bans: Vec::new(),
             connections_max: 60_000,
@@ -88,11 +106,25 @@ impl Config {
         }
     }
 
+    /// The guard's settings as they hold here: balancers are trusted, and the budget of TLS handshakes is what this machine can bear.
+    pub(crate) fn guard_here(&self, handshakes_per_s: Option<u32>) -> hillfort_guard::Config {
+        let mut guard = self.guard.clone();
+        guard.trusted.extend_from_slice(&self.proxies);
+        if let Some(most) = handshakes_per_s.filter(|_| self.handshake_percent > 0) {
+            let per_s = (u64::from(most) * u64::from(self.handshake_percent) / 100).clamp(1, u64::from(PER_S_MAX)) as u32;
+            // A quarter of a second's worth may come at once.
+            guard.handshakes = Rate::new(per_s, (per_s / 4).max(HANDSHAKE_BURST_MIN)).unwrap_or(guard.handshakes);
+        }
+        guard
+    }
+
     pub(crate) fn check(&self) -> Result<(), BindError> {
         let within = |name, value: usize, bounds: std::ops::RangeInclusive<usize>| {
             if bounds.contains(&value) { Ok(()) } else { Err(BindError::Bounds(name)) }
         };
         within("restored_bans", self.restored_bans.len(), 0..=hillfort_guard::LADDER_MAX)?;
+        within("handshake_percent", self.handshake_percent as usize, 0..=100)?;
+        within("proxies", self.proxies.len(), 0..=PROXIES_MAX)?;
         within("connections_max", self.connections_max, 1..=4_000_000)?;
         within("unproven_max", self.unproven_max, 1..=self.connections_max)?;
         within("http_connections_max", self.http_connections_max, 1..=1_000_000)?;

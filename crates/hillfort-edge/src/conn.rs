@@ -34,6 +34,10 @@ pub(crate) fn known<'a>(conns: &'a mut Slab<Conn>, key: ConnKey, stats: &Stats) 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// A balancer has not said for whom it connects.
+    Header,
+    /// The ClientHello of TLS has not arrived whole.
+    ClientHello,
     /// The signed hello has not arrived whole.
     Hello,
     /// Proven, but not logged in; this record is to become its session.
@@ -93,12 +97,12 @@ pub(crate) enum Written {
 }
 
 impl Conn {
-    pub(crate) fn new(stream: Stream, peer: SocketAddr, admitted: Admitted, door: Door) -> Self {
+    pub(crate) fn new(stream: Stream, peer: SocketAddr, admitted: Admitted, door: Door, phase: Phase) -> Self {
         Self {
             stream,
             peer,
             admitted,
-            phase: Phase::Hello,
+            phase,
             door,
             partial: Vec::new(),
             parts: Vec::new(),

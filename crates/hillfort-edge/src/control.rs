@@ -9,8 +9,11 @@ use hillfort_guard::{Ban, InForce, NotBannable, Place, Regions, Reputation, Step
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::time::Time;
 use mio::Waker;
+use rustls::ServerConfig;
 use thiserror::Error;
 use tokio::sync::oneshot;
+
+use crate::tls::{self, Certificate, CertificateError};
 
 /// Orders that wait at most.
 pub(crate) const CONTROL_DEPTH: usize = 256;
@@ -92,6 +95,7 @@ pub(crate) enum Order {
     Regions { regions: Arc<Regions>, reply: oneshot::Sender<Arc<Regions>> },
     GuardStats { reply: oneshot::Sender<hillfort_guard::Stats> },
     Players { players_max: usize, reply: oneshot::Sender<Vec<Player>> },
+    Certificate { tls: Arc<ServerConfig>, handshakes_per_s: Option<u32>, reply: oneshot::Sender<Result<(), CertificateError>> },
     Drain { within: Duration, reply: oneshot::Sender<()> },
 }
 
@@ -102,6 +106,26 @@ impl Control {
     /// Changes limits, lists and keys of the guard.
     pub fn apply(&self, config: hillfort_guard::Config) -> Result<(), ControlError> {
         self.give(Order::Guard(Box::new(config)))
+    }
+
+    /// Has new connections of both doors use this certificate; those that are open go on with the old one. Sessions of TLS that were
+    /// begun before are not continued but made anew. A certificate that cannot be used changes nothing, and the answer says why. Takes
+    /// some 50 ms in the caller's thread: handshakes with it are measured.
+    pub fn set_certificate(
+        &self,
+        certificate: &Certificate,
+    ) -> Result<oneshot::Receiver<Result<(), CertificateError>>, ControlError> {
+        match tls::server_config(certificate) {
+            Ok(tls) => {
+                let handshakes_per_s = tls::handshakes_per_s(&tls);
+                self.ask(|reply| Order::Certificate { tls, handshakes_per_s, reply })
+            }
+            Err(error) => {
+                let (reply, answer) = oneshot::channel();
+                drop(reply.send(Err(error)));
+                Ok(answer)
+            }
+        }
     }
 
     /// Bans an address.

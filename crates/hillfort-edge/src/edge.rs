@@ -13,7 +13,6 @@ use hillfort_proto::route::{LaneReceiver, LaneSender, OutboundBatch, RoomPort, S
 use hillfort_proto::time::Time;
 use mio::{Poll, Waker};
 use rustls::ServerConfig;
-use tokio_rustls::TlsAcceptor;
 
 use crate::bans::{BanSink, Nobody};
 use crate::config::{BindError, Config};
@@ -34,6 +33,7 @@ pub struct Edge {
     poll: Poll,
     waker: Arc<Waker>,
     tls: Option<Arc<ServerConfig>>,
+    handshakes_per_s: Option<u32>,
     listeners: [Listener; 2],
     lanes: Vec<LaneReceiver<OutboundBatch>>,
     control: Control,
@@ -67,6 +67,7 @@ impl Edge {
     pub fn bind(config: Config) -> Result<Self, BindError> {
         config.check()?;
         let tls = config.certificate.as_ref().map(tls::server_config).transpose()?;
+        let handshakes_per_s = tls.as_ref().and_then(tls::handshakes_per_s);
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).map_err(|e| BindError::System(io::Error::other(e)))?;
         let open = |door, addr| Listener::open(door, addr).map_err(|source| BindError::Listen { addr, source });
@@ -84,6 +85,7 @@ impl Edge {
             poll,
             waker,
             tls,
+            handshakes_per_s,
             listeners,
             lanes: Vec::new(),
             control,
@@ -130,6 +132,12 @@ impl Edge {
         self.control.clone()
     }
 
+    /// TLS handshakes with this certificate that one core can do in a second, measured at bind; `None` without TLS.
+    #[must_use]
+    pub fn handshakes_per_s(&self) -> Option<u32> {
+        self.handshakes_per_s
+    }
+
     /// Live counters.
     #[must_use]
     pub fn stats(&self) -> Arc<Stats> {
@@ -142,13 +150,13 @@ impl Edge {
     /// # Errors
     /// No thread can be started.
     pub fn into_thread(self, rooms: Box<dyn RoomPort>, router: Router) -> io::Result<(EdgeThread, JoinHandle<io::Result<()>>)> {
-        let Self { config, poll, waker, tls, listeners, lanes, control: _, orders, stats, seed, mut ban_sink } = self;
+        let Self { config, poll, waker, tls, handshakes_per_s, listeners, lanes, control: _, orders, stats, seed, mut ban_sink } =
+            self;
         let (arrivals_in, arrivals) = tokio::sync::mpsc::channel(ARRIVALS_DEPTH);
         // A place for each connection that can be there, so that none is ever refused the way back.
         let (departures_in, departures): (SyncSender<_>, _) = sync_channel(config.http_connections_max);
         let house = http::House {
             exit: http::Exit { departures: departures_in, waker },
-            tls: tls.clone().map(TlsAcceptor::from),
             router,
             patience: config.hello_patience,
             silent_max: config.http_connections_max.div_ceil(2),
@@ -156,7 +164,7 @@ impl Edge {
             stats: Arc::clone(&stats),
         };
         let http = std::thread::Builder::new().name("http".into()).spawn(move || http::run(arrivals, house))?;
-        let mut guard = Guard::new(config.guard.clone(), seed);
+        let mut guard = Guard::new(config.guard_here(handshakes_per_s), seed);
         for ban in &config.restored_bans {
             // Who must not be banned any more is not.
             if guard.restore(Time::ZERO, *ban).is_ok()
@@ -170,6 +178,7 @@ impl Edge {
             config,
             guard,
             tls,
+            handshakes_per_s,
             listeners,
             rooms,
             lanes,

@@ -27,14 +27,18 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use mio::Waker;
+use rustls::ServerConfig;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tungstenite::handshake::derive_accept_key;
 
+mod rewind;
+
 use crate::stats::Stats;
 use crate::stream::{Stream, TLS_BUFFER_BYTES_MAX};
+use rewind::Rewind;
 
 /// Longest life of a connection that is no WebSocket: a peer that reads its answer byte by byte ends here.
 const LIFE_MAX: Duration = Duration::from_secs(120);
@@ -46,6 +50,10 @@ const HEADERS_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) socket: TcpStream,
+    /// What was read of it already.
+    pub(crate) early: Vec<u8>,
+    /// The TLS that it is to speak.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) peer: SocketAddr,
     pub(crate) admitted: Admitted,
 }
@@ -83,7 +91,6 @@ struct Visit {
 #[derive(Clone)]
 pub(crate) struct House {
     pub(crate) exit: Exit,
-    pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) router: Router,
     /// Longest wait for a TLS handshake, for a request's header, and for the next request.
     pub(crate) patience: Duration,
@@ -110,14 +117,14 @@ pub(crate) fn run(arrivals: Receiver<Arrival>, house: House) -> io::Result<()> {
 async fn serve(mut arrivals: Receiver<Arrival>, mut house: House) {
     house.router = Router::new().route("/session", get(upgrade)).fallback_service(house.router);
     let mut visits = VecDeque::new();
-    while let Some(Arrival { socket, peer, admitted }) = arrivals.recv().await {
+    while let Some(Arrival { socket, early, tls, peer, admitted }) = arrivals.recv().await {
         let (admitted, exit, stats) = (Mutex::new(Some(admitted)), house.exit.clone(), Arc::clone(&house.stats));
         let visit = Visit { peer, admitted, fault: Mutex::new(None), has_asked: AtomicBool::new(false), exit, stats };
         let visit = Arc::new(visit);
         make_room(&mut visits, house.silent_max, house.open_max);
         let watched = Arc::downgrade(&visit);
         // Bounded by the loop, which hands over no more connections than configured.
-        let task = tokio::spawn(host(socket, house.clone(), visit));
+        let task = tokio::spawn(host(socket, early, tls, house.clone(), visit));
         visits.push_back((watched, task.abort_handle()));
     }
 }
@@ -144,12 +151,13 @@ fn make_room(visits: &mut VecDeque<(Weak<Visit>, AbortHandle)>, silent_max: usiz
     }
 }
 
-async fn host(socket: TcpStream, house: House, visit: Arc<Visit>) {
+async fn host(socket: TcpStream, early: Vec<u8>, tls: Option<Arc<ServerConfig>>, house: House, visit: Arc<Visit>) {
     let Ok(socket) = tokio::net::TcpStream::from_std(socket) else { return };
-    let Some(tls) = &house.tls else {
+    let socket = Rewind::new(socket, early);
+    let Some(tls) = tls else {
         return speak(TokioIo::new(socket), house, visit).await;
     };
-    let handshake = tls.accept_with(socket, |tls| tls.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX)));
+    let handshake = TlsAcceptor::from(tls).accept_with(socket, |tls| tls.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX)));
     match tokio::time::timeout(house.patience, handshake).await {
         Ok(Ok(stream)) => speak(TokioIo::new(stream), house, visit).await,
         Ok(Err(_)) | Err(_) => visit.refuse(Reject::Tls),
@@ -259,18 +267,26 @@ impl Visit {
     }
 
     fn hand_back(&self, upgraded: Upgraded) {
-        let (stream, early) = match upgraded.downcast::<TokioIo<tokio::net::TcpStream>>() {
+        let (socket, tls, early) = match upgraded.downcast::<TokioIo<Rewind>>() {
             Ok(parts) => {
-                (parts.io.into_inner().into_std().map(|s| Stream::Plain(mio::net::TcpStream::from_std(s))), parts.read_buf)
+                let (socket, rest) = parts.io.into_inner().into_parts();
+                // What hyper has not asked for comes after what it has read.
+                let early = if rest.is_empty() { parts.read_buf } else { [&parts.read_buf[..], &rest].concat().into() };
+                (socket, None, early)
             }
             Err(upgraded) => {
-                let parts = upgraded.downcast::<TokioIo<TlsStream<tokio::net::TcpStream>>>().expect("served as one or the other");
+                let parts = upgraded.downcast::<TokioIo<TlsStream<Rewind>>>().expect("served as one or the other");
                 let (socket, tls) = parts.io.into_inner().into_inner();
-                (socket.into_std().map(|s| Stream::tls(mio::net::TcpStream::from_std(s), tls)), parts.read_buf)
+                // The early bytes of TLS are its ClientHello: a request was read since.
+                (socket.into_parts().0, Some(tls), parts.read_buf)
             }
         };
         // On an error the socket is gone, and the visit's end tells so.
-        let Ok(stream) = stream else { return };
+        let Ok(socket) = socket.into_std().map(mio::net::TcpStream::from_std) else { return };
+        let stream = match tls {
+            Some(tls) => Stream::tls(socket, tls),
+            None => Stream::plain(socket),
+        };
         if let Some(admitted) = self.take() {
             self.tell(Departure::Upgraded { stream, early, peer: self.peer, admitted });
         }

@@ -5,9 +5,9 @@
 //! [`hillfort_proto::route`], and nothing of stores, peers or consoles.
 //!
 //! - `edge`: opening the doors; `config`, `control`, `stats`: what goes in and comes out
-//! - `thread`: the loop; `accept`, `read`, `write`, `live`, `deliver`, `sweep`, `close`, `orders`, `bans`: its kinds of work
+//! - `thread`: the loop; `accept`, `preface`, `read`, `write`, `live`, `deliver`, `sweep`, `close`, `orders`, `bans`: its kinds of work
 //! - `conn`, `sessions`, `queue`, `outbox`, `latency`, `pause`, `drain`: its state
-//! - `listener`, `stream`, `tls`, [`websocket`], `http`: transports
+//! - `listener`, `stream`, `tls`, `server_names`, [`websocket`], `http`: transports
 
 #![forbid(unsafe_code)]
 
@@ -28,8 +28,10 @@ mod live;
 mod orders;
 mod outbox;
 mod pause;
+mod preface;
 mod queue;
 mod read;
+mod server_names;
 mod sessions;
 mod stats;
 mod stream;
@@ -40,9 +42,10 @@ pub mod websocket;
 mod write;
 
 pub use bans::BanSink;
-pub use config::{BindError, Config};
+pub use config::{BindError, Config, PROXIES_MAX};
 pub use control::{BanList, Control, ControlError, LadderView, Player, StepList};
 pub use edge::Edge;
+pub use server_names::{SERVER_NAMES_MAX, ServerNames, ServerNamesError};
 pub use stats::{Counter, Door, Snapshot, Stats};
 pub use thread::EdgeThread;
 pub use tls::{Certificate, CertificateError};

@@ -2,12 +2,13 @@
 
 use hillfort_guard::{Class, Verdict};
 use hillfort_proto::ids::{RoomId, SessionId};
-use hillfort_proto::limits::{HELLO_BYTES, RESUME_TOKEN_BYTES};
+use hillfort_proto::limits::{HELLO_BYTES, RESUME_TOKEN_BYTES, WORK_SALT_BYTES};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{BATCH_ENTRIES_MAX, BatchFull, Inbound, InboundBatch};
 use hillfort_proto::session::server::{Event, Opening, State};
 use hillfort_proto::session::survives;
 use hillfort_proto::time::Time;
+use hillfort_proto::work::Puzzle;
 
 use crate::conn::{ConnKey, Phase, SessionKey, known};
 use crate::sessions::{Notice, Record};
@@ -22,8 +23,10 @@ const BYTES_PER_EVENT: usize = 256;
 /// What is left to do after an event, when nothing borrows the payload any more.
 enum Step {
     Nothing,
-    Login,
-    Resume(SessionId, [u8; RESUME_TOKEN_BYTES], u64),
+    /// Wants in.
+    Asked(Opening),
+    /// Is to be let in.
+    Open(Opening),
     Bye,
     Flood(Reject),
 }
@@ -109,17 +112,16 @@ impl EdgeThread {
                 let verdict = record.buckets.on_input(&self.rates, now, Class::CONTROL, 1);
                 after(&self.stats, verdict)
             }
-            Some(Event::Login { .. }) => Step::Login,
-            Some(Event::Resume { session, token, received }) => Step::Resume(session, *token, received),
-            Some(Event::Worked(Opening::Login)) => Step::Login,
-            Some(Event::Worked(Opening::Resume { session, token, received })) => Step::Resume(session, token, received),
+            Some(Event::Login { .. }) => Step::Asked(Opening::Login),
+            Some(Event::Resume { session, token, received }) => Step::Asked(Opening::Resume { session, token: *token, received }),
+            Some(Event::Worked(opening)) => Step::Open(opening),
             Some(Event::Bye) => Step::Bye,
         };
         match step {
             Step::Nothing => Ok(true),
             Step::Flood(reject) => Err(reject),
-            Step::Login => self.on_login(key, now, at).map(|()| true),
-            Step::Resume(id, token, received) => self.on_resume(key, now, at, id, &token, received).map(|()| true),
+            Step::Asked(opening) => self.on_asked(key, now, at, opening).map(|()| true),
+            Step::Open(opening) => self.on_opening(key, now, at, opening).map(|()| true),
             Step::Bye => {
                 self.end_session(at);
                 self.say_goodbye(now, key, Reject::Goodbye);
@@ -217,6 +219,25 @@ impl EdgeThread {
     fn on_lost_session(&mut self, key: ConnKey) {
         self.stats.edge.stale_keys.add(1);
         self.remove(key);
+    }
+
+    /// A login or resume: let in, or told to work first.
+    fn on_asked(&mut self, key: ConnKey, now: Time, at: SessionKey, opening: Opening) -> Result<(), Reject> {
+        let Some(conn) = known(&mut self.conns, key, &self.stats) else { return Ok(()) };
+        let Some(bits) = self.guard.challenge(now, &conn.admitted) else { return self.on_opening(key, now, at, opening) };
+        let mut salt = [0; WORK_SALT_BYTES];
+        // Without randomness nobody can be given a token either.
+        getrandom::fill(&mut salt).map_err(|_| Reject::SessionsFull)?;
+        let record = self.sessions.get_mut(at).ok_or(Reject::SessionsFull)?;
+        self.stats.edge.frames_out.add(1);
+        record.session.challenge(Puzzle::new(salt, bits), opening, conn.framing(), &mut conn.out)
+    }
+
+    fn on_opening(&mut self, key: ConnKey, now: Time, at: SessionKey, opening: Opening) -> Result<(), Reject> {
+        match opening {
+            Opening::Login => self.on_login(key, now, at),
+            Opening::Resume { session, token, received } => self.on_resume(key, now, at, session, &token, received),
+        }
     }
 
     fn on_login(&mut self, key: ConnKey, now: Time, at: SessionKey) -> Result<(), Reject> {

@@ -1,13 +1,17 @@
 //! Orders carried out between two events of the loop. Knows nothing of who gave them.
 
+use std::sync::Arc;
+
 use hillfort_proto::reject::Reject;
 use hillfort_proto::session::server::State;
 use hillfort_proto::time::Time;
+use rustls::ServerConfig;
 
 use crate::conn::{ConnKey, Phase};
 use crate::control::{BanList, LadderView, Order, Player, StepList};
 use crate::drain::Drain;
 use crate::thread::EdgeThread;
+use crate::tls::CertificateError;
 
 /// Orders carried out in one turn.
 const ORDERS_MAX: usize = 16;
@@ -23,8 +27,8 @@ impl EdgeThread {
             // A reply that nobody waits for any more is dropped.
             match order {
                 Order::Guard(config) => {
-                    self.rates = config.inputs;
-                    self.guard.apply(now, *config);
+                    self.config.guard = *config;
+                    self.apply_guard(now);
                 }
                 Order::Ban { addr, lasts, reply } => drop(reply.send(self.guard.ban(now, addr, lasts))),
                 Order::Lift { addr, reply } => drop(reply.send(self.guard.lift(now, addr))),
@@ -47,6 +51,7 @@ impl EdgeThread {
                 },
                 Order::GuardStats { reply } => drop(reply.send(self.guard.stats(now))),
                 Order::Players { players_max, reply } => drop(reply.send(self.players(players_max))),
+                Order::Certificate { tls, handshakes_per_s, reply } => drop(reply.send(self.swap(now, tls, handshakes_per_s))),
                 Order::Drain { within, reply } => {
                     // The first one asked sets the deadline; all are told when it is over.
                     self.drain.get_or_insert_with(|| Drain::new(now + within)).replies.push(reply);
@@ -54,6 +59,22 @@ impl EdgeThread {
             }
         }
         self.go_on_draining(now)
+    }
+
+    fn apply_guard(&mut self, now: Time) {
+        let guard = self.config.guard_here(self.handshakes_per_s);
+        self.rates = guard.inputs;
+        self.wants_ja3 = !guard.refused_ja3.is_empty();
+        self.guard.apply(now, guard);
+    }
+
+    /// New connections get the new configuration; each of the open ones holds its own.
+    fn swap(&mut self, now: Time, tls: Arc<ServerConfig>, handshakes_per_s: Option<u32>) -> Result<(), CertificateError> {
+        let Some(place) = &mut self.tls else { return Err(CertificateError::NoTls) };
+        *place = tls;
+        self.handshakes_per_s = handshakes_per_s;
+        self.apply_guard(now);
+        Ok(())
     }
 
     fn players(&self, players_max: usize) -> Vec<Player> {

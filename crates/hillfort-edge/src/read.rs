@@ -69,6 +69,8 @@ impl EdgeThread {
             };
             let rest = &mut bytes[used..];
             let taken = match (conn.door, conn.phase) {
+                (_, Phase::Header) => self.consume_header(key, now, rest)?,
+                (_, Phase::ClientHello) => self.consume_client_hello(key, now, rest)?,
                 (Door::WebSocket, _) => self.consume_websocket(key, now, rest)?,
                 (_, Phase::Hello) => self.consume_hello(key, now, rest)?,
                 (_, _) => self.consume_frames(key, now, rest)?,

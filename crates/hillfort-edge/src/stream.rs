@@ -27,53 +27,66 @@ pub(crate) enum Got {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) enum Stream {
-    Plain(TcpStream),
-    // Boxed: a record of a bare connection must not pay for TLS.
-    Tls(Box<Tls>),
-}
-
-/// TLS over a socket.
-#[derive(Debug)]
-pub(crate) struct Tls {
+pub(crate) struct Stream {
     socket: TcpStream,
-    tls: ServerConnection,
+    // Boxed: a record of a bare connection must not pay for TLS.
+    tls: Option<Box<ServerConnection>>,
 }
 
 impl Stream {
+    /// A bare socket.
+    pub(crate) fn plain(socket: TcpStream) -> Self {
+        Self { socket, tls: None }
+    }
+
     /// TLS over `socket`; what `tls` has decrypted already comes out first.
     pub(crate) fn tls(socket: TcpStream, mut tls: ServerConnection) -> Self {
         tls.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX));
-        Self::Tls(Box::new(Tls { socket, tls }))
+        Self { socket, tls: Some(Box::new(tls)) }
+    }
+
+    /// Speaks TLS from here on. `begun` is what came of it already; the answer to it leaves at once. `false`: the peer broke the rules
+    /// of TLS, or is gone.
+    pub(crate) fn start_tls(&mut self, mut tls: ServerConnection, mut begun: &[u8]) -> bool {
+        tls.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX));
+        let tls = self.tls.insert(Box::new(tls));
+        let mut good = true;
+        while good && !begun.is_empty() {
+            good = matches!(tls.read_tls(&mut begun), Ok(1..)) && tls.process_new_packets().is_ok();
+        }
+        // An alert that says what was wrong leaves, too.
+        self.flush().is_ok() && good
     }
 
     pub(crate) fn socket(&mut self) -> &mut TcpStream {
-        match self {
-            Self::Plain(socket) => socket,
-            Self::Tls(tls) => &mut tls.socket,
-        }
+        &mut self.socket
+    }
+
+    /// The socket of a stream that is bare.
+    pub(crate) fn into_socket(self) -> TcpStream {
+        self.socket
     }
 
     /// Whether a TLS handshake is under way.
     pub(crate) fn is_handshaking(&self) -> bool {
-        matches!(self, Self::Tls(tls) if tls.tls.is_handshaking())
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
     }
 
     /// Reads into `buf`, which is not empty. A connection that broke counts as ended: the peer's reasons do not matter.
     pub(crate) fn read(&mut self, buf: &mut [u8]) -> Got {
-        match self {
-            Self::Plain(socket) => loop {
-                return match socket.read(buf) {
-                    Ok(0) => Got::End,
-                    // Fewer bytes than asked for: the socket was emptied, and readiness will be told anew.
-                    Ok(n) if n < buf.len() => Got::Last(n),
-                    Ok(n) => Got::Some(n),
-                    Err(e) if e.kind() == ErrorKind::WouldBlock => Got::Nothing,
-                    Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-                    Err(_) => Got::End,
-                };
-            },
-            Self::Tls(tls) => tls.read(buf),
+        if self.tls.is_some() {
+            return self.read_tls(buf);
+        }
+        loop {
+            return match self.socket.read(buf) {
+                Ok(0) => Got::End,
+                // Fewer bytes than asked for: the socket was emptied, and readiness will be told anew.
+                Ok(n) if n < buf.len() => Got::Last(n),
+                Ok(n) => Got::Some(n),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => Got::Nothing,
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => Got::End,
+            };
         }
     }
 
@@ -82,20 +95,18 @@ impl Stream {
     /// # Errors
     /// The connection is broken.
     pub(crate) fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => write_some(socket, buf),
-            Self::Tls(tls) => {
-                let mut taken = 0;
-                // Until the socket is full: only then will a readiness event tell when to go on.
-                while taken < buf.len() {
-                    taken += tls.tls.writer().write(&buf[taken..])?;
-                    if !tls.flush()? {
-                        break;
-                    }
-                }
-                Ok(taken)
+        let mut taken = 0;
+        while let Some(tls) = &mut self.tls {
+            // Until the socket is full: only then will a readiness event tell when to go on.
+            if taken == buf.len() {
+                return Ok(taken);
+            }
+            taken += tls.writer().write(&buf[taken..])?;
+            if !self.flush()? {
+                return Ok(taken);
             }
         }
+        write_some(&mut self.socket, buf)
     }
 
     /// Writes what TLS still holds. `false`: the socket is full.
@@ -103,43 +114,46 @@ impl Stream {
     /// # Errors
     /// The connection is broken.
     pub(crate) fn flush(&mut self) -> io::Result<bool> {
-        match self {
-            Self::Plain(_) => Ok(true),
-            Self::Tls(tls) => tls.flush(),
+        let Some(tls) = &mut self.tls else { return Ok(true) };
+        while tls.wants_write() {
+            match tls.write_tls(&mut self.socket) {
+                Ok(_) => {}
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
         }
+        Ok(true)
     }
 
     /// Says goodbye in order, so that what was written arrives: the peer sees an end, not a reset.
     pub(crate) fn finish(&mut self) {
-        if let Self::Tls(tls) = self {
-            tls.tls.send_close_notify();
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
             // The connection ends here either way.
-            let _best_effort = tls.flush();
+            let _best_effort = self.flush();
         }
-        let socket = self.socket();
         // Accepted sockets inherit "reset on close" from the listener; see `listener`.
-        let _gone_already = SockRef::from(&*socket).set_linger(None);
-        let _gone_already = socket.shutdown(Shutdown::Write);
+        let _gone_already = SockRef::from(&self.socket).set_linger(None);
+        let _gone_already = self.socket.shutdown(Shutdown::Write);
     }
-}
 
-impl Tls {
-    fn read(&mut self, buf: &mut [u8]) -> Got {
-        loop {
-            match self.tls.reader().read(buf) {
+    fn read_tls(&mut self, buf: &mut [u8]) -> Got {
+        while let Some(tls) = &mut self.tls {
+            match tls.reader().read(buf) {
                 Ok(0) => return Got::End,
                 Ok(n) => return Got::Some(n),
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => return Got::End,
             }
-            match self.tls.read_tls(&mut self.socket) {
+            match tls.read_tls(&mut self.socket) {
                 Ok(0) => return Got::End,
                 Ok(_) => {}
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return Got::Nothing,
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => return Got::End,
             }
-            let judged = self.tls.process_new_packets();
+            let judged = tls.process_new_packets();
             // Handshake answers and alerts leave at once; a full socket is written again when it has room.
             if self.flush().is_err() {
                 return Got::End;
@@ -148,18 +162,7 @@ impl Tls {
                 return Got::BadTls;
             }
         }
-    }
-
-    fn flush(&mut self) -> io::Result<bool> {
-        while self.tls.wants_write() {
-            match self.tls.write_tls(&mut self.socket) {
-                Ok(_) => {}
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(true)
+        Got::Nothing
     }
 }
 

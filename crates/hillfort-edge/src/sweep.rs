@@ -9,7 +9,7 @@ use hillfort_proto::reject::Reject;
 use hillfort_proto::session::server::State;
 use hillfort_proto::time::Time;
 
-use crate::conn::{SessionKey, known};
+use crate::conn::{Phase, SessionKey, known};
 use crate::live::tell;
 use crate::sessions::Tally;
 use crate::thread::EdgeThread;
@@ -20,8 +20,13 @@ const GAUGES_PERIOD: Duration = Duration::from_secs(1);
 impl EdgeThread {
     pub(crate) fn sweep(&mut self, now: Time) {
         while let Some(key) = self.waiting_hello.overdue(&mut self.conns, now) {
-            let slow_tls = self.conns.get(key as usize).is_some_and(|conn| conn.stream.is_handshaking());
-            self.on_reject(now, key, if slow_tls { Reject::Tls } else { Reject::HelloSlow });
+            let reject = self.conns.get(key as usize).map_or(Reject::HelloSlow, |conn| match conn.phase {
+                Phase::Header => Reject::ProxyHeader,
+                Phase::ClientHello => Reject::ClientHelloSlow,
+                _ if conn.stream.is_handshaking() => Reject::Tls,
+                _ => Reject::HelloSlow,
+            });
+            self.on_reject(now, key, reject);
             self.probe.mark();
         }
         while let Some(key) = self.waiting_login.overdue(&mut self.conns, now) {

@@ -8,6 +8,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hillfort_guard::{Guard, InputRates};
+use hillfort_proto::client_hello::Scratch;
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{InboundBatch, LaneReceiver, OutboundBatch, RoomPort};
@@ -51,6 +52,8 @@ pub struct EdgeThread {
     pub(crate) config: Config,
     pub(crate) guard: Guard,
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// TLS handshakes that one core can do.
+    pub(crate) handshakes_per_s: Option<u32>,
     pub(crate) listeners: [Listener; 2],
     /// No descriptor was left: accepting goes on at this time.
     pub(crate) accept_at: Option<Time>,
@@ -81,6 +84,10 @@ pub struct EdgeThread {
     /// Connections that room outputs wait to be written to.
     pub(crate) dirty: Vec<ConnKey>,
     pub(crate) buffer: Box<[u8]>,
+    /// Where a ClientHello of several records is put together.
+    pub(crate) scratch: Scratch,
+    /// A list of JA3 is in use.
+    pub(crate) wants_ja3: bool,
     pub(crate) spares: Spares,
     pub(crate) stats: Arc<Stats>,
     pub(crate) drain: Option<Drain>,
@@ -100,6 +107,7 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) guard: Guard,
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) handshakes_per_s: Option<u32>,
     pub(crate) listeners: [Listener; 2],
     pub(crate) rooms: Box<dyn RoomPort>,
     pub(crate) lanes: Vec<LaneReceiver<OutboundBatch>>,
@@ -112,13 +120,28 @@ pub(crate) struct Parts {
 
 impl EdgeThread {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { poll, config, guard, tls, listeners, rooms, lanes, orders, arrivals, departures, stats, ban_sink } = parts;
+        let Parts {
+            poll,
+            config,
+            guard,
+            tls,
+            handshakes_per_s,
+            listeners,
+            rooms,
+            lanes,
+            orders,
+            arrivals,
+            departures,
+            stats,
+            ban_sink,
+        } = parts;
         Self {
             poll,
             events: Events::with_capacity(EVENTS_MAX),
             origin: Instant::now(),
             guard,
             tls,
+            handshakes_per_s,
             listeners,
             accept_at: None,
             descriptors_at: None,
@@ -140,6 +163,8 @@ impl EdgeThread {
             outbound_bytes: 0,
             dirty: Vec::new(),
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            scratch: Scratch::default(),
+            wants_ja3: !config.guard.refused_ja3.is_empty(),
             spares: Spares::default(),
             stats,
             drain: None,

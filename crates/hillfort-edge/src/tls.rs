@@ -1,4 +1,8 @@
-//! Certificate and key into a rustls configuration. Knows nothing of sockets or files.
+//! Certificate and key into a rustls configuration, and what handshakes with it cost. Knows nothing of sockets or files.
+
+mod measure;
+
+pub(crate) use measure::handshakes_per_s;
 
 use std::sync::Arc;
 
@@ -8,7 +12,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
 /// A certificate chain and its key, both PEM.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     /// Leaf first.
     pub chain_pem: Vec<u8>,
@@ -25,9 +29,12 @@ pub enum CertificateError {
     /// The key is no PEM, or of a kind that is not known.
     #[error("no private key in the PEM key")]
     Key,
+    /// The doors speak no TLS, so there is no certificate to be replaced.
+    #[error("the doors speak no TLS: that takes a restart")]
+    NoTls,
     /// Key and certificate do not fit, or an algorithm is not supported.
-    #[error("certificate refused")]
-    Refused(#[source] rustls::Error),
+    #[error("certificate refused: {0}")]
+    Refused(rustls::Error),
 }
 
 impl Certificate {

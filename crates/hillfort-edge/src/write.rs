@@ -55,7 +55,7 @@ impl EdgeThread {
                 self.release_held(session);
                 self.write(now, key);
             }
-            Phase::Hello | Phase::Login(_) => {}
+            Phase::Header | Phase::ClientHello | Phase::Hello | Phase::Login(_) => {}
         }
     }
 

@@ -238,19 +238,31 @@ async fn keep_playing(bots: Option<Bots>) {
     }
 }
 
-/// Reads the configuration anew at each SIGHUP and gives the guard all of its settings: limits, prefixes and keys. Other settings
-/// take effect at the next start. A configuration with a mistake changes nothing.
+/// Reads the configuration anew at each SIGHUP and gives the guard all of its settings, limits, prefixes and keys, and the doors the
+/// certificate. Other settings take effect at the next start. A configuration with a mistake changes nothing.
 async fn reload(mut signals: Signal, watch: &Watch, running: &Settings, load: &dyn Fn() -> Result<Settings, ConfigError>) {
+    let mut certificate = running.edge.certificate.clone();
     while signals.recv().await.is_some() {
         match load() {
             // The doors are open at an address that was checked with the keys of then.
             Ok(wanted) if wanted.development != running.development => {
                 tracing::error!("not reloaded: development mode can only be entered or left by a new start");
             }
-            Ok(wanted) => match watch.replace_guard(wanted.edge.guard) {
-                Ok(()) => tracing::info!("reloaded: the guard has the settings of the configuration"),
-                Err(error) => tracing::error!(%error, "not reloaded"),
-            },
+            Ok(wanted) => {
+                // Sessions of TLS are not continued with another certificate: one that is the same stays.
+                if let Some(new) = wanted.edge.certificate.filter(|new| certificate.as_ref() != Some(new)) {
+                    if let Err(error) = watch.replace_certificate(&new).await {
+                        tracing::error!("not reloaded, edge.tls_certificate: {error}");
+                        continue;
+                    }
+                    tracing::info!("reloaded: new connections get the new certificate");
+                    certificate = Some(new);
+                }
+                match watch.replace_guard(wanted.edge.guard) {
+                    Ok(()) => tracing::info!("reloaded: the guard has the settings of the configuration"),
+                    Err(error) => tracing::error!(%error, "not reloaded"),
+                }
+            }
             Err(error) => tracing::error!("not reloaded, the configuration is wrong:\n{error}"),
         }
     }

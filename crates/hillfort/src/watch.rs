@@ -10,7 +10,7 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use hillfort_edge::{Control, ControlError, Stats};
+use hillfort_edge::{Certificate, Control, ControlError, Stats};
 use hillfort_guard::IpNet;
 use hillfort_proto::reject::Reject;
 use hillfort_realm::RealmHandle;
@@ -118,6 +118,15 @@ impl Watch {
             *guard = wanted;
             Ok(())
         })
+    }
+
+    /// Gives new connections another certificate.
+    ///
+    /// # Errors
+    /// Why it cannot be used, in words; the one of before stays.
+    pub(crate) async fn replace_certificate(&self, wanted: &Certificate) -> Result<(), String> {
+        let answer = self.control.set_certificate(wanted).map_err(|error| error.to_string())?;
+        answer.await.map_err(|_| ControlError::Ended.to_string())?.map_err(|error| error.to_string())
     }
 
     fn reconfigure(

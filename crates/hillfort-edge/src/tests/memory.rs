@@ -81,3 +81,27 @@ fn refused_connections_allocate_nothing() {
     }
     assert_eq!((rig.refused(hillfort_proto::reject::Reject::ConnectRate), total), (100, 0));
 }
+
+#[test]
+fn refused_client_hellos_allocate_nothing() {
+    use hillfort_guard::{Action, FingerprintList};
+    use hillfort_proto::client_hello::{Scratch, Transport, read};
+    let (certificate, client) = super::tls::certificate();
+    let bytes = super::tls::client_hello(&client);
+    let ja4 = read(&bytes, &mut Scratch::default()).unwrap().unwrap().ja4(Transport::Tcp).bytes();
+    let mut guard = guard_config();
+    guard.refused_ja4 = FingerprintList::new(vec![(ja4, Action::Refuse)]).unwrap();
+    let mut rig = Rig::new(crate::Config { certificate: Some(certificate), guard, ..config() });
+    let mut total = 0;
+    for round in 0..20 {
+        let mut clients: Vec<Client> = (0..5).map(|n| if n % 2 == 0 { rig.connect() } else { rig.connect_http() }).collect();
+        // Half of it first: what came is kept for a turn.
+        clients.iter_mut().for_each(|client| client.send(&bytes[..90]));
+        let mut allocated = allocations(&mut rig);
+        clients.iter_mut().for_each(|client| client.send(&bytes[90..]));
+        allocated += allocations(&mut rig);
+        // The first rounds make the records, the buffers and the table.
+        total += if round < 5 { 0 } else { allocated };
+    }
+    assert_eq!((rig.refused(hillfort_proto::reject::Reject::Fingerprint), total), (100, 0));
+}

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hillfort_edge::Certificate;
+use hillfort_edge::{Certificate, PROXIES_MAX, ServerNames};
 use hillfort_guard::{
     Action, BanTimes, Country, FingerprintList, FuseRules, InputRates, IpNet, Places, PostureRules, Rate, RegionRules,
 };
@@ -94,6 +94,12 @@ impl Check<'_> {
                 Some(Some(Certificate { chain_pem: chain?, key_pem: key? }))
             }
         }
+    }
+
+    pub(super) fn server_names(&mut self, edge: &raw::Edge) -> Option<ServerNames> {
+        ServerNames::new(&edge.server_names, edge.unnamed_clients)
+            .map_err(|error| self.wrong_text("edge.server_names", error.to_string()))
+            .ok()
     }
 
     /// A certificate that nobody can trust is for this machine alone.
@@ -222,6 +228,14 @@ impl Check<'_> {
             }
         }
         (nets.len() == texts.len()).then_some(nets)
+    }
+
+    pub(super) fn proxies(&mut self, texts: &[String]) -> Option<Vec<IpNet>> {
+        if texts.len() > PROXIES_MAX {
+            self.wrong("edge.proxies", format!("{} prefixes", texts.len()), format!("at most {PROXIES_MAX}"));
+            return None;
+        }
+        self.prefixes("edge.proxies", texts)
     }
 
     pub(super) fn at_most(&mut self, key: &str, value: u32, of: &str, max: u32) {

@@ -19,6 +19,7 @@ pub struct Limit {
 pub const LIMITS: &[Limit] = &[
     at_start("edge.http_port", 0, 65_535),
     at_start("edge.tcp_port", 0, 65_535),
+    at_start("edge.handshake_percent", 0, 100),
     at_start("edge.connections_max", 1, 4_000_000),
     at_start("edge.unproven_max", 1, 4_000_000),
     at_start("edge.http_connections_max", 1, 1_000_000),

@@ -145,6 +145,8 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
     let filter_wish = check.one_of("kernel.filter", &raw.kernel.filter, &FilterWish::NAMES);
     let allow = check.prefixes("kernel.allow", &raw.kernel.allow);
     let self_signed = check.self_signed(&raw.edge, development);
+    let server_names = check.server_names(&raw.edge);
+    let proxies = check.proxies(&raw.edge.proxies);
     let (edge, console) = (raw.edge, raw.console);
     let (edge_address, console_address) = (edge_address?, console_address?);
     let certificate = certificate?;
@@ -157,6 +159,9 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
             frames_addr: SocketAddr::new(edge_address, edge.tcp_port),
             http_addr: SocketAddr::new(edge_address, edge.http_port),
             certificate,
+            server_names: server_names?,
+            handshake_percent: edge.handshake_percent,
+            proxies: proxies?,
             guard: guard?,
             restored_bans: Vec::new(),
             connections_max: edge.connections_max as usize,

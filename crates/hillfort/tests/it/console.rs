@@ -7,7 +7,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hillfort_proto::hello::{AppId, HelloKey, KeyId};
-use hillfort_proto::message::{ClientBody, ClientView, ServerBody};
 use hillfort_proto::reject::Reject;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use serde_json::{Value, json};
@@ -97,8 +96,7 @@ fn a_ban_that_an_attack_earned_can_be_lifted() {
     live.wait("tables", |tables| (!is_listed(tables)).then_some(()));
     let mut back = from(address, server.frames).unwrap();
     back.send(&hello(&development_key()));
-    back.say(ClientView::unsequenced(ClientBody::Login { name: "Sorry" }));
-    back.wait("Welcome", |body| matches!(body, ServerBody::Welcome { .. }).then_some(()));
+    assert!(back.log_in("Sorry"), "it has to work for it, as under any attack");
 
     let typed = json!({ "address": "127.6.6.77", "reason": "rude", "seconds": 60 });
     assert_eq!(post(server.console, "/api/ban", &typed).status, 202);
@@ -139,11 +137,12 @@ fn a_limit_takes_effect_while_running() {
 
     assert_eq!((limit("guard.connect_burst", 5_000), limit("guard.connect_per_s", 3_000)), (202, 202));
     in_force("guard.connect_per_s", 3_000);
-    // The bucket is empty, and fills up at the new rate: the half minute that the old one would have taken is not waited for.
+    // The bucket is empty, and fills up at the new rate: the half minute that the old one would have taken is not waited for. So many
+    // refusals were an attack, so these players work for their logins.
     let (begin, mut let_in) = (Instant::now(), 0);
-    while let_in < 100 {
+    while let_in < 30 {
         let_in += u32::from(Wire::is_let_in(&door));
-        assert!(begin.elapsed() < Duration::from_secs(2), "{let_in} of 100 players were let in");
+        assert!(begin.elapsed() < Duration::from_secs(15), "{let_in} of 30 players were let in");
     }
 
     for (key, value, status) in

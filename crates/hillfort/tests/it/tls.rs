@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hillfort_proto::reject::Reject;
+use rustix::process::Signal;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -61,15 +62,39 @@ fn plain_text_and_strangers_certificates_end() {
     let (server, _) = secured();
     let mut plain = Wire::open(&Door::frames(server.frames)).unwrap();
     plain.send(&hello(&development_key()));
-    // What TLS says to that is an alert, or nothing; no frame of ours.
-    assert!(plain.bytes_to_the_end().len() <= 7);
+    assert!(plain.bytes_to_the_end().is_empty(), "a stranger is not answered");
     assert!(Wire::open(&Door::websocket(server.http)).is_err(), "no upgrade without TLS");
-    Metrics::when(server.console, "two refusals", |metrics| metrics.refused().get("tls") == Some(&2));
+    Metrics::when(server.console, "two refusals", |metrics| metrics.refused().get("client_hello") == Some(&2));
 
     // A client that does not trust the certificate says so and goes.
     let wary = trusting(RootCertStore::empty());
     assert!(Wire::open(&Door::websocket(server.http).with_tls(&wary, NAME)).is_err());
-    Metrics::when(server.console, "a third", |metrics| metrics.refused().get("tls") == Some(&3));
+    Metrics::when(server.console, "a third", |metrics| metrics.refused().get("tls") == Some(&1));
+}
+
+#[test]
+fn a_hang_up_brings_the_new_certificate_and_keeps_the_players() {
+    let (server, old) = secured();
+    let mut players = server.doors().map(|door| Player::seated(&door.with_tls(&old, NAME), "Ann", "hilltop"));
+    let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
+    let file = |name| server.data().with_file_name(name);
+    // Half of a new pair changes nothing.
+    std::fs::write(file("chain.pem"), made.cert.pem()).unwrap();
+    server.signal(Signal::HUP);
+    server.logged("not reloaded, edge.tls_certificate");
+    Player::seated(&Door::frames(server.frames).with_tls(&old, NAME), "Bo", "hilltop").state();
+    std::fs::write(file("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    server.signal(Signal::HUP);
+    server.logged("new connections get the new certificate");
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let new = trusting(roots);
+    for door in server.doors() {
+        Player::seated(&door.with_tls(&new, NAME), "Cy", "hilltop").state();
+    }
+    for ann in &mut players {
+        ann.state();
+    }
 }
 
 #[test]

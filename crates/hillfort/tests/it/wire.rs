@@ -12,6 +12,7 @@ use hillfort_proto::limits::{HELLO_BYTES, SERVER_PAYLOAD_BYTES_MAX};
 use hillfort_proto::message::{ClientBody, ClientView, Encode, ServerBody, ServerView};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::UnixMs;
+use hillfort_proto::work::Puzzle;
 use tungstenite::{Message, WebSocket};
 
 use crate::PATIENCE;
@@ -130,8 +131,7 @@ impl Wire {
     /// The same with a login, and its Welcome taken.
     pub(crate) fn logged_in(door: &Door) -> Self {
         let mut wire = Self::proven(door);
-        wire.say(ClientView::unsequenced(ClientBody::Login { name: "Stranger" }));
-        wire.wait("Welcome", |body| matches!(body, ServerBody::Welcome { .. }).then_some(()));
+        assert!(wire.log_in("Stranger"));
         wire
     }
 
@@ -139,9 +139,32 @@ impl Wire {
     pub(crate) fn is_let_in(door: &Door) -> bool {
         let Ok(mut wire) = Self::open(door) else { return false };
         wire.send_hello(&hello(&development_key()));
-        wire.say(ClientView::unsequenced(ClientBody::Login { name: "Visitor" }));
+        if !wire.log_in("Visitor") {
+            return false;
+        }
         wire.say(ClientView::unsequenced(ClientBody::Bye));
         wire.closed() == Some(Reject::Goodbye)
+    }
+
+    /// Logs in, and works for it if the server wants that. `false`: the server closed.
+    pub(crate) fn log_in(&mut self, name: &str) -> bool {
+        self.say(ClientView::unsequenced(ClientBody::Login { name }));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let payload = match self.next(deadline) {
+                Next::Payload(payload) => payload,
+                Next::Gone => return false,
+                Next::Silence => panic!("the login is not answered"),
+            };
+            match ServerView::read(&payload).unwrap().body {
+                ServerBody::Welcome { .. } => return true,
+                ServerBody::Challenge { salt, bits } => {
+                    let nonce = Puzzle::new(*salt, u8::try_from(bits).unwrap()).solve(0, u64::MAX).unwrap();
+                    self.say(ClientView::unsequenced(ClientBody::Work { nonce }));
+                }
+                _ => {}
+            }
+        }
     }
 
     /// How payloads are marked.

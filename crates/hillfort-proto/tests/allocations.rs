@@ -88,6 +88,29 @@ fn refusing_hostile_payloads_allocates_nothing() {
 }
 
 #[test]
+fn first_bytes_allocate_nothing() {
+    use hillfort_proto::client_hello::{self, Scratch, Transport};
+    // A ClientHello of OpenSSL, whole, cut short, wrong, and in two records.
+    let hello: &[u8] = include_bytes!("../../../fuzz/corpus/client_hello/openssl");
+    let mut wrong = hello.to_vec();
+    wrong[5 + 4 + 34] = 33; // no session id is as long
+    let (one, two) = hello[5..].split_at(80);
+    let records = [one, two].map(|part| [&hello[..3], &(part.len() as u16).to_be_bytes(), part].concat()).concat();
+    let mut scratch = Scratch::default();
+    let mut named = 0;
+    let counted = measure(|| {
+        for bytes in [hello, &hello[..200], &wrong, &records, b"GET / HTTP/1.1"] {
+            if let Ok(Some(hello)) = client_hello::read(bytes, &mut scratch) {
+                named += u32::from(hello.ja4(Transport::Tcp).as_str().starts_with("t13d"));
+                named += u32::from(hello.ja3().bytes() != [0; 16]);
+            }
+        }
+        assert!(hillfort_proto::proxy::read(b"\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0C").is_err());
+    });
+    assert_eq!((named, counted.count_total), (4, 0), "{counted:?}");
+}
+
+#[test]
 fn a_quiet_session_holds_no_heap_but_its_name() {
     let (mut up, mut down) = (Vec::with_capacity(1024), Vec::with_capacity(1024));
     let counted = measure(|| {

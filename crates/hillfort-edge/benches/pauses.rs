@@ -1,11 +1,13 @@
 //! How long the loop keeps everybody waiting by one piece of its own work, with many sessions that ping, without and with a flood of
-//! hellos that are refused. Server on one core, players and flood on the other. Prints one line a second and one for each part; judges
-//! nothing.
+//! hellos that are refused. Server on one core, players and flood on the other. Before and after it a thread on the server's core counts
+//! in pieces of some 20 µs without a single system call but for the clock: what is too long there is the machine's doing, and the same is to
+//! be expected in the server's figures. Prints one line a second and one for each part; judges nothing.
 //!
 //! `cargo bench -p hillfort-edge --bench pauses -- [sessions=10000] [seconds=10]`
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
+use std::hint::black_box;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
@@ -25,6 +27,7 @@ use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{InboundBatch, RoomPort};
 use hillfort_proto::time::UnixMs;
 use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
 
 /// Each session says something this often.
 const PING_PERIOD: Duration = Duration::from_secs(2);
@@ -58,6 +61,7 @@ fn measure(sessions: u64, seconds: u64) -> io::Result<()> {
         Ok(())
     });
     pin(1);
+    machine(seconds);
     let mut players = Command::new(std::env::current_exe()?)
         .args(["crowd", &addr.to_string(), &sessions.to_string()])
         .stdin(Stdio::piped())
@@ -79,7 +83,36 @@ fn measure(sessions: u64, seconds: u64) -> io::Result<()> {
         let _ended = thread.join();
     }
     players.kill()?;
-    players.wait().map(drop)
+    players.wait()?;
+    machine(seconds);
+    Ok(())
+}
+
+/// The same measure of a thread that only counts.
+fn machine(seconds: u64) {
+    let counting = thread::spawn(move || {
+        pin(0);
+        let (end, mut sum, mut pieces, mut long, mut longest) = (Instant::now() + Duration::from_secs(seconds), 1_u64, 0, 0, 0);
+        let mut before = thread_time();
+        while Instant::now() < end {
+            for _ in 0..8_000 {
+                sum = black_box(sum.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+            }
+            let now = thread_time();
+            let own = (now - before).as_micros();
+            (pieces, long, longest) = (pieces + 1, long + u64::from(own > 120), own.max(longest));
+            before = now;
+        }
+        println!(
+            "machine: a thread that only counts: longest piece {longest} µs, {long} of {pieces} above 120 µs in {seconds} s"
+        );
+    });
+    counting.join().expect("counting does not fail");
+}
+
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn part(name: &str, stats: &Stats, seconds: u64) {

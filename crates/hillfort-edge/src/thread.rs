@@ -191,7 +191,7 @@ impl EdgeThread {
             Err(e) => return Err(e),
         }
         let now = self.now();
-        self.probe.mark();
+        self.probe.begin();
         self.read_again(now);
         self.on_events(now);
         self.on_departures(now);

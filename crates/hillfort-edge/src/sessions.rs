@@ -244,6 +244,11 @@ impl Sessions {
         self.sweep.due = (self.sweep.due + period).max(now - PASS);
         (from..to, last)
     }
+
+    /// The slice is not done: it goes on from this key, in the next turn.
+    pub(crate) fn break_off(&mut self, now: Time, from: usize) {
+        (self.sweep.from, self.sweep.due) = (from, now);
+    }
 }
 
 impl Tally {

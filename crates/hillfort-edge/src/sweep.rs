@@ -14,12 +14,17 @@ use crate::live::tell;
 use crate::sessions::Tally;
 use crate::thread::EdgeThread;
 
+/// Connections whose time is over that are ended in one turn; the next comes at once when there are more.
+const OVERDUE_MAX: usize = 64;
+/// A slice of the sessions ends early when it has taken so long.
+const SLICE_TIME_MAX: Duration = Duration::from_micros(100);
 /// What is too dear to count in each turn is counted this often, as long as the loop turns.
 const GAUGES_PERIOD: Duration = Duration::from_secs(1);
 
 impl EdgeThread {
     pub(crate) fn sweep(&mut self, now: Time) {
-        while let Some(key) = self.waiting_hello.overdue(&mut self.conns, now) {
+        for _ in 0..OVERDUE_MAX {
+            let Some(key) = self.waiting_hello.overdue(&mut self.conns, now) else { break };
             let reject = self.conns.get(key as usize).map_or(Reject::HelloSlow, |conn| match conn.phase {
                 Phase::Header => Reject::ProxyHeader,
                 Phase::ClientHello => Reject::ClientHelloSlow,
@@ -29,12 +34,14 @@ impl EdgeThread {
             self.on_reject(now, key, reject);
             self.probe.mark();
         }
-        while let Some(key) = self.waiting_login.overdue(&mut self.conns, now) {
+        for _ in 0..OVERDUE_MAX {
+            let Some(key) = self.waiting_login.overdue(&mut self.conns, now) else { break };
             let reject = if self.is_working(key) { Reject::WorkSlow } else { Reject::LoginSlow };
             self.on_reject(now, key, reject);
             self.probe.mark();
         }
-        while let Some(key) = self.waiting_end.overdue(&mut self.conns, now) {
+        for _ in 0..OVERDUE_MAX {
+            let Some(key) = self.waiting_end.overdue(&mut self.conns, now) else { break };
             self.remove(key);
             self.probe.mark();
         }
@@ -52,9 +59,20 @@ impl EdgeThread {
         }
         match self.sessions.next_sweep() {
             Some(due) if due <= now => {
-                let (slice, last) = self.sessions.next_slice(now);
+                let (slice, mut last) = self.sessions.next_slice(now);
+                let (begin, end) = (self.now(), slice.end);
                 for at in slice {
-                    self.sweep_one(now, SessionKey::try_from(at).expect("slab keys are below sessions_max"));
+                    let was_due = self.sweep_one(now, SessionKey::try_from(at).expect("slab keys are below sessions_max"));
+                    if !was_due {
+                        continue;
+                    }
+                    self.probe.mark();
+                    // Many that are due at once, as after a cut line, are not worked off in one go.
+                    if at + 1 < end && self.now().since(begin) >= SLICE_TIME_MAX {
+                        self.sessions.break_off(now, at + 1);
+                        last = false;
+                        break;
+                    }
                 }
                 self.probe.mark();
                 self.flush(now);
@@ -70,8 +88,9 @@ impl EdgeThread {
         }
     }
 
-    fn sweep_one(&mut self, now: Time, at: SessionKey) {
-        let Some(record) = self.sessions.get_mut(at) else { return };
+    /// `true`: something was due, which may have been a system call or two.
+    fn sweep_one(&mut self, now: Time, at: SessionKey) -> bool {
+        let Some(record) = self.sessions.get_mut(at) else { return false };
         if let Some(notice) = record.owed {
             tell(&mut self.inbound, record, notice);
         }
@@ -79,13 +98,17 @@ impl EdgeThread {
             if record.owed.is_none() {
                 self.sessions.remove(at);
             }
-            return;
+            return true;
         }
-        if record.session.poll_timeout().is_some_and(|due| due <= now) {
+        let was_due = record.session.poll_timeout().is_some_and(|due| due <= now);
+        if was_due {
             let mut nowhere = Vec::new();
             let (framing, out) = match record.conn {
                 Some(key) => {
-                    let Some(conn) = known(&mut self.conns, key, &self.stats) else { return self.detach(now, at) };
+                    let Some(conn) = known(&mut self.conns, key, &self.stats) else {
+                        self.detach(now, at);
+                        return true;
+                    };
                     self.spares.lend(&mut conn.out);
                     Self::mark_dirty(&mut self.dirty, conn, key);
                     (conn.framing(), &mut conn.out)
@@ -94,17 +117,24 @@ impl EdgeThread {
             };
             match (record.session.handle_timeout(now, framing, out), record.conn) {
                 (Ok(()), _) => {}
-                (Err(reject), Some(key)) => return self.on_reject(now, key, reject),
-                (Err(_), None) => return self.end_session(at),
+                (Err(reject), Some(key)) => {
+                    self.on_reject(now, key, reject);
+                    return true;
+                }
+                (Err(_), None) => {
+                    self.end_session(at);
+                    return true;
+                }
             }
         }
-        let Some(record) = self.sessions.get_mut(at) else { return };
+        let Some(record) = self.sessions.get_mut(at) else { return true };
         if !matches!(record.session.state(), State::AwaitLogin | State::AwaitWork) {
             self.tally.count(record, now);
             if !record.settled && !record.over {
                 self.settle(now, at);
             }
         }
+        was_due
     }
 
     /// A session that has lasted makes its address known. Asked until the guard says so, which is when the connection is old enough.

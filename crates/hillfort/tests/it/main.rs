@@ -23,6 +23,7 @@ mod reload;
 mod resume;
 mod start;
 mod tls;
+mod work;
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use crate::http::{Arrival, Departure};
 use crate::listener::{Accepted, forget_reset_on_close};
 use crate::stats::Door;
 use crate::stream::Stream;
-use crate::thread::EdgeThread;
+use crate::thread::{EdgeThread, FRAMES, HTTP};
 
 /// Connections accepted at one door in one turn: more would keep players waiting.
 const ACCEPTS_MAX: usize = 64;
@@ -25,17 +25,25 @@ const DESCRIPTOR_LOG_PAUSE: Duration = Duration::from_secs(60);
 
 impl EdgeThread {
     pub(crate) fn accept(&mut self, now: Time) {
-        if self.accept_at.is_some_and(|at| now < at) {
-            return;
+        if let Some(at) = self.accept_at {
+            if now < at {
+                return;
+            }
+            self.accept_at = None;
+            for (listener, token) in self.listeners.iter_mut().zip([FRAMES, HTTP]) {
+                listener.arm(self.poll.registry(), token);
+            }
         }
-        self.accept_at = None;
         for at in 0..self.listeners.len() {
             for _ in 0..ACCEPTS_MAX {
                 if !self.listeners[at].ready {
                     break;
                 }
                 match self.listeners[at].accept() {
-                    Accepted::One(socket, peer) => self.on_accepted(now, self.listeners[at].door, socket, peer),
+                    Accepted::One(socket, peer) => {
+                        self.on_accepted(now, self.listeners[at].door, socket, peer);
+                        self.probe.mark();
+                    }
                     Accepted::Gone => {}
                     Accepted::Nobody => break,
                     Accepted::NoDescriptor { refused } => {
@@ -50,8 +58,11 @@ impl EdgeThread {
                                 "no file descriptor is left: raise the limit of open files"
                             );
                         }
-                        // The listener is readable all the time now: do not look before something had time to close.
+                        // Do not look before something has closed or had time to.
                         self.accept_at = Some(now + DESCRIPTOR_PAUSE);
+                        for listener in &mut self.listeners {
+                            listener.disarm(self.poll.registry());
+                        }
                         return;
                     }
                 }
@@ -141,7 +152,8 @@ impl EdgeThread {
             self.refuse(Reject::ConnectionsFull);
             return None;
         }
-        entry.insert(Conn::new(stream, peer, admitted, door, phase));
+        let goes_first = self.guard.goes_first(now, &admitted);
+        entry.insert(Conn::new(stream, peer, admitted, door, phase)).goes_first = goes_first;
         self.waiting_hello.push(&mut self.conns, key, now);
         if let Some(open) = self.count_open(door) {
             open.add(1);
@@ -149,12 +161,13 @@ impl EdgeThread {
         Some(key)
     }
 
-    /// A new connection is more likely to be a player than one that has said nothing for longest.
+    /// A new connection is more likely to be a player than one that has said nothing for longest; and than any stranger one of an
+    /// address at which sessions have lasted.
     fn shed_oldest(&mut self, now: Time) {
-        let hello = self.waiting_hello.oldest(&mut self.conns);
-        let login = self.waiting_login.oldest(&mut self.conns);
-        // Who has proven nothing goes first.
-        let Some((key, _)) = hello.or(login) else { return };
+        let (hello, login, conns) = (&self.waiting_hello, &self.waiting_login, &mut self.conns);
+        // Who has proven nothing goes before who has.
+        let oldest = |kept, conns: &mut _| hello.oldest(conns, kept).or_else(|| login.oldest(conns, kept));
+        let Some(key) = oldest(false, conns).or_else(|| oldest(true, conns)) else { return };
         self.refuse(Reject::UnprovenShed);
         // With the record that one that has proven itself waits in.
         self.on_gone(now, key);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
+use slab::Slab;
 
 use crate::conn::{Conn, ConnKey, Phase, Written, known};
 use crate::queue::Wait;
@@ -13,8 +14,11 @@ use crate::thread::EdgeThread;
 /// Time that a peer has to read our last word and to end the connection.
 pub(crate) const END_PATIENCE: Duration = Duration::from_secs(2);
 
-/// An empty table gives its memory back when it has room for more than this.
+/// An empty table gives its memory back when it has used more than this.
 pub(crate) const KEPT_RECORDS_MAX: usize = 1024;
+/// A table has its address space from the start, up to so many records: while it grew, everybody would wait until it has moved. Pages
+/// that no record has touched cost nothing.
+pub(crate) const RESERVED_MAX: usize = 1 << 17;
 
 impl EdgeThread {
     /// Ends a connection by the peer's fault: counted, charged to its address.
@@ -71,6 +75,8 @@ impl EdgeThread {
     pub(crate) fn remove(&mut self, key: ConnKey) {
         if let Some(conn) = self.take(key) {
             self.guard.on_close(conn.admitted);
+            // A descriptor is free.
+            self.accept_at = self.accept_at.map(|_| Time::ZERO);
         }
     }
 
@@ -88,8 +94,10 @@ impl EdgeThread {
         if let Some(open) = self.count_open(conn.door) {
             open.sub(1);
         }
-        if self.conns.is_empty() && self.conns.capacity() > KEPT_RECORDS_MAX {
-            self.conns.shrink_to_fit();
+        self.conns_used = self.conns_used.max(key as usize + 1);
+        if self.conns.is_empty() && self.conns_used > KEPT_RECORDS_MAX {
+            self.conns = Slab::with_capacity(self.config.connections_max.min(RESERVED_MAX));
+            self.conns_used = 0;
         }
         Some(conn)
     }
@@ -97,15 +105,13 @@ impl EdgeThread {
     /// Takes a connection out of the queue that it stands in.
     pub(crate) fn stop_waiting(&mut self, key: ConnKey) {
         let Some(conn) = known(&mut self.conns, key, &self.stats) else { return };
-        let queue = match conn.wait() {
-            None => return,
-            Some(Wait::Hello) => &mut self.waiting_hello,
-            Some(Wait::Login) => &mut self.waiting_login,
-            Some(Wait::End) => &mut self.waiting_end,
+        match conn.wait() {
+            Some(Wait::Hello) => self.waiting_hello.remove(&mut self.conns, key),
+            Some(Wait::Login) => self.waiting_login.remove(&mut self.conns, key),
+            Some(Wait::End) => self.waiting_end.remove(&mut self.conns, key),
             // Sessions wait for these.
-            Some(Wait::Return | Wait::ReturnToSeat) => return,
-        };
-        queue.remove(&mut self.conns, key);
+            Some(Wait::Return | Wait::ReturnToSeat) | None => {}
+        }
     }
 
     /// Those of HTTP are counted when the HTTP thread has them.

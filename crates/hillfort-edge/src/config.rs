@@ -36,6 +36,8 @@ pub struct Config {
     pub proxies: Vec<IpNet>,
     /// Admission; keys of the hello.
     pub guard: hillfort_guard::Config,
+    /// Bans from before a restart, with times in the count of this edge: zero is now. At most 16,384.
+    pub restored_bans: Vec<hillfort_guard::Ban>,
     /// Open connections of sessions, proven or not, HTTP not counted; 1 to 4,000,000.
     pub connections_max: usize,
     /// Of those, the ones that are not logged in. The oldest is shed for a new one; at least 1.
@@ -92,6 +94,7 @@ impl Config {
             handshake_percent: 60,
             proxies: Vec::new(),
             guard,
+            restored_bans: Vec::new(),
             connections_max: 60_000,
             unproven_max: 4_096,
             http_connections_max: 512,
@@ -119,6 +122,7 @@ impl Config {
         let within = |name, value: usize, bounds: std::ops::RangeInclusive<usize>| {
             if bounds.contains(&value) { Ok(()) } else { Err(BindError::Bounds(name)) }
         };
+        within("restored_bans", self.restored_bans.len(), 0..=hillfort_guard::LADDER_MAX)?;
         within("handshake_percent", self.handshake_percent as usize, 0..=100)?;
         within("proxies", self.proxies.len(), 0..=PROXIES_MAX)?;
         within("connections_max", self.connections_max, 1..=4_000_000)?;

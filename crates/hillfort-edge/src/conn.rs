@@ -70,12 +70,18 @@ pub(crate) struct Conn {
     pub(crate) dirty: bool,
     /// The socket took less than it was given; a readiness event will say when there is room.
     pub(crate) blocked: bool,
+    /// Sessions have lasted at its address: strangers are shed before it.
+    pub(crate) goes_first: bool,
     place: Place,
 }
 
 impl Waits for Conn {
     fn place(&mut self) -> &mut Place {
         &mut self.place
+    }
+
+    fn goes_first(&self) -> bool {
+        self.goes_first
     }
 }
 
@@ -106,6 +112,7 @@ impl Conn {
             counted: 0,
             dirty: false,
             blocked: false,
+            goes_first: false,
             place: Place::nowhere(),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
-use hillfort_guard::{Ban, NotBannable};
+use hillfort_guard::{Ban, InForce, NotBannable, Place, Regions, Reputation, Step, TopSource};
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::time::Time;
 use mio::Waker;
@@ -60,12 +60,39 @@ pub struct BanList {
     pub bans: Vec<Ban>,
 }
 
+/// Addresses that bear a step of the ladder.
+#[derive(Debug, Clone)]
+pub struct StepList {
+    /// The guard's time now; the steps' times are in the same count.
+    pub now: Time,
+    /// In no order, the hardest of each address.
+    pub steps: Vec<InForce>,
+}
+
+/// What the guard knows of one address.
+#[derive(Debug, Clone)]
+pub struct LadderView {
+    /// The guard's time now; all times are in the same count.
+    pub now: Time,
+    /// Steps that it bears, the mildest first.
+    pub steps: Vec<InForce>,
+    /// Its score and what led to it.
+    pub reputation: Reputation,
+    /// Where it belongs, by the table of regions.
+    pub place: Place,
+}
+
 #[derive(Debug)]
 pub(crate) enum Order {
     Guard(Box<hillfort_guard::Config>),
     Ban { addr: IpAddr, lasts: Duration, reply: oneshot::Sender<Result<(), NotBannable>> },
     Lift { addr: IpAddr, reply: oneshot::Sender<bool> },
     Bans { reply: oneshot::Sender<BanList> },
+    Steps { most: usize, reply: oneshot::Sender<StepList> },
+    Ladder { addr: IpAddr, reply: oneshot::Sender<LadderView> },
+    LiftStep { addr: IpAddr, step: Step, reply: oneshot::Sender<bool> },
+    Top { most: usize, reply: oneshot::Sender<Vec<TopSource>> },
+    Regions { regions: Arc<Regions>, reply: oneshot::Sender<Arc<Regions>> },
     GuardStats { reply: oneshot::Sender<hillfort_guard::Stats> },
     Players { players_max: usize, reply: oneshot::Sender<Vec<Player>> },
     Certificate { tls: Arc<ServerConfig>, handshakes_per_s: Option<u32>, reply: oneshot::Sender<Result<(), CertificateError>> },
@@ -111,9 +138,35 @@ impl Control {
         self.ask(|reply| Order::Lift { addr, reply })
     }
 
-    /// Bans in force.
+    /// Bans in force, at most 1,024 of them.
     pub fn bans(&self) -> Result<oneshot::Receiver<BanList>, ControlError> {
         self.ask(|reply| Order::Bans { reply })
+    }
+
+    /// Addresses that bear a step of the ladder, at most `most`, 1,024 at the most.
+    pub fn steps(&self, most: usize) -> Result<oneshot::Receiver<StepList>, ControlError> {
+        self.ask(|reply| Order::Steps { most, reply })
+    }
+
+    /// What one address bears, and why.
+    pub fn ladder(&self, addr: IpAddr) -> Result<oneshot::Receiver<LadderView>, ControlError> {
+        self.ask(|reply| Order::Ladder { addr, reply })
+    }
+
+    /// Takes one step of an address back, and those above it; answers whether it was in force.
+    pub fn lift_step(&self, addr: IpAddr, step: Step) -> Result<oneshot::Receiver<bool>, ControlError> {
+        self.ask(|reply| Order::LiftStep { addr, step, reply })
+    }
+
+    /// The sources that come most, at most `most`, the loudest first.
+    pub fn top(&self, most: usize) -> Result<oneshot::Receiver<Vec<TopSource>>, ControlError> {
+        self.ask(|reply| Order::Top { most, reply })
+    }
+
+    /// Gives the guard another table of regions. Answers with the one from before, so that whoever asked drops it: that takes
+    /// milliseconds, which the loop does not have.
+    pub fn set_regions(&self, regions: Arc<Regions>) -> Result<oneshot::Receiver<Arc<Regions>>, ControlError> {
+        self.ask(|reply| Order::Regions { regions, reply })
     }
 
     /// What the guard has counted.

@@ -64,14 +64,17 @@ impl EdgeThread {
                 Outbound::Event { to, room, op, data } => {
                     for session in to {
                         self.say(now, *session, room, &Said::Event { op, data });
+                        self.probe.mark();
                     }
                 }
                 Outbound::State { to, room, tick, data } => {
                     for session in to {
                         self.show(now, *session, room, tick, data);
+                        self.probe.mark();
                     }
                 }
             }
+            self.probe.mark();
         }
     }
 

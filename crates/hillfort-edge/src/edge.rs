@@ -2,16 +2,19 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use axum::Router;
-use hillfort_guard::Guard;
+use hillfort_guard::{BanNews, Guard};
 use hillfort_proto::route::{LaneReceiver, LaneSender, OutboundBatch, RoomPort, SessionPort, lane};
+use hillfort_proto::time::Time;
 use mio::{Poll, Waker};
 use rustls::ServerConfig;
 
+use crate::bans::{BanSink, Nobody};
 use crate::config::{BindError, Config};
 use crate::control::{CONTROL_DEPTH, Control, Order};
 use crate::http;
@@ -37,6 +40,16 @@ pub struct Edge {
     orders: Receiver<Order>,
     stats: Arc<Stats>,
     seed: u64,
+    ban_sink: Sink,
+}
+
+/// Where bans go, in a form that can be shown.
+struct Sink(Box<dyn BanSink>);
+
+impl std::fmt::Debug for Sink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BanSink")
+    }
 }
 
 /// A world thread's way to the one edge thread.
@@ -67,7 +80,20 @@ impl Edge {
         let (orders_in, orders) = sync_channel(CONTROL_DEPTH);
         let control = Control { orders: orders_in, waker: Arc::clone(&waker) };
         let (stats, seed) = (Arc::default(), u64::from_le_bytes(seed));
-        Ok(Self { config, poll, waker, tls, handshakes_per_s, listeners, lanes: Vec::new(), control, orders, stats, seed })
+        Ok(Self {
+            config,
+            poll,
+            waker,
+            tls,
+            handshakes_per_s,
+            listeners,
+            lanes: Vec::new(),
+            control,
+            orders,
+            stats,
+            seed,
+            ban_sink: Sink(Box::new(Nobody)),
+        })
     }
 
     /// Where a door listens.
@@ -87,6 +113,17 @@ impl Edge {
         self.lanes = receivers;
         let port = |lane| Box::new(Port { lane, waker: Arc::clone(&self.waker) }) as Box<dyn SessionPort>;
         senders.into_iter().map(port).collect()
+    }
+
+    /// Has bans told to this sink from the first turn on, those of [`Config::restored_bans`] before all others.
+    pub fn set_ban_sink(&mut self, sink: Box<dyn BanSink>) {
+        self.ban_sink = Sink(sink);
+    }
+
+    /// The listening sockets, frames and HTTP, for who attaches a filter to them. They live as long as the edge.
+    #[must_use]
+    pub fn listener_fds(&self) -> [BorrowedFd<'_>; 2] {
+        [self.listeners[0].fd(), self.listeners[1].fd()]
     }
 
     /// Where orders are given.
@@ -113,7 +150,8 @@ impl Edge {
     /// # Errors
     /// No thread can be started.
     pub fn into_thread(self, rooms: Box<dyn RoomPort>, router: Router) -> io::Result<(EdgeThread, JoinHandle<io::Result<()>>)> {
-        let Self { config, poll, waker, tls, handshakes_per_s, listeners, lanes, control: _, orders, stats, seed } = self;
+        let Self { config, poll, waker, tls, handshakes_per_s, listeners, lanes, control: _, orders, stats, seed, mut ban_sink } =
+            self;
         let (arrivals_in, arrivals) = tokio::sync::mpsc::channel(ARRIVALS_DEPTH);
         // A place for each connection that can be there, so that none is ever refused the way back.
         let (departures_in, departures): (SyncSender<_>, _) = sync_channel(config.http_connections_max);
@@ -126,7 +164,15 @@ impl Edge {
             stats: Arc::clone(&stats),
         };
         let http = std::thread::Builder::new().name("http".into()).spawn(move || http::run(arrivals, house))?;
-        let guard = Guard::new(config.guard_here(handshakes_per_s), seed);
+        let mut guard = Guard::new(config.guard_here(handshakes_per_s), seed);
+        for ban in &config.restored_bans {
+            // Who must not be banned any more is not.
+            if guard.restore(Time::ZERO, *ban).is_ok()
+                && let Some(BanNews::Banned(ban)) = guard.poll_ban()
+            {
+                ban_sink.0.banned(&ban, ban.until.since(Time::ZERO));
+            }
+        }
         let parts = Parts {
             poll,
             config,
@@ -140,6 +186,7 @@ impl Edge {
             arrivals: arrivals_in,
             departures,
             stats,
+            ban_sink: ban_sink.0,
         };
         Ok((EdgeThread::new(parts), http))
     }

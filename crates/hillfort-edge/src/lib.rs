@@ -5,13 +5,14 @@
 //! [`hillfort_proto::route`], and nothing of stores, peers or consoles.
 //!
 //! - `edge`: opening the doors; `config`, `control`, `stats`: what goes in and comes out
-//! - `thread`: the loop; `accept`, `preface`, `read`, `write`, `live`, `deliver`, `sweep`, `close`, `orders`: its kinds of work
-//! - `conn`, `sessions`, `queue`, `outbox`, `latency`, `drain`: its state
+//! - `thread`: the loop; `accept`, `preface`, `read`, `write`, `live`, `deliver`, `sweep`, `close`, `orders`, `bans`: its kinds of work
+//! - `conn`, `sessions`, `queue`, `outbox`, `latency`, `pause`, `drain`: its state
 //! - `listener`, `stream`, `tls`, `server_names`, [`websocket`], `http`: transports
 
 #![forbid(unsafe_code)]
 
 mod accept;
+mod bans;
 mod budget;
 mod close;
 mod config;
@@ -26,6 +27,7 @@ mod listener;
 mod live;
 mod orders;
 mod outbox;
+mod pause;
 mod preface;
 mod queue;
 mod read;
@@ -39,8 +41,9 @@ mod tls;
 pub mod websocket;
 mod write;
 
+pub use bans::BanSink;
 pub use config::{BindError, Config, PROXIES_MAX};
-pub use control::{BanList, Control, ControlError, Player};
+pub use control::{BanList, Control, ControlError, LadderView, Player, StepList};
 pub use edge::Edge;
 pub use server_names::{SERVER_NAMES_MAX, ServerNames, ServerNamesError};
 pub use stats::{Counter, Door, Snapshot, Stats};

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
@@ -67,6 +68,25 @@ impl Listener {
 
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(&mut self.socket, token, Interest::READABLE)
+    }
+
+    /// The socket, for who attaches a filter to it.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Has the poller say nothing of it: while no descriptor is left, each further connection would wake the loop for nothing.
+    pub(crate) fn disarm(&mut self, registry: &Registry) {
+        // Fails only when it is disarmed already.
+        let _disarmed_already = registry.deregister(&mut self.socket);
+        self.ready = false;
+    }
+
+    /// Undoes that; what waits is accepted at once.
+    pub(crate) fn arm(&mut self, registry: &Registry, token: Token) {
+        // Fails only when it is armed already.
+        let _armed_already = self.register(registry, token);
+        self.ready = true;
     }
 
     pub(crate) fn accept(&mut self) -> Accepted {

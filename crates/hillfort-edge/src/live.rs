@@ -280,6 +280,7 @@ impl EdgeThread {
         self.stats.edge.frames_out.add(1);
         let replaced = record.conn.replace(key);
         record.held = None;
+        record.settled = false;
         conn.phase = Phase::Live(at);
         if replaced.is_none()
             && let Some(room) = record.session.seat().room()

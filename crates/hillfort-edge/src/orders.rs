@@ -8,19 +8,22 @@ use hillfort_proto::time::Time;
 use rustls::ServerConfig;
 
 use crate::conn::{ConnKey, Phase};
-use crate::control::{BanList, Order, Player};
+use crate::control::{BanList, LadderView, Order, Player, StepList};
 use crate::drain::Drain;
 use crate::thread::EdgeThread;
 use crate::tls::CertificateError;
 
 /// Orders carried out in one turn.
 const ORDERS_MAX: usize = 16;
+/// Rows of a table that are told at once: each costs the loop some 50 ns.
+const ROWS_MAX: usize = 1024;
 
 impl EdgeThread {
     /// `false`: a drain is done.
     pub(crate) fn on_orders(&mut self, now: Time) -> bool {
         for _ in 0..ORDERS_MAX {
             let Ok(order) = self.orders.try_recv() else { break };
+            self.probe.mark();
             // A reply that nobody waits for any more is dropped.
             match order {
                 Order::Guard(config) => {
@@ -30,8 +33,22 @@ impl EdgeThread {
                 Order::Ban { addr, lasts, reply } => drop(reply.send(self.guard.ban(now, addr, lasts))),
                 Order::Lift { addr, reply } => drop(reply.send(self.guard.lift(now, addr))),
                 Order::Bans { reply } => {
-                    drop(reply.send(BanList { now, bans: self.guard.bans(now).cloned().collect() }));
+                    drop(reply.send(BanList { now, bans: self.guard.bans(now).take(ROWS_MAX).copied().collect() }));
                 }
+                Order::Steps { most, reply } => {
+                    drop(reply.send(StepList { now, steps: self.guard.steps(now, most.min(ROWS_MAX)) }));
+                }
+                Order::Ladder { addr, reply } => {
+                    let (steps, reputation) = (self.guard.ladder(now, addr), self.guard.reputation(now, addr));
+                    drop(reply.send(LadderView { now, steps, reputation, place: self.guard.place(addr) }));
+                }
+                Order::LiftStep { addr, step, reply } => drop(reply.send(self.guard.lift_step(now, addr, step))),
+                Order::Top { most, reply } => drop(reply.send(self.guard.top(most))),
+                Order::Regions { regions, reply } => match reply.send(self.guard.set_regions(regions)) {
+                    Ok(()) => {}
+                    // Nobody waits for it, so it goes here.
+                    Err(old) => drop(old),
+                },
                 Order::GuardStats { reply } => drop(reply.send(self.guard.stats(now))),
                 Order::Players { players_max, reply } => drop(reply.send(self.players(players_max))),
                 Order::Certificate { tls, handshakes_per_s, reply } => drop(reply.send(self.swap(now, tls, handshakes_per_s))),

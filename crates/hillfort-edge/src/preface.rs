@@ -52,6 +52,13 @@ impl EdgeThread {
             }
         }
         let door = conn.door;
+        if self.guard.goes_first(now, &conn.admitted) {
+            self.stop_waiting(key);
+            if let Some(conn) = known(&mut self.conns, key, &self.stats) {
+                conn.goes_first = true;
+            }
+            self.waiting_hello.push(&mut self.conns, key, now);
+        }
         match self.next_phase(door) {
             Some(phase) => {
                 if let Some(conn) = known(&mut self.conns, key, &self.stats) {

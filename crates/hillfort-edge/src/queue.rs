@@ -35,6 +35,11 @@ pub(crate) struct Place {
 /// A record that can stand in a queue.
 pub(crate) trait Waits {
     fn place(&mut self) -> &mut Place;
+
+    /// Whether it is kept when others have to go. Must not change while it stands in a queue.
+    fn goes_first(&self) -> bool {
+        false
+    }
 }
 
 /// See the module.
@@ -114,6 +119,48 @@ impl Queue {
     /// When the oldest one's time is over.
     pub(crate) fn deadline<T: Waits>(&self, slab: &mut Slab<T>) -> Option<Time> {
         self.oldest(slab).map(|(_, since)| since + self.patience)
+    }
+}
+
+/// Two queues for the same wait: those who are kept when there is no room, and all others.
+#[derive(Debug)]
+pub(crate) struct Ranked {
+    others: Queue,
+    kept: Queue,
+}
+
+impl Ranked {
+    pub(crate) fn new(wait: Wait, patience: Duration) -> Self {
+        Self { others: Queue::new(wait, patience), kept: Queue::new(wait, patience) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.others.len() + self.kept.len()
+    }
+
+    pub(crate) fn push<T: Waits>(&mut self, slab: &mut Slab<T>, key: u32, now: Time) {
+        self.of(slab, key).push(slab, key, now);
+    }
+
+    pub(crate) fn remove<T: Waits>(&mut self, slab: &mut Slab<T>, key: u32) {
+        self.of(slab, key).remove(slab, key);
+    }
+
+    /// The oldest of those who are kept, or of the others.
+    pub(crate) fn oldest<T: Waits>(&self, slab: &mut Slab<T>, kept: bool) -> Option<u32> {
+        if kept { &self.kept } else { &self.others }.oldest(slab).map(|(key, _)| key)
+    }
+
+    pub(crate) fn overdue<T: Waits>(&self, slab: &mut Slab<T>, now: Time) -> Option<u32> {
+        self.others.overdue(slab, now).or_else(|| self.kept.overdue(slab, now))
+    }
+
+    pub(crate) fn deadline<T: Waits>(&self, slab: &mut Slab<T>) -> Option<Time> {
+        [self.others.deadline(slab), self.kept.deadline(slab)].into_iter().flatten().min()
+    }
+
+    fn of<T: Waits>(&mut self, slab: &Slab<T>, key: u32) -> &mut Queue {
+        if slab.get(key as usize).is_some_and(Waits::goes_first) { &mut self.kept } else { &mut self.others }
     }
 }
 

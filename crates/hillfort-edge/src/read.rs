@@ -19,6 +19,7 @@ impl EdgeThread {
         for at in 0..due {
             let Some(key) = self.again.get(at) else { break };
             self.on_readable(*key, now);
+            self.probe.mark();
         }
         self.again.drain(..due.min(self.again.len()));
     }

@@ -10,15 +10,17 @@ use hillfort_proto::session::server::{Session, State};
 use hillfort_proto::time::Time;
 use slab::Slab;
 
-use crate::close::KEPT_RECORDS_MAX;
+use crate::close::{KEPT_RECORDS_MAX, RESERVED_MAX};
 use crate::conn::{ConnKey, SessionKey};
 use crate::latency::Latencies;
 use crate::queue::{Place, Queue, Wait, Waits};
 
-/// A slice of the table is swept this often ...
-pub(crate) const SLICE_PERIOD: Duration = Duration::from_millis(25);
-/// ... and the whole table in this many slices.
-pub(crate) const SLICES: usize = 10;
+/// The whole table is swept this often, in slices that are spread over the time ...
+pub(crate) const PASS: Duration = Duration::from_millis(250);
+/// ... at least so many of them ...
+const SLICES_MIN: usize = 10;
+/// ... or so many that none has more records than this, since a slice is one piece of work.
+const SLICE_RECORDS_MAX: usize = 256;
 /// Bits of a session id that name the slab key; the low 8 name the edge thread.
 const KEY_BITS: u32 = 24;
 
@@ -28,6 +30,8 @@ pub(crate) struct Record {
     pub(crate) session: Session,
     pub(crate) buckets: InputBuckets,
     pub(crate) conn: Option<ConnKey>,
+    /// It has lasted, and its address was told.
+    pub(crate) settled: bool,
     /// The session has ended; the record stays until its room was told.
     pub(crate) over: bool,
     /// What its room has to be told and could not, because the lane was full.
@@ -65,6 +69,8 @@ pub(crate) struct HeldState {
 #[derive(Debug)]
 pub(crate) struct Sessions {
     records: Slab<Record>,
+    /// Keys in use are below this.
+    used: usize,
     sessions_max: usize,
     /// Records that are logged in, ended ones that wait for their room included.
     logged_in: usize,
@@ -96,7 +102,8 @@ impl Sessions {
     pub(crate) fn new(sessions_max: usize) -> Self {
         let (away, away_from_seat) = (Queue::new(Wait::Return, RESUME_WINDOW), Queue::new(Wait::ReturnToSeat, RESUME_WINDOW));
         Self {
-            records: Slab::new(),
+            records: Slab::with_capacity(sessions_max.min(RESERVED_MAX)),
+            used: 0,
             sessions_max,
             logged_in: 0,
             away,
@@ -112,13 +119,16 @@ impl Sessions {
             session: Session::new(now),
             buckets: InputBuckets::new(now),
             conn: Some(conn),
+            settled: false,
             over: false,
             owed: None,
             held: None,
             place: Place::nowhere(),
             counted: 0,
         };
-        SessionKey::try_from(self.records.insert(record)).expect("bounded by the sessions and unproven connections configured")
+        let key = self.records.insert(record);
+        self.used = self.used.max(key + 1);
+        SessionKey::try_from(key).expect("bounded by the sessions and unproven connections configured")
     }
 
     /// A fresh id for the session of this record, and its token. `None`: all sessions are taken.
@@ -201,8 +211,9 @@ impl Sessions {
         if record.session.id() != SessionId(0) {
             self.logged_in = self.logged_in.saturating_sub(1);
         }
-        if self.records.is_empty() && self.records.capacity() > KEPT_RECORDS_MAX {
-            self.records.shrink_to_fit();
+        if self.records.is_empty() && self.used > KEPT_RECORDS_MAX {
+            self.records = Slab::with_capacity(self.sessions_max.min(RESERVED_MAX));
+            self.used = 0;
         }
     }
 
@@ -222,12 +233,15 @@ impl Sessions {
 
     /// Keys of the next slice, and whether it is the last one of its pass.
     pub(crate) fn next_slice(&mut self, now: Time) -> (std::ops::Range<usize>, bool) {
-        let end = self.records.capacity();
+        let end = self.used;
+        let slice = end.div_ceil(SLICES_MIN).clamp(64, SLICE_RECORDS_MAX);
         let from = self.sweep.from;
-        let to = (from + end.div_ceil(SLICES).max(64)).min(end).max(from);
+        let to = (from + slice).min(end).max(from);
         let last = to >= end;
         self.sweep.from = if last { 0 } else { to };
-        self.sweep.due = now + SLICE_PERIOD;
+        // From when it was due, so that a loop that comes late makes up for it; but not for more than one pass.
+        let period = PASS / u32::try_from(end.div_ceil(slice).max(SLICES_MIN)).unwrap_or(u32::MAX);
+        self.sweep.due = (self.sweep.due + period).max(now - PASS);
         (from..to, last)
     }
 }

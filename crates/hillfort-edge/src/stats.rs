@@ -44,6 +44,10 @@ pub(crate) struct Block {
     pub(crate) rtt_us_max: Counter,
     pub(crate) bans: Counter,
     pub(crate) turn_us_max: Counter,
+    pub(crate) own_pause_us_p50: Counter,
+    pub(crate) own_pause_us_p99: Counter,
+    pub(crate) own_pause_us_max: Counter,
+    pub(crate) own_pauses_too_long: Counter,
     pub(crate) stale_keys: Counter,
     refused: [Counter; Reject::ALL.len()],
 }
@@ -100,6 +104,15 @@ pub struct Snapshot {
     pub bans: u64,
     /// Longest turn of the loop within the last second that had traffic, µs, waiting not counted.
     pub turn_us_max: u64,
+    /// Median of the loop's own pauses within the last second that had traffic, µs: pieces of work of at least 20 µs, by the time that
+    /// the thread itself ran. At most 20 µs too high.
+    pub own_pause_us_p50: u64,
+    /// 99th percentile of the same.
+    pub own_pause_us_p99: u64,
+    /// Longest of the same.
+    pub own_pause_us_max: u64,
+    /// Own pauses longer than 120 µs, since the start.
+    pub own_pauses_too_long: u64,
     /// Keys of connections and sessions that were kept longer than what they name: slips of the edge, which it survives.
     pub stale_keys: u64,
     /// Refusals, in the order of [`Reject::ALL`].
@@ -163,6 +176,10 @@ impl Default for Block {
             rtt_us_max: zero(),
             bans: zero(),
             turn_us_max: zero(),
+            own_pause_us_p50: zero(),
+            own_pause_us_p99: zero(),
+            own_pause_us_max: zero(),
+            own_pauses_too_long: zero(),
             stale_keys: zero(),
             refused: std::array::from_fn(|_| Counter::default()),
         }
@@ -196,6 +213,10 @@ impl Stats {
             rtt_us_max: e.rtt_us_max.get(),
             bans: e.bans.get(),
             turn_us_max: e.turn_us_max.get(),
+            own_pause_us_p50: e.own_pause_us_p50.get(),
+            own_pause_us_p99: e.own_pause_us_p99.get(),
+            own_pause_us_max: e.own_pause_us_max.get(),
+            own_pauses_too_long: e.own_pauses_too_long.get(),
             stale_keys: e.stale_keys.get(),
             refused: std::array::from_fn(|at| e.refused(at) + h.refused(at)),
         }

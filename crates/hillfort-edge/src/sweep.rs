@@ -1,6 +1,7 @@
 //! Everything that is due by time: a slice of the sessions' table each time, and the queues' oldest. No timer belongs to a connection.
 //! Knows nothing of what the deadlines mean to a session.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use hillfort_proto::frame::Framing;
@@ -26,19 +27,28 @@ impl EdgeThread {
                 _ => Reject::HelloSlow,
             });
             self.on_reject(now, key, reject);
+            self.probe.mark();
         }
         while let Some(key) = self.waiting_login.overdue(&mut self.conns, now) {
             let reject = if self.is_working(key) { Reject::WorkSlow } else { Reject::LoginSlow };
             self.on_reject(now, key, reject);
+            self.probe.mark();
         }
         while let Some(key) = self.waiting_end.overdue(&mut self.conns, now) {
             self.remove(key);
+            self.probe.mark();
         }
         self.stats.edge.unproven.set((self.waiting_hello.len() + self.waiting_login.len()) as u64);
         if now >= self.gauges_at {
             self.gauges_at = now + GAUGES_PERIOD;
-            self.stats.edge.bans.set(self.guard.bans(now).count() as u64);
+            self.stats.edge.bans.set(self.guard.bans_in_force(now) as u64);
             self.stats.edge.turn_us_max.set(std::mem::take(&mut self.turn_us_max));
+            let [p50, p99, max] = self.probe.take();
+            self.stats.edge.own_pause_us_p50.set(p50);
+            self.stats.edge.own_pause_us_p99.set(p99);
+            self.stats.edge.own_pause_us_max.set(max);
+            self.stats.edge.own_pauses_too_long.set(self.probe.too_long);
+            self.probe.mark();
         }
         match self.sessions.next_sweep() {
             Some(due) if due <= now => {
@@ -46,9 +56,11 @@ impl EdgeThread {
                 for at in slice {
                     self.sweep_one(now, SessionKey::try_from(at).expect("slab keys are below sessions_max"));
                 }
+                self.probe.mark();
                 self.flush(now);
                 if last {
                     self.publish();
+                    self.probe.mark();
                 }
             }
             Some(_) => {}
@@ -89,7 +101,19 @@ impl EdgeThread {
         let Some(record) = self.sessions.get_mut(at) else { return };
         if !matches!(record.session.state(), State::AwaitLogin | State::AwaitWork) {
             self.tally.count(record, now);
+            if !record.settled && !record.over {
+                self.settle(now, at);
+            }
         }
+    }
+
+    /// A session that has lasted makes its address known. Asked until the guard says so, which is when the connection is old enough.
+    fn settle(&mut self, now: Time, at: SessionKey) {
+        let Some(record) = self.sessions.get_mut(at) else { return };
+        let Some(conn) = record.conn.and_then(|key| self.conns.get_mut(key as usize)) else { return };
+        let mut account = DefaultHasher::new();
+        record.session.name().hash(&mut account);
+        record.settled = self.guard.on_settled(now, &mut conn.admitted, account.finish());
     }
 
     /// Makes the counts of a whole pass visible.

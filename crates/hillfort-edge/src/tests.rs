@@ -5,6 +5,7 @@ mod descriptors;
 mod frames;
 mod hello;
 mod http;
+mod known;
 mod memory;
 mod preface;
 mod proxied;

@@ -18,6 +18,8 @@ use rustls::ServerConfig;
 use slab::Slab;
 use tokio::sync::mpsc::Sender;
 
+use crate::bans::BanSink;
+use crate::close::RESERVED_MAX;
 use crate::config::Config;
 use crate::conn::{Conn, ConnKey};
 use crate::control::Order;
@@ -25,7 +27,8 @@ use crate::drain::Drain;
 use crate::http::{Arrival, Departure};
 use crate::listener::Listener;
 use crate::outbox::Spares;
-use crate::queue::{Queue, Wait};
+use crate::pause::Probe;
+use crate::queue::{Queue, Ranked, Wait};
 use crate::sessions::{Sessions, Tally};
 use crate::stats::{Door, Stats};
 
@@ -57,8 +60,10 @@ pub struct EdgeThread {
     /// When the operator was last told so.
     pub(crate) descriptors_at: Option<Time>,
     pub(crate) conns: Slab<Conn>,
-    pub(crate) waiting_hello: Queue,
-    pub(crate) waiting_login: Queue,
+    /// Keys of connections that have ended since the table was last empty are below this.
+    pub(crate) conns_used: usize,
+    pub(crate) waiting_hello: Ranked,
+    pub(crate) waiting_login: Ranked,
     pub(crate) waiting_end: Queue,
     pub(crate) sessions: Sessions,
     pub(crate) rooms: Box<dyn RoomPort>,
@@ -90,6 +95,10 @@ pub struct EdgeThread {
     pub(crate) tally: Tally,
     pub(crate) gauges_at: Time,
     pub(crate) turn_us_max: u64,
+    pub(crate) ban_sink: Box<dyn BanSink>,
+    /// More became of bans than one turn tells.
+    pub(crate) bans_to_tell: bool,
+    pub(crate) probe: Probe,
 }
 
 /// What a loop is made of that only the caller can give.
@@ -106,12 +115,26 @@ pub(crate) struct Parts {
     pub(crate) arrivals: Sender<Arrival>,
     pub(crate) departures: Receiver<Departure>,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) ban_sink: Box<dyn BanSink>,
 }
 
 impl EdgeThread {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { poll, config, guard, tls, handshakes_per_s, listeners, rooms, lanes, orders, arrivals, departures, stats } =
-            parts;
+        let Parts {
+            poll,
+            config,
+            guard,
+            tls,
+            handshakes_per_s,
+            listeners,
+            rooms,
+            lanes,
+            orders,
+            arrivals,
+            departures,
+            stats,
+            ban_sink,
+        } = parts;
         Self {
             poll,
             events: Events::with_capacity(EVENTS_MAX),
@@ -122,9 +145,10 @@ impl EdgeThread {
             listeners,
             accept_at: None,
             descriptors_at: None,
-            conns: Slab::new(),
-            waiting_hello: Queue::new(Wait::Hello, config.hello_patience),
-            waiting_login: Queue::new(Wait::Login, config.login_patience),
+            conns: Slab::with_capacity(config.connections_max.min(RESERVED_MAX)),
+            conns_used: 0,
+            waiting_hello: Ranked::new(Wait::Hello, config.hello_patience),
+            waiting_login: Ranked::new(Wait::Login, config.login_patience),
             waiting_end: Queue::new(Wait::End, crate::close::END_PATIENCE),
             sessions: Sessions::new(config.sessions_max),
             inbound: (0..rooms.worlds()).map(|_| InboundBatch::default()).collect(),
@@ -148,6 +172,9 @@ impl EdgeThread {
             tally: Tally::default(),
             gauges_at: Time::ZERO,
             turn_us_max: 0,
+            ban_sink,
+            bans_to_tell: true,
+            probe: Probe::new(),
             config,
         }
     }
@@ -164,6 +191,7 @@ impl EdgeThread {
             Err(e) => return Err(e),
         }
         let now = self.now();
+        self.probe.mark();
         self.read_again(now);
         self.on_events(now);
         self.on_departures(now);
@@ -172,6 +200,8 @@ impl EdgeThread {
         self.accept(now);
         self.sweep(now);
         self.hand_over();
+        self.bans_to_tell = self.tell_bans(now);
+        self.probe.mark();
         self.turn_us_max = self.turn_us_max.max(self.now().since(now).as_micros().try_into().unwrap_or(u64::MAX));
         Ok(goes_on)
     }
@@ -225,6 +255,7 @@ impl EdgeThread {
                     }
                 }
             }
+            self.probe.mark();
         }
         self.events = events;
     }
@@ -245,7 +276,7 @@ impl EdgeThread {
     /// How long the poller may sleep.
     fn patience(&mut self, asked: Option<Duration>) -> Option<Duration> {
         let accepts = self.listeners.iter().any(|listener| listener.ready) && self.accept_at.is_none();
-        if accepts || !self.again.is_empty() {
+        if accepts || self.bans_to_tell || !self.again.is_empty() {
             return Some(Duration::ZERO);
         }
         let now = self.now();

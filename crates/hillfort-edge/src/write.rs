@@ -74,6 +74,7 @@ impl EdgeThread {
             if let Some(conn) = self.conns.get_mut(key as usize) {
                 conn.dirty = false;
                 self.write(now, key);
+                self.probe.mark();
             }
         }
         self.dirty = dirty;

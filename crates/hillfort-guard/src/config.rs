@@ -6,7 +6,7 @@ use std::time::Duration;
 use hillfort_proto::hello::KeyRing;
 pub use ipnet::IpNet;
 
-use crate::bucket::Rate;
+use crate::bucket::{PER_S_MAX, Rate};
 use crate::fingerprint::FingerprintList;
 use crate::fuse::FuseRules;
 use crate::input::InputRates;
@@ -47,9 +47,8 @@ pub struct Config {
     pub unbannable: Vec<IpNet>,
     /// Points of offence: forgiven a second (`per_s`) and borne (`burst`) before a ban.
     pub tolerance: Rate,
-    /// The same points, forgiven more slowly: the score of an address falls from 100 to 0 as they add up to the burst.
-    pub standing: Rate,
-    /// An address whose score is lower is refused; 0: none is.
+    /// An address whose score is lower is refused; 0: none is. The score counts the same points, forgiven ten times as slowly: it falls
+    /// from 100 to 0 as they add up to four times the burst of `tolerance`.
     pub score_min: u8,
     /// How long bans for offences last.
     pub ban: BanTimes,
@@ -91,7 +90,6 @@ impl Config {
             trusted: Vec::new(),
             unbannable: Vec::new(),
             tolerance: rate(10, 1_000),
-            standing: rate(1, 4_000),
             score_min: 25,
             ban: BanTimes { first: Duration::from_secs(30), max: Duration::from_secs(600) },
             fuse: FuseRules { bans_per_min: 1_000, players_percent: 5 },
@@ -105,6 +103,13 @@ impl Config {
         }
     }
 
+    /// See `score_min`. Slower rates than one in two hours cannot be counted; then it is forgiven somewhat faster.
+    pub(crate) fn standing(&self) -> Rate {
+        let burst = self.tolerance.burst().saturating_mul(4);
+        let per_s = (self.tolerance.per_s() / 10).max(burst.div_ceil(SPAN_MAX_S)).clamp(1, PER_S_MAX);
+        Rate::new(per_s, burst.min(per_s.saturating_mul(SPAN_MAX_S))).expect("within two hours")
+    }
+
     pub(crate) fn trusts(&self, addr: IpAddr) -> bool {
         self.trusted.iter().any(|net| net.contains(&addr))
     }
@@ -113,6 +118,9 @@ impl Config {
         !self.trusts(addr) && !self.unbannable.iter().any(|net| net.contains(&addr))
     }
 }
+
+/// Seconds that an empty bucket may take to fill up, less what rounding needs.
+const SPAN_MAX_S: u32 = 7_000;
 
 /// A rate of this file.
 fn rate(per_s: u32, burst: u32) -> Rate {

@@ -11,7 +11,7 @@ use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 
 use crate::admission::{Admitted, Peer};
-use crate::bucket::{Bucket, ticks};
+use crate::bucket::{Bucket, Rate, ticks};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fuse::Fuse;
@@ -37,6 +37,8 @@ const SHRUNK_PERCENT: u32 = 25;
 #[derive(Debug)]
 pub struct Guard {
     config: Config,
+    /// [`Config::standing`], which is asked for more often than it changes.
+    standing: Rate,
     secret: Secret,
     connect: Bucket,
     handshakes: Bucket,
@@ -76,6 +78,7 @@ impl Guard {
             posture: Watch::default(),
             top: Top::new(),
             stats: Stats::default(),
+            standing: config.standing(),
             config,
         }
     }
@@ -120,7 +123,7 @@ impl Guard {
             return room.map(|()| self.secret.network(source));
         }
         let standing = self.known.standing(now, source);
-        let bears = self.ladder.bears(now, source, || config.scale(standing));
+        let bears = self.ladder.bears(now, source, || config.scale(standing, &self.standing));
         if bears.banned {
             return Err(Reject::Banned);
         }
@@ -172,7 +175,7 @@ impl Guard {
             return false;
         }
         let standing = self.known.standing(now, source);
-        let scale = self.config.scale(standing);
+        let scale = self.config.scale(standing, &self.standing);
         if self.ladder.charge(now, source, reject, points, &scale) == Charged::Borne {
             return false;
         }
@@ -206,9 +209,9 @@ impl Config {
         standing.accounts >= self.shared_accounts
     }
 
-    fn scale(&self, standing: Standing) -> Scale {
+    fn scale(&self, standing: Standing, slow: &Rate) -> Scale {
         let percent = self.account_percent(standing);
-        Scale { tolerance: self.tolerance.scaled(percent), standing: self.standing.scaled(percent), score_min: self.score_min }
+        Scale { tolerance: self.tolerance.scaled(percent), standing: slow.scaled(percent), score_min: self.score_min }
     }
 }
 

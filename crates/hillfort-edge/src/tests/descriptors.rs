@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use hillfort_proto::reject::Reject;
+
 use super::rig::*;
 
 const CHILD: &str = "HILLFORT_TEST_FEW_DESCRIPTORS";
@@ -23,6 +25,8 @@ fn without_descriptors_the_loop_refuses_and_rests() {
 fn child() {
     let mut rig = Rig::new(config());
     // Both ends of each connection are in this process; the clients are opened before the limit falls.
+    let new = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let mut late: Vec<_> = (0..4).map(|_| new()).collect();
     let open = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
     let mut clients: Vec<Client> = (0..20).map(|_| rig.connect()).collect();
     let maximum = getrlimit(Resource::Nofile).maximum;
@@ -33,14 +37,24 @@ fn child() {
         rig.edge.turn(Some(Duration::from_millis(100))).unwrap();
         turns += 1;
     }
-    let refused = rig.refused(hillfort_proto::reject::Reject::Descriptors);
+    // While it rests, connections that come do not wake it.
+    let so_far = rig.refused(Reject::Descriptors);
+    rig.until("the next rest", |rig| rig.refused(Reject::Descriptors) > so_far);
+    for socket in late.drain(..) {
+        socket.connect(&rig.addr(crate::Door::Frames).into()).unwrap();
+        clients.push(Client::new(socket.into()));
+        let begin = Instant::now();
+        rig.edge.turn(Some(Duration::from_millis(5))).unwrap();
+        assert!(begin.elapsed() >= Duration::from_millis(4), "woken after {:?}", begin.elapsed());
+    }
+    let refused = rig.refused(Reject::Descriptors);
     let accepted = rig.stats.snapshot().accepted;
     assert!((5..=12).contains(&(accepted - refused)), "{accepted} {refused}");
     // One refusal for each pause of 50 ms, and a turn or two: no spinning.
     assert!((1..=8).contains(&refused) && turns < 40, "{refused} refused in {turns} turns");
     // As soon as there are descriptors again, those that waited come in.
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
-    rig.until("the rest", |rig| rig.stats.snapshot().accepted == 20);
+    rig.until("the rest", |rig| rig.stats.snapshot().accepted == 24);
     for client in &mut clients {
         client.read();
     }

@@ -87,6 +87,24 @@ impl RoomPort for FakeRooms {
     }
 }
 
+/// Rooms that nobody may join.
+pub(super) struct Quiet;
+
+impl RoomPort for Quiet {
+    fn place(&mut self, _game: &str, _room: Option<RoomId>) -> Result<u8, Reject> {
+        Err(Reject::RoomGame)
+    }
+
+    fn worlds(&self) -> usize {
+        1
+    }
+
+    fn submit(&mut self, _world: u8, batch: &mut InboundBatch) -> bool {
+        batch.clear();
+        true
+    }
+}
+
 pub(super) fn rate(per_s: u32, burst: u32) -> Rate {
     Rate::new(per_s, burst).unwrap()
 }

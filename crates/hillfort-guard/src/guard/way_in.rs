@@ -41,7 +41,7 @@ impl Guard {
         }
         let source = admitted.source;
         let standing = self.known.standing(now, source);
-        let bears = self.ladder.bears(now, source, || self.config.scale(standing));
+        let bears = self.ladder.bears(now, source, || self.config.scale(standing, &self.standing));
         let percent = shrunk(self.config.account_percent(standing), bears, Step::Fingerprint);
         let pair = self.secret.with(source, &facts.ja4);
         if self.pairs.charge(pair, ticks(now), &self.config.fingerprint.scaled(percent)) {
@@ -125,7 +125,8 @@ impl Guard {
             return None;
         }
         let standing = self.known.standing(now, admitted.source);
-        let harder = self.ladder.bears(now, admitted.source, || self.config.scale(standing)).step >= Some(Step::Challenge);
+        let harder =
+            self.ladder.bears(now, admitted.source, || self.config.scale(standing, &self.standing)).step >= Some(Step::Challenge);
         if standing.is_known() && !harder {
             return None;
         }
@@ -167,7 +168,7 @@ impl Guard {
 
     fn has_priority(&self, now: Time, source: Source) -> bool {
         let standing = self.known.standing(now, source);
-        standing.is_known() && self.ladder.bears(now, source, || self.config.scale(standing)).step.is_none()
+        standing.is_known() && self.ladder.bears(now, source, || self.config.scale(standing, &self.standing)).step.is_none()
     }
 
     fn prove(&mut self, now: Time, wall: UnixMs, bytes: &[u8; HELLO_BYTES]) -> Result<Authed, Reject> {

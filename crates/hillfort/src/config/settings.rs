@@ -163,6 +163,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
             handshake_percent: edge.handshake_percent,
             proxies: proxies?,
             guard: guard?,
+            restored_bans: Vec::new(),
             connections_max: edge.connections_max as usize,
             unproven_max: edge.unproven_max as usize,
             http_connections_max: edge.http_connections_max as usize,

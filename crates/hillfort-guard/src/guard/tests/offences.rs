@@ -117,3 +117,32 @@ fn no_offence_weighs_on_an_honest_player() {
         assert_eq!(points(reject), 0, "{reject}");
     }
 }
+
+#[test]
+fn a_score_can_be_kept_for_every_tolerance() {
+    for (per_s, burst) in [(1, 100), (1, 7_100), (10, 1_000), (10, 71_000), (10_000, 1_000_000), (200_000, 1_000_000)] {
+        let standing = Config { tolerance: rate(per_s, burst), ..config() }.standing();
+        assert!(standing.burst() >= burst, "{per_s}/s, {burst}: {standing:?}");
+    }
+    let standing = config().standing();
+    assert_eq!((standing.per_s(), standing.burst()), (1, 4_000));
+}
+
+#[test]
+fn who_was_banned_again_and_again_is_refused_for_a_while() {
+    let mut guard = guard(config());
+    let proof = guard.on_connect(NOW, v4(1)).unwrap();
+    let mut now = NOW;
+    let mut bans = 0;
+    while guard.reputation(now, v4(1)).score >= 10 {
+        bans += u32::from(guard.on_offence(now, proof.peer(), Reject::HelloMac));
+        now = now + Duration::from_secs(5);
+    }
+    assert!((2..=20).contains(&bans), "{bans} bans");
+    let free = guard.bans(now).map(|ban| ban.until).max().unwrap_or(now).max(now);
+    assert_eq!(guard.on_connect(free, v4(1)), Err(Reject::Reputation));
+    assert!(guard.on_connect(free, v4(2)).is_ok());
+    assert!(guard.on_connect(free + Duration::from_secs(900), v4(1)).is_ok());
+    assert!(guard.lift(now, v4(1)) || guard.bans(now).count() == 0);
+    assert_eq!(guard.reputation(now, v4(1)).score, 100);
+}

@@ -14,6 +14,8 @@ const HEAD_BYTES: usize = 10;
 /// Bytes of the whole, all ASCII: head, `_`, 12 digits, `_`, 12 digits.
 const BYTES: usize = HEAD_BYTES + 2 * (1 + HASH_DIGITS);
 const HASH_DIGITS: usize = 12;
+/// As many ciphers as usual clients offer.
+const FEW: usize = 64;
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// A JA4, e.g. `t13d1516h2_8daaf6152771_e5627efa2ab1`. Read from text, it is only known to have that form.
@@ -33,19 +35,31 @@ impl ClientHello<'_> {
     /// The client's JA4. Two sorts of short lists and two hashes; allocates nothing.
     #[must_use]
     pub fn ja4(&self, transport: Transport) -> Ja4 {
-        let (mut ciphers, mut extensions) = ([0; CIPHERS_MAX], [0; EXTENSIONS_MAX]);
-        let ciphers = gather(self.ciphers.iter(), &mut ciphers);
+        let (mut few, mut many, mut extensions);
+        // Zeros of the largest list would cost as much as sorting a usual one.
+        let place = if self.ciphers.len() <= FEW {
+            few = [0; FEW];
+            &mut few[..]
+        } else {
+            many = [0; CIPHERS_MAX];
+            &mut many
+        };
+        let ciphers = gather(self.ciphers.iter(), place);
+        extensions = [0; EXTENSIONS_MAX];
         let extensions = gather(self.extensions(), &mut extensions);
         let mut name = [b'_'; BYTES];
         name[..HEAD_BYTES].copy_from_slice(&self.head(transport, ciphers.len(), extensions.len()));
 
-        let mut list = List::new(Hash::default());
+        let (mut first, mut second) = (Hash::default(), Hash::default());
+        let mut list = List::new(&mut first);
         list.sorted(ciphers);
-        list.end().digits(&mut name[HEAD_BYTES + 1..]);
+        list.flush();
+        first.digits(&mut name[HEAD_BYTES + 1..]);
 
-        let mut list = List::new(Hash::default());
+        let mut list = List::new(&mut second);
         self.tail(extensions, &mut list);
-        list.end().digits(&mut name[HEAD_BYTES + HASH_DIGITS + 2..]);
+        list.flush();
+        second.digits(&mut name[HEAD_BYTES + HASH_DIGITS + 2..]);
         Ja4(name)
     }
 
@@ -57,13 +71,14 @@ impl ClientHello<'_> {
         let extensions = gather(self.extensions(), &mut extensions);
         let mut bytes = self.head(transport, ciphers.len(), extensions.len()).to_vec();
         bytes.push(b'_');
-        let mut list = List::new(bytes);
+        let mut list = List::new(&mut bytes);
         list.sorted(ciphers);
-        let mut bytes = list.end();
+        list.flush();
         bytes.push(b'_');
-        let mut list = List::new(bytes);
+        let mut list = List::new(&mut bytes);
         self.tail(extensions, &mut list);
-        list.end().into_iter().map(char::from).collect()
+        list.flush();
+        bytes.into_iter().map(char::from).collect()
     }
 
     fn head(&self, transport: Transport, ciphers: usize, extensions: usize) -> [u8; HEAD_BYTES] {
@@ -89,7 +104,7 @@ impl ClientHello<'_> {
     }
 
     /// Sorted extensions without those that the head tells of, and the signature algorithms in the client's order.
-    fn tail(&self, extensions: &mut [u16], list: &mut List<impl Sink>) {
+    fn tail(&self, extensions: &mut [u16], list: &mut List<'_, impl Sink>) {
         extensions.sort_unstable();
         for id in extensions.iter().filter(|id| !matches!(**id, SERVER_NAME | ALPN)) {
             list.put(*id, b',');
@@ -168,8 +183,8 @@ const ENTRY_BYTES: usize = 5;
 const GATHERED: usize = 64;
 
 /// Numbers as four hexadecimal digits each.
-struct List<S> {
-    sink: S,
+struct List<'a, S> {
+    sink: &'a mut S,
     /// The last entry is written as a word of eight bytes.
     text: [u8; GATHERED * ENTRY_BYTES + 3],
     /// Where the text that the sink has not had begins, and where it ends: nothing stands before the first number.
@@ -177,8 +192,8 @@ struct List<S> {
     to: usize,
 }
 
-impl<S: Sink> List<S> {
-    fn new(sink: S) -> Self {
+impl<'a, S: Sink> List<'a, S> {
+    fn new(sink: &'a mut S) -> Self {
         Self { sink, text: [0; _], from: 1, to: 0 }
     }
 
@@ -204,11 +219,6 @@ impl<S: Sink> List<S> {
     fn flush(&mut self) {
         self.sink.take(self.text.get(self.from..self.to).unwrap_or_default());
         (self.from, self.to) = (0, 0);
-    }
-
-    fn end(mut self) -> S {
-        self.flush();
-        self.sink
     }
 }
 

@@ -2,6 +2,7 @@
 //! privileges these tests say so and pass.
 
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -350,6 +351,23 @@ fn the_model_knows_each_form() {
     let frames = forms().into_iter().map(|(name, frame, expect)| (name, frame.bytes(), expect));
     for (name, bytes, expect) in frames.chain(raw_forms()) {
         assert_eq!(model::judge(&bytes, &world, &NoSockets).0, expect, "{name}");
+    }
+}
+
+/// Each form is an input of the fuzz target `packet`, behind a byte that chooses a world. `UPDATE_CORPUS=1` writes them anew.
+#[test]
+fn each_form_is_in_the_corpus() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/packet");
+    let update = std::env::var_os("UPDATE_CORPUS").is_some();
+    let frames = forms().into_iter().map(|(name, frame, _)| (name, frame.bytes()));
+    for (place, (name, bytes)) in frames.chain(raw_forms().into_iter().map(|(name, bytes, _)| (name, bytes))).enumerate() {
+        let path = folder.join(name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+        let input = [&[place as u8][..], &bytes].concat();
+        if update {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(&path, &input).unwrap();
+        }
+        assert!(fs::read(&path).is_ok_and(|found| found == input), "{}: run with UPDATE_CORPUS=1", path.display());
     }
 }
 

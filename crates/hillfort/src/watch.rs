@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use hillfort_edge::{Certificate, Control, ControlError, Stats};
-use hillfort_guard::IpNet;
+use hillfort_guard::{IpNet, Regions};
 use hillfort_proto::reject::Reject;
 use hillfort_realm::RealmHandle;
 
@@ -118,6 +118,15 @@ impl Watch {
             *guard = wanted;
             Ok(())
         })
+    }
+
+    /// Gives the guard another table of regions, and drops the one from before here, where nobody waits.
+    ///
+    /// # Errors
+    /// The edge is busy or has ended; nothing was changed.
+    pub(crate) async fn replace_regions(&self, regions: Arc<Regions>) -> Result<(), ChangeRefused> {
+        let before = self.control.set_regions(regions).map_err(|_| ChangeRefused::Busy)?;
+        before.await.map(drop).map_err(|_| ChangeRefused::Busy)
     }
 
     /// Gives new connections another certificate.

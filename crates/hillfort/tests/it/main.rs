@@ -18,6 +18,7 @@ mod commands;
 mod console;
 mod drain;
 mod hostile_rooms;
+mod kernel;
 mod play;
 mod reload;
 mod resume;

@@ -1,7 +1,7 @@
 // The wall in a glance: what is going on and what it is called, how many want in, where they are refused, how honest players fare.
 
 import { byId, drawing, element, setText } from './element.js';
-import { calmLatency, height, outcome, stages } from './flow.js';
+import { calmLatency, height, outcome, sees, stages } from './flow.js';
 import { compact, kept, ms, percent } from './format.js';
 import { Top } from './top.js';
 
@@ -89,7 +89,7 @@ export class Wall {
     setText(rung, RUNGS[kernel?.rung ?? 'user_space']);
     rung.title = kernel?.why_not_higher ?? (kernel ? '' : 'No kernel filter is attached: the doors refuse by themselves.');
     rung.classList.toggle('dim', (kernel?.rung ?? 'user_space') === 'user_space');
-    byId('kernel-mode').hidden = kernel === null;
+    byId('kernel-mode').hidden = kernel === null || !sees(kernel);
     setText(byId('kernel-mode'), kernel?.mode === 'flood' ? 'flood mode: SYN cookies' : 'passive');
     byId('kernel-mode').classList.toggle('hot', kernel?.mode === 'flood');
     byId('posture').hidden = posture === null;

@@ -14,8 +14,6 @@ const HEAD_BYTES: usize = 10;
 /// Bytes of the whole, all ASCII: head, `_`, 12 digits, `_`, 12 digits.
 const BYTES: usize = HEAD_BYTES + 2 * (1 + HASH_DIGITS);
 const HASH_DIGITS: usize = 12;
-/// As many ciphers as usual clients offer.
-const FEW: usize = 64;
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// A JA4, e.g. `t13d1516h2_8daaf6152771_e5627efa2ab1`. Read from text, it is only known to have that form.
@@ -35,31 +33,19 @@ impl ClientHello<'_> {
     /// The client's JA4. Two sorts of short lists and two hashes; allocates nothing.
     #[must_use]
     pub fn ja4(&self, transport: Transport) -> Ja4 {
-        let (mut few, mut many, mut extensions);
-        // Zeros of the largest list would cost as much as sorting a usual one.
-        let place = if self.ciphers.len() <= FEW {
-            few = [0; FEW];
-            &mut few[..]
-        } else {
-            many = [0; CIPHERS_MAX];
-            &mut many
-        };
-        let ciphers = gather(self.ciphers.iter(), place);
-        extensions = [0; EXTENSIONS_MAX];
+        let (mut ciphers, mut extensions) = ([0; CIPHERS_MAX], [0; EXTENSIONS_MAX]);
+        let ciphers = gather(self.ciphers.iter(), &mut ciphers);
         let extensions = gather(self.extensions(), &mut extensions);
         let mut name = [b'_'; BYTES];
         name[..HEAD_BYTES].copy_from_slice(&self.head(transport, ciphers.len(), extensions.len()));
 
-        let (mut first, mut second) = (Hash::default(), Hash::default());
-        let mut list = List::new(&mut first);
+        let mut list = List::new(Hash::default());
         list.sorted(ciphers);
-        list.flush();
-        first.digits(&mut name[HEAD_BYTES + 1..]);
+        list.end().digits(&mut name[HEAD_BYTES + 1..]);
 
-        let mut list = List::new(&mut second);
+        let mut list = List::new(Hash::default());
         self.tail(extensions, &mut list);
-        list.flush();
-        second.digits(&mut name[HEAD_BYTES + HASH_DIGITS + 2..]);
+        list.end().digits(&mut name[HEAD_BYTES + HASH_DIGITS + 2..]);
         Ja4(name)
     }
 
@@ -71,14 +57,13 @@ impl ClientHello<'_> {
         let extensions = gather(self.extensions(), &mut extensions);
         let mut bytes = self.head(transport, ciphers.len(), extensions.len()).to_vec();
         bytes.push(b'_');
-        let mut list = List::new(&mut bytes);
+        let mut list = List::new(bytes);
         list.sorted(ciphers);
-        list.flush();
+        let mut bytes = list.end();
         bytes.push(b'_');
-        let mut list = List::new(&mut bytes);
+        let mut list = List::new(bytes);
         self.tail(extensions, &mut list);
-        list.flush();
-        bytes.into_iter().map(char::from).collect()
+        list.end().into_iter().map(char::from).collect()
     }
 
     fn head(&self, transport: Transport, ciphers: usize, extensions: usize) -> [u8; HEAD_BYTES] {
@@ -104,7 +89,7 @@ impl ClientHello<'_> {
     }
 
     /// Sorted extensions without those that the head tells of, and the signature algorithms in the client's order.
-    fn tail(&self, extensions: &mut [u16], list: &mut List<'_, impl Sink>) {
+    fn tail(&self, extensions: &mut [u16], list: &mut List<impl Sink>) {
         extensions.sort_unstable();
         for id in extensions.iter().filter(|id| !matches!(**id, SERVER_NAME | ALPN)) {
             list.put(*id, b',');
@@ -183,8 +168,8 @@ const ENTRY_BYTES: usize = 5;
 const GATHERED: usize = 64;
 
 /// Numbers as four hexadecimal digits each.
-struct List<'a, S> {
-    sink: &'a mut S,
+struct List<S> {
+    sink: S,
     /// The last entry is written as a word of eight bytes.
     text: [u8; GATHERED * ENTRY_BYTES + 3],
     /// Where the text that the sink has not had begins, and where it ends: nothing stands before the first number.
@@ -192,8 +177,8 @@ struct List<'a, S> {
     to: usize,
 }
 
-impl<'a, S: Sink> List<'a, S> {
-    fn new(sink: &'a mut S) -> Self {
+impl<S: Sink> List<S> {
+    fn new(sink: S) -> Self {
         Self { sink, text: [0; _], from: 1, to: 0 }
     }
 
@@ -219,6 +204,11 @@ impl<'a, S: Sink> List<'a, S> {
     fn flush(&mut self) {
         self.sink.take(self.text.get(self.from..self.to).unwrap_or_default());
         (self.from, self.to) = (0, 0);
+    }
+
+    fn end(mut self) -> S {
+        self.flush();
+        self.sink
     }
 }
 

@@ -16,7 +16,7 @@ export async function explain(address) {
 function parts(view) {
   const [points, most] = view.points;
   const seen = view.known ? `Known: sessions from here lasted, of ${whole(view.accounts)} accounts lately.` : 'A stranger: no session from here has lasted.';
-  const before = view.bans_before > 0 ? ` Banned ${whole(view.bans_before)} times before; each doubles the next.` : '';
+  const before = view.bans_before > 0 ? ` Bans not forgotten: ${whole(view.bans_before)}; each doubles the next.` : '';
   return [
     element('p', {}, `Score ${view.score} of 100; ${whole(points)} of ${whole(most)} points of offence.${before}`),
     element('p', {}, view.place ? `${seen} ${view.place}.` : seen),
@@ -24,7 +24,7 @@ function parts(view) {
       `${STEPS[step.step] ?? step.step}, at ${step.stage}, ends in ${duration(step.expires_in_ms)}`,
       `${step.reason.replaceAll('_', ' ')}: ${step.evidence}. ${MEANING[step.step] ?? ''}`,
     ]), 'Nothing: its points are borne.'),
-    list('What it did', view.reasons.map(([reason, times, cost]) => [reason.replaceAll('_', ' '), `${whole(times)} times, ${whole(cost)} points`]), 'Nothing that is remembered.'),
+    list('What it did', view.reasons.map(([reason, times, cost]) => [reason.replaceAll('_', ' '), `${times === 1 ? 'once' : `${whole(times)} times`}, ${whole(cost)} points`]), 'Nothing that is remembered.'),
   ];
 }
 

@@ -79,7 +79,7 @@ export class Wall {
     const also = others.length > 0 ? ` Also: ${others.map(({ name }) => name.toLowerCase()).join(', ')}.` : '';
     setText(byId('threat-sign'), first ? first.sign + also : 'Nothing unusual in the last seconds.');
     const { offered, refused, part } = outcome(this.stages);
-    setText(byId('threat-sum'), refused > 0 ? `${compact(offered)}/s want in, ${kept(part)} refused` : `${compact(offered)}/s want in, none refused`);
+    setText(byId('threat-sum'), refused > 0 ? `${compact(offered)}/s want in, ${kept(part)} kept out` : `${compact(offered)}/s want in, none kept out`);
     this.standing(wall);
     this.latency(sample, samples);
   }
@@ -150,7 +150,7 @@ class Column {
     setText(this.rate, compact(stage.in));
     setText(this.refused, stage.absent ? 'no filter' : stage.refused > 0 ? `−${compact(stage.refused)}/s` : 'none refused');
     setText(this.part, stage.refused > 0 ? `${percent(part)}, ${stage.reasons[0].label}` : '');
-    this.node.firstElementChild.setAttribute('aria-label', `${stage.name}: ${compact(stage.in)} ${stage.unit} a second come, ${compact(stage.refused)} are refused, ${compact(stage.out)} go on`);
+    this.node.firstElementChild.setAttribute('aria-label', `${stage.name}: ${compact(stage.in)} ${stage.unit} a second come, ${compact(stage.refused)} are kept out, ${compact(stage.out)} go on`);
     const scale = Math.max(stage.in, stage.refused);
     this.bar.style.width = `${height(stage.in, scale) * 100}%`;
     this.cut.style.width = `${height(stage.out, scale) * 100}%`;

@@ -192,7 +192,7 @@ mod tests {
         let other = talker("192.0.2.2", 40, Some(1));
         check(None, &[], &[]);
         check(None, &[judged.clone(), other.clone()], &[other.clone(), judged.clone()]);
-        check(Some(&[seen.clone()]), &[], &[seen.clone()]);
+        check(Some(std::slice::from_ref(&seen)), &[], std::slice::from_ref(&seen));
         check(Some(&[seen]), &[judged, other.clone()], &[talker("192.0.2.1", 90, Some(15)), other]);
         let many: Vec<Talker> = (0..20).map(|n| talker(&n.to_string(), 100 - n, None)).collect();
         check(Some(&many), &[], &many[..TOP_MAX]);

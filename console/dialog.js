@@ -4,14 +4,15 @@ import { byId, element } from './element.js';
 
 const MESSAGE_MS = 6000;
 
-/** Asks; resolves to the values of `fields` by name, or to null when it was called off. */
-export function ask({ title, text, fields = [], action, danger = false }) {
+/** Asks, with a text or other nodes above the fields; resolves to the values of `fields` by name, or to null when it was called off. */
+export function ask({ title, text, nodes = [], fields = [], action, danger = false }) {
   const dialog = byId('dialog');
   return new Promise((resolve) => {
     const inputs = fields.map((field) => element('label', {}, field.label, field.node));
     const form = element('form', { method: 'dialog' },
       element('h2', {}, title),
       ...(text ? [element('p', {}, text)] : []),
+      ...nodes,
       ...inputs,
       element('menu', {},
         element('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'),

@@ -54,13 +54,20 @@ export class Feed {
 
 /** Asks the server for a change; throws with what it says when it refuses. */
 export async function post(path, body) {
+  await ask(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+}
+
+/** Asks the server for something to show. */
+export const get = async (path) => (await ask(path)).json();
+
+async function ask(path, options) {
   let answer;
   try {
-    answer = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+    answer = await fetch(path, options);
   } catch {
     throw new Error('The server does not answer.');
   }
-  if (answer.ok) return;
+  if (answer.ok) return answer;
   const text = await answer.text();
   let error = text;
   try {

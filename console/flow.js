@@ -13,7 +13,7 @@ const AT_LOGIN = new Set(['login slow', 'login name', 'resume unknown', 'resume 
 const mean = (samples, of) => samples.reduce((sum, sample) => sum + of(sample), 0) / samples.length;
 
 /** Whether a filter in the kernel sees the SYNs. */
-const sees = (kernel) => kernel !== null && (kernel.rung === 'native' || kernel.rung === 'generic');
+export const sees = (kernel) => kernel !== null && (kernel.rung === 'native' || kernel.rung === 'generic');
 
 /**
  * Stages in the order of the way in: { id, name, unit, in, out, refused, reasons: [{ label, rate }] }, all rates a second. What is

@@ -2,20 +2,20 @@
 
 import { ask, attempt } from './dialog.js';
 import { byId, element, setText } from './element.js';
+import { explain } from './explain.js';
 import { post } from './feed.js';
 import { duration, whole } from './format.js';
 import { Rows } from './rows.js';
+import { STEPS } from './steps.js';
 
 const ADDRESS = { type: 'text', required: true, maxlength: 45, placeholder: '192.0.2.7', pattern: '[0-9a-fA-F:.]+', autocomplete: 'off' };
-
-const STEPS = { slow_down: 'slowed', fingerprint: 'fingerprint', challenge: 'must work', ban: 'banned' };
 
 export class Guard {
   constructor() {
     this.at = 0;
     const left = (row) => duration(row.expires_in_ms - (Date.now() - this.at));
     this.bans = new Rows([
-      { name: 'Address', of: (row) => row.address },
+      { name: 'Address', node: (row) => button(row.address, () => explain(row.address), 'link') },
       { name: 'Step', of: (row) => STEPS[row.step] ?? row.step, tone: (row) => (row.step === 'ban' ? 'hot' : 'warn') },
       { name: 'Stage', of: (row) => row.stage, tone: () => 'dim' },
       { name: 'Reason', of: (row) => row.reason.replaceAll('_', ' '), long: true },
@@ -109,4 +109,4 @@ const sentence = (label) => label.charAt(0).toUpperCase() + label.slice(1);
 /** A unit as it follows a number. */
 const unit = (row) => (row.unit === '1/s' ? '/s' : row.unit && ` ${row.unit}`);
 
-const button = (text, onclick) => element('button', { type: 'button', class: 'small', onclick }, text);
+const button = (text, onclick, looks = 'small') => element('button', { type: 'button', class: looks, onclick }, text);

@@ -1,7 +1,7 @@
 // The wall in a glance: what is going on and what it is called, how many want in, where they are refused, how honest players fare.
 
 import { byId, drawing, element, setText } from './element.js';
-import { calmLatency, height, outcome, stages } from './flow.js';
+import { calmLatency, height, outcome, sees, stages } from './flow.js';
 import { compact, kept, ms, percent } from './format.js';
 import { Top } from './top.js';
 
@@ -79,7 +79,7 @@ export class Wall {
     const also = others.length > 0 ? ` Also: ${others.map(({ name }) => name.toLowerCase()).join(', ')}.` : '';
     setText(byId('threat-sign'), first ? first.sign + also : 'Nothing unusual in the last seconds.');
     const { offered, refused, part } = outcome(this.stages);
-    setText(byId('threat-sum'), refused > 0 ? `${compact(offered)}/s want in, ${kept(part)} refused` : `${compact(offered)}/s want in, none refused`);
+    setText(byId('threat-sum'), refused > 0 ? `${compact(offered)}/s want in, ${kept(part)} kept out` : `${compact(offered)}/s want in, none kept out`);
     this.standing(wall);
     this.latency(sample, samples);
   }
@@ -89,7 +89,7 @@ export class Wall {
     setText(rung, RUNGS[kernel?.rung ?? 'user_space']);
     rung.title = kernel?.why_not_higher ?? (kernel ? '' : 'No kernel filter is attached: the doors refuse by themselves.');
     rung.classList.toggle('dim', (kernel?.rung ?? 'user_space') === 'user_space');
-    byId('kernel-mode').hidden = kernel === null;
+    byId('kernel-mode').hidden = kernel === null || !sees(kernel);
     setText(byId('kernel-mode'), kernel?.mode === 'flood' ? 'flood mode: SYN cookies' : 'passive');
     byId('kernel-mode').classList.toggle('hot', kernel?.mode === 'flood');
     byId('posture').hidden = posture === null;
@@ -150,7 +150,7 @@ class Column {
     setText(this.rate, compact(stage.in));
     setText(this.refused, stage.absent ? 'no filter' : stage.refused > 0 ? `−${compact(stage.refused)}/s` : 'none refused');
     setText(this.part, stage.refused > 0 ? `${percent(part)}, ${stage.reasons[0].label}` : '');
-    this.node.firstElementChild.setAttribute('aria-label', `${stage.name}: ${compact(stage.in)} ${stage.unit} a second come, ${compact(stage.refused)} are refused, ${compact(stage.out)} go on`);
+    this.node.firstElementChild.setAttribute('aria-label', `${stage.name}: ${compact(stage.in)} ${stage.unit} a second come, ${compact(stage.refused)} are kept out, ${compact(stage.out)} go on`);
     const scale = Math.max(stage.in, stage.refused);
     this.bar.style.width = `${height(stage.in, scale) * 100}%`;
     this.cut.style.width = `${height(stage.out, scale) * 100}%`;

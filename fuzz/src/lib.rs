@@ -6,11 +6,13 @@
 
 mod first_bytes;
 mod guard;
+mod packet;
 mod proto;
 mod script;
 
 pub use first_bytes::{client_hello, proxy};
 pub use guard::regions;
+pub use packet::packet;
 pub use proto::{frame, hello, message};
 pub use script::session;
 
@@ -26,4 +28,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("message", message),
     ("session", session),
     ("regions", regions),
+    ("packet", packet),
 ];

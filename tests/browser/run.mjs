@@ -109,9 +109,17 @@ test('an attack started in the console is refused, and the game keeps moving', a
   await console_.screenshot({ path: join(shots, 'console.png') });
   assert.match(await console_.textContent('article.verdict'), /The wall called it: Forged hellos/);
 
-  // Who was banned for it can be lifted.
+  assert.ok((await console_.locator('#top li').count()) > 0, 'who knocks most is listed');
+
+  // Who was banned for it can be asked about, and lifted.
   const banned = await console_.textContent('#bans tbody tr td');
-  await console_.click(`#bans tbody tr:has-text("${banned}") button`);
+  const row = console_.locator('#bans tbody tr').filter({ has: console_.getByText(banned, { exact: true }) });
+  await row.getByRole('button', { name: banned }).click();
+  await console_.waitForSelector('#dialog[open] section');
+  assert.match(await console_.textContent('#dialog'), /Score \d+ of 100.*points of offence.*banned, at .*over completed connections/s);
+  await console_.screenshot({ path: join(shots, 'console-why.png') });
+  await console_.click('#dialog button:has-text("Cancel")');
+  await row.getByRole('button', { name: 'Lift' }).click();
   const isFree = (address) => [...document.querySelectorAll('#bans tbody tr')].every((row) => row.firstElementChild.textContent !== address);
   await console_.waitForFunction(isFree, banned, { timeout: 10_000 });
   await context.close();

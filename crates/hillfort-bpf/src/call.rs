@@ -50,7 +50,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// What an operator can do about it.
 fn hint(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES) => " (needs root, or CAP_BPF and CAP_NET_ADMIN)",
+        Some(libc::EPERM | libc::EACCES) => " (needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON)",
         Some(libc::ENOSYS) => " (this kernel has no bpf(2))",
         _ => "",
     }

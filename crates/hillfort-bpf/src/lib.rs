@@ -3,7 +3,7 @@
 //! Knows no rule of ours: what a packet means is decided by those who emit the instructions. Linux only.
 //!
 //! - [`Asm`] assembles eBPF: labels, jumps, arithmetic, loads and stores, calls of the kernel's helpers. [`ClassicAsm`] does the same
-//!   for classic BPF, which a process without privileges may attach to its own sockets.
+//!   for classic BPF, which sockets take.
 //! - [`Map`], [`Program`], [`XdpLink`] wrap bpf(2). Each owns its descriptor: what is dropped, or dies with its process, is gone from
 //!   the kernel, and so a link that was attached is detached.
 //!

@@ -1,4 +1,5 @@
-//! Classic programs on sockets. Owns the two socket options; needs no privilege.
+//! Classic programs on sockets. Owns the two socket options. On TCP sockets kernels since June 2026 ("tcp: restrict SO_ATTACH_FILTER to
+//! priv users", also in the stable series) want CAP_NET_ADMIN; on others, and before, nobody needs a privilege.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 

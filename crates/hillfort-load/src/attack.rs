@@ -61,6 +61,15 @@ pub(crate) struct Args {
     /// Attack the victim of the laboratory in whose namespace this process runs
     #[arg(long, hide = true)]
     lab: bool,
+    /// In a laboratory: which part of an attack by several processes this is
+    #[arg(long, hide = true, default_value_t = 0, requires = "lab", value_parser = clap::value_parser!(u8).range(..=4))]
+    part: u8,
+    /// In a laboratory: come from this address alone
+    #[arg(long, hide = true, requires = "lab")]
+    from: Option<Ipv4Addr>,
+    /// Game that command-flood joins
+    #[arg(long, hide = true, default_value = crate::bots::ECHO_GAME)]
+    game: String,
     /// Print progress four times a second
     #[arg(long, value_enum)]
     progress: Option<ProgressForm>,
@@ -144,6 +153,8 @@ pub(crate) struct Plan {
     /// Packets a second, of the kinds that send single packets.
     pub(crate) rate: u32,
     pub(crate) ground: Ground,
+    /// What a flood of commands is sent to.
+    pub(crate) game: String,
 }
 
 /// Where an attack takes place.
@@ -152,7 +163,12 @@ pub(crate) enum Ground {
     /// This machine talks to itself.
     Loopback,
     /// Namespaces that `siege` has made.
-    Lab,
+    Lab {
+        /// Processes that attack together come from networks of their own.
+        part: u8,
+        /// The one address, if there is to be one.
+        from: Option<Ipv4Addr>,
+    },
 }
 
 /// Where progress goes, at its times.
@@ -192,7 +208,8 @@ impl Plan {
     fn source(&self, n: usize) -> Ipv4Addr {
         match self.ground {
             Ground::Loopback => source(self.kind, n),
-            Ground::Lab => lab::attacker(self.kind as u8, (n % SOURCES as usize) as u8),
+            Ground::Lab { from: Some(from), .. } => from,
+            Ground::Lab { part, from: None } => lab::attacker(self.kind as u8 + 12 * part, (n % SOURCES as usize) as u8),
         }
     }
 
@@ -200,21 +217,25 @@ impl Plan {
     fn victim(&self) -> Ipv4Addr {
         match self.ground {
             Ground::Loopback => Ipv4Addr::LOCALHOST,
-            Ground::Lab => lab::player(0),
+            Ground::Lab { .. } => lab::player(0),
         }
     }
 }
 
 /// Checks the bounds and attacks.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let (target, ground) =
-        if args.lab { (lab::victim_from_inside(args.target)?, Ground::Lab) } else { (loopback(args.target)?, Ground::Loopback) };
+    let (target, ground) = if args.lab {
+        (lab::victim_from_inside(args.target)?, Ground::Lab { part: args.part, from: args.from })
+    } else {
+        (loopback(args.target)?, Ground::Loopback)
+    };
     crate::machine::raise_descriptors().context("for the sockets of the attack")?;
     let plan = Plan {
         kind: args.kind,
         target,
         ground,
         rate: args.rate,
+        game: args.game.clone(),
         span: Duration::from_secs_f64(args.seconds),
         sockets: usize::from(args.sockets.unwrap_or_else(|| args.kind.sockets())).min(crate::machine::sockets_max()),
     };

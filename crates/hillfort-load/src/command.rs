@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::siege::lab;
-use crate::{attack, bots, limits, report};
+use crate::{attack, bots, limits, report, siege};
 
 /// Measures this machine and a server on it: raw limits, bots, attacks, report.
 #[derive(Debug, Parser)]
@@ -23,6 +23,8 @@ enum Task {
     Attack(attack::Args),
     /// Measures a server of its own against the limits and says which promises are met
     Report(report::Args),
+    /// Besieges a server of its own in network namespaces, against three defences; needs root
+    Siege(siege::Args),
     /// A bare server, run by `limits` as a process of its own
     #[command(hide = true)]
     Bare(limits::BareArgs),
@@ -44,6 +46,7 @@ impl Command {
             Task::Bots(args) => bots::run(&args),
             Task::Attack(args) => attack::run(&args),
             Task::Report(args) => report::run(&own, &args),
+            Task::Siege(args) => siege::run(&own, &args),
             Task::Bare(args) => limits::serve(&args),
             Task::Janitor(args) => lab::sweep(&args),
         }

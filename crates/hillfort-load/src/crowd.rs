@@ -2,6 +2,7 @@
 //! nothing of what the clients are for.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -11,6 +12,7 @@ use hillfort_proto::reject::Reject;
 use hillfort_proto::session::client::{Event, Session, State};
 use hillfort_proto::time::Time;
 use mio::{Events, Poll, Token};
+use rustls::ClientConfig;
 
 use crate::clock::Clock;
 use crate::credentials::fresh_hello;
@@ -66,6 +68,9 @@ pub(crate) struct Crowd {
     clients: Vec<Client>,
     /// The first client that was never opened.
     fresh: usize,
+    tls: Option<Arc<ClientConfig>>,
+    /// Clients are opened when the behaviour says so, and are not brought back.
+    on_demand: bool,
     /// Clients with something to send.
     speakers: Vec<usize>,
     works: Works,
@@ -136,6 +141,8 @@ impl Crowd {
             alarm,
             clients: clients.collect(),
             fresh: 0,
+            tls: None,
+            on_demand: false,
             speakers: vec![],
             works: Works::default(),
             buffer: vec![0; 128 * 1024],
@@ -143,6 +150,26 @@ impl Crowd {
             random: Random::new(u64::from(std::process::id())),
             counts: Counts::default(),
         })
+    }
+
+    /// All clients speak TLS, made by [`crate::link::trust`].
+    pub(crate) fn over_tls(mut self, tls: Option<Arc<ClientConfig>>) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// From now on a client is opened when [`Crowd::open_next`] is called, and has one try.
+    pub(crate) fn opened_on_demand(mut self) -> Self {
+        self.on_demand = true;
+        self
+    }
+
+    /// Opens the next client; nothing when all were.
+    pub(crate) fn open_next(&mut self, now: Time) {
+        if self.fresh < self.clients.len() {
+            self.fresh += 1;
+            self.open(self.fresh - 1, now);
+        }
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -243,9 +270,8 @@ impl Crowd {
             self.sweep_at = now + SWEEP_EVERY;
             self.sweep(now);
         }
-        while self.fresh < self.clients.len() && self.counts.opening < OPENING_MAX {
-            self.fresh += 1;
-            self.open(self.fresh - 1, now);
+        while !self.on_demand && self.fresh < self.clients.len() && self.counts.opening < OPENING_MAX {
+            self.open_next(now);
         }
         if now >= behaviour.next_at() {
             behaviour.on_turn(now, self);
@@ -294,7 +320,7 @@ impl Crowd {
         let client = &mut self.clients[index];
         let Some(link) = &mut client.link else { return Ok(Ok(())) };
         if !link.is_open() {
-            match link.handle_opening(self.door) {
+            match link.handle_opening(self.door, self.tls.as_ref()) {
                 Ok(true) => {
                     self.counts.connected += 1;
                     link.put_hello(&fresh_hello(&self.signer)?);
@@ -348,7 +374,7 @@ impl Crowd {
         for index in 0..self.fresh {
             let client = &mut self.clients[index];
             match &mut client.link {
-                None if now >= client.retry_at && self.counts.opening < OPENING_MAX => self.open(index, now),
+                None if !self.on_demand && now >= client.retry_at && self.counts.opening < OPENING_MAX => self.open(index, now),
                 None => {}
                 Some(link) if client.session.poll_timeout().is_some_and(|at| at <= now) => {
                     let alive = client.session.handle_timeout(now, link.framing(), link.out());

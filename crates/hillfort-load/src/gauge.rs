@@ -27,6 +27,24 @@ pub(crate) fn processor_time(pid: u32) -> anyhow::Result<Duration> {
     Ok(Duration::from_nanos(total_ns))
 }
 
+/// Processor time of one thread, with the same flaw.
+pub(crate) fn thread_time(thread: u32) -> anyhow::Result<Duration> {
+    let text = fs::read_to_string(format!("/proc/{thread}/schedstat")).with_context(|| format!("thread {thread} is gone"))?;
+    Ok(Duration::from_nanos(parse_schedstat(&text).context("schedstat of a thread")?))
+}
+
+/// Threads of the kernel whose names begin like this.
+pub(crate) fn kernel_threads(prefix: &str) -> anyhow::Result<Vec<u32>> {
+    let mut found = vec![];
+    for entry in fs::read_dir("/proc").context("/proc")?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        if fs::read_to_string(entry.path().join("comm")).is_ok_and(|comm| comm.starts_with(prefix)) {
+            found.push(pid);
+        }
+    }
+    Ok(found)
+}
+
 /// Memory of `pid` now.
 pub(crate) fn memory(pid: u32) -> anyhow::Result<Memory> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid} is gone"))?;

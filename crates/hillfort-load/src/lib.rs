@@ -36,7 +36,6 @@ mod pipeline;
 mod random;
 mod report;
 mod schedule;
-#[allow(dead_code, reason = "the measurements that use all of it come with the next commit")]
 mod segment;
 mod siege;
 mod table;

@@ -3,19 +3,24 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use hillfort_proto::frame::{self, Framing};
 use hillfort_proto::limits::SERVER_PAYLOAD_BYTES_MAX;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
+use rustls::ClientConfig;
 use tungstenite::client::IntoClientRequest as _;
 use tungstenite::handshake::client::ClientHandshake;
 use tungstenite::handshake::{HandshakeError, MidHandshake};
 
+mod channel;
 mod sockets;
 mod websocket;
 
+use channel::Channel;
+pub(crate) use channel::trust;
 pub(crate) use sockets::connect_from;
 
 /// Bytes that wait for a slow server before the link counts as stuck.
@@ -67,7 +72,8 @@ pub(crate) struct Link {
 enum Stage {
     Connecting(TcpStream),
     Upgrading(Box<MidHandshake<ClientHandshake<TcpStream>>>),
-    Open(TcpStream),
+    Securing(Channel),
+    Open(Channel),
     Over,
 }
 
@@ -86,7 +92,8 @@ impl Link {
     }
 
     /// Takes a readiness event as long as the link is not open yet. `Ok(true)`: it is now.
-    pub(crate) fn handle_opening(&mut self, door: Door) -> Result<bool, Gone> {
+    /// With `tls` frames travel inside it; over WebSocket it is not spoken.
+    pub(crate) fn handle_opening(&mut self, door: Door, tls: Option<&Arc<ClientConfig>>) -> Result<bool, Gone> {
         loop {
             self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
                 Stage::Connecting(stream) => {
@@ -100,12 +107,26 @@ impl Link {
                     // Without it, small frames wait for acknowledgements; a failure costs latency only.
                     let _slower = stream.set_nodelay(true);
                     match self.wire {
-                        Wire::Frames => Stage::Open(stream),
+                        Wire::Frames => match tls {
+                            Some(config) => {
+                                let channel = channel::begin(config, door.address.ip(), stream);
+                                Stage::Securing(channel.map_err(|_| Gone::Broken)?)
+                            }
+                            None => Stage::Open(Channel::Plain(stream)),
+                        },
                         Wire::WebSocket => Stage::Upgrading(upgrade(door, stream).map_err(|_| Gone::Broken)?),
                     }
                 }
+                Stage::Securing(mut channel) => match channel.handshake() {
+                    Ok(true) => Stage::Open(channel),
+                    Ok(false) => {
+                        self.stage = Stage::Securing(channel);
+                        return Ok(false);
+                    }
+                    Err(error) => return Err(gone(&error)),
+                },
                 Stage::Upgrading(upgrade) => match upgrade.handshake() {
-                    Ok((socket, _response)) => Stage::Open(socket.into_inner()),
+                    Ok((socket, _response)) => Stage::Open(Channel::Plain(socket.into_inner())),
                     Err(HandshakeError::Interrupted(upgrade)) => {
                         self.stage = Stage::Upgrading(Box::new(upgrade));
                         return Ok(false);
@@ -157,7 +178,10 @@ impl Link {
         }
         self.out.clear();
         self.sent = 0;
-        Ok(())
+        match stream.flush() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(gone(&error)),
+            _ => Ok(()),
+        }
     }
 
     /// Reads what there is and hands each payload to `take`, together with [`Link::out`]. `buffer` is shared by all links; `ends` says that
@@ -186,7 +210,7 @@ impl Link {
                 let used = cut(self.wire, &self.partial, &mut take)?;
                 self.partial.drain(..used);
             }
-            if got < buffer.len() && !ends {
+            if got < buffer.len() && stream.is_read_whole() && !ends {
                 // The kernel had no more; what comes later, the end as well, makes a new event.
                 return Ok(());
             }
@@ -196,7 +220,7 @@ impl Link {
     /// The socket of an open link; what was half received is lost.
     pub(crate) fn into_stream(self) -> Option<std::net::TcpStream> {
         match self.stage {
-            Stage::Open(stream) => Some(stream.into()),
+            Stage::Open(channel) => channel.into_plain().map(Into::into),
             _ => None,
         }
     }

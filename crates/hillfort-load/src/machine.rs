@@ -4,10 +4,10 @@ use std::fs;
 
 use anyhow::Context as _;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a figure must be read with.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Machine {
     /// Model name of the processor.
     pub(crate) processor: String,
@@ -79,6 +79,18 @@ impl Cores {
     /// Keeps this thread, and threads it starts from now on, to the client's core.
     pub(crate) fn pin_client(&self) -> anyhow::Result<()> {
         pin(self.client)
+    }
+
+    /// Keeps a thread of the kernel or of somebody else to the core of the server, or of the clients.
+    pub(crate) fn pin_thread(&self, thread: rustix::process::Pid, to_server: bool) -> anyhow::Result<()> {
+        let mut set = CpuSet::new();
+        set.set(if to_server { self.server } else { self.client });
+        sched_setaffinity(Some(thread), &set).context("pinning a thread")
+    }
+
+    /// Number of the server's core.
+    pub(crate) const fn server(&self) -> usize {
+        self.server
     }
 
     /// Runs `start` on the server's core: a process that it starts inherits the core.

@@ -16,7 +16,7 @@ use crate::machine::{Cores, Machine};
 use crate::table::{bar, print};
 
 mod attacks;
-mod figure;
+pub(crate) mod figure;
 mod fort;
 mod frames;
 mod idle;
@@ -25,9 +25,10 @@ mod start;
 
 use figure::Figure;
 use fort::Fort;
+pub(crate) use fort::pause;
 
 /// Where result files go when the folder is there.
-const RESULTS: &str = "bench/results";
+pub(crate) const RESULTS: &str = "bench/results";
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {

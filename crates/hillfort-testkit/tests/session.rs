@@ -150,12 +150,22 @@ fn work_stands_before_logins_and_resumptions() {
         }
         pair.settle();
         assert_eq!(pair.client.state(), client::State::Open, "seed {seed}");
-        for n in 0..4u32 {
+
+        let mut pair = Pair::seated(seed);
+        pair.challenge = Some(6);
+        for n in 0..40u32 {
             pair.event(n, b"x").unwrap();
+            pair.input(n, b"y").unwrap();
+            // What was received and not acknowledged is on nobody's mind while there is work to do.
+            pair.deliver_some();
             pair.cut();
             pair.connect();
             pair.settle();
             assert_eq!(pair.client.state(), client::State::Open, "seed {seed}");
+        }
+        let all = (0..40).collect::<Vec<_>>();
+        for record in [&pair.at_client, &pair.at_server] {
+            assert_eq!(record.sequenced.iter().map(|(op, _)| *op).collect::<Vec<_>>(), all, "seed {seed}");
         }
         assert_eq!((pair.at_client.rejects.as_slice(), pair.at_server.rejects.as_slice()), (&[][..], &[][..]), "seed {seed}");
     }

@@ -97,7 +97,7 @@ pub struct Attached {
 }
 
 impl Filter {
-    /// Attaches as high as wanted and possible. `listeners` are the listening TCP sockets, for the rung that needs no privilege; they
+    /// Attaches as high as wanted and possible. `listeners` are the listening TCP sockets, for the rung that needs no CAP_BPF; they
     /// are kept open (as copies of the descriptors) as long as the [`Bans`] live. Never fails: below all is user space.
     #[must_use]
     pub fn attach(settings: &Settings, listeners: &[BorrowedFd<'_>]) -> Attached {
@@ -141,7 +141,7 @@ fn xdp(settings: &Settings, native: bool, generic: bool, refused: &mut Vec<(Rung
     }
     let secret = Secret::new(settings.seed);
     let rules = Rules { tcp_ports, udp_ports, allow: !allow.is_empty(), secret };
-    let (maps, program) = load(allow, rules).map_err(|error| error.to_string())?;
+    let (maps, program) = load(allow, rules).map_err(|error| refusal(&error))?;
     let (mut links, mut reached) = (Vec::new(), Vec::new());
     for name in &settings.interfaces {
         let index = interface_index(name).map_err(|error| format!("{name}: {error}"))?;
@@ -183,16 +183,33 @@ fn on_sockets(listeners: &[BorrowedFd<'_>]) -> std::result::Result<Bans, String>
     let empty = classic::filter(std::iter::empty()).map_err(|error| error.to_string())?;
     let mut kept = Vec::new();
     for listener in listeners {
-        attach_classic(*listener, &empty).and_then(|()| detach_classic(*listener)).map_err(|error| error.to_string())?;
+        let tried = attach_classic(*listener, &empty).and_then(|()| detach_classic(*listener));
+        tried.map_err(|error| match error.os_error() {
+            // "tcp: restrict SO_ATTACH_FILTER to priv users", in all stable kernels since June 2026.
+            Some(1) => format!("{error}; this kernel wants CAP_NET_ADMIN for a filter on a TCP socket"),
+            _ => error.to_string(),
+        })?;
         kept.push(listener.try_clone_to_owned().map_err(|error| error.to_string())?);
     }
     Ok(Bans::in_sockets(kept))
 }
 
-/// The kernel's numbers in words: EBUSY, ERANGE, EOPNOTSUPP (95).
+/// Why the program cannot be loaded. Without CAP_PERFMON the verifier takes no offset in a packet that is not a constant.
+fn refusal(error: &Error) -> String {
+    match error {
+        Error::Verifier { source, log } => {
+            let said = log.lines().rev().find(|line| !line.starts_with("processed ")).unwrap_or_default();
+            let more = if said.contains("prohibited for !root") { " (CAP_PERFMON is missing)" } else { "" };
+            format!("the kernel's verifier refuses the program: {source}: {said}{more}")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The kernel's numbers in words: EBUSY (16), EEXIST (17), ERANGE (34), EOPNOTSUPP (95).
 fn explained(name: &str, error: &Error) -> String {
     let more = match error.os_error() {
-        Some(16) => " (another XDP program is there: `ip link show` names it)",
+        Some(16 | 17) => " (another XDP program is there: `ip link show` names it)",
         Some(34) => " (the MTU is too large for XDP without fragments: 3,498 or less)",
         Some(95) => " (the driver has no XDP)",
         _ => "",

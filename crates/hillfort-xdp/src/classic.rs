@@ -1,5 +1,5 @@
-//! The bans as a classic program on a listening socket, for processes without privileges. Owns the program; drops nothing but SYNs of
-//! banned sources, since sockets that are accepted inherit it.
+//! The bans as a classic program on a listening socket, for processes without CAP_BPF. Owns the program; drops nothing but SYNs of banned
+//! sources, since sockets that are accepted inherit it. Older kernels take it from anybody; those since June 2026 want CAP_NET_ADMIN.
 
 use std::net::IpAddr;
 

@@ -5,6 +5,8 @@
 //! [`slot`]. Checksums of what is received are never looked at: on virtual interfaces they are not there yet.
 
 mod cookie;
+#[cfg(test)]
+mod cost;
 mod ip;
 mod signature;
 mod stages;
@@ -71,6 +73,10 @@ mod slot {
     pub(super) const HEADER: i16 = -152;
     /// 8 bytes: number of the first byte that the answer acknowledges, in the order of the wire.
     pub(super) const ACK: i16 = -176;
+    /// 8 bytes: hash of a key. Not needed at the same time as an answer.
+    pub(super) const HASH: i16 = ANSWER;
+    /// 8 bytes: how much a packet counts in the sketches.
+    pub(super) const WEIGHT: i16 = -160;
     /// 8 bytes: the context, while `R6` is needed for something else.
     pub(super) const CONTEXT: i16 = -168;
     /// 8 bytes: the IP header, while `R7` is needed for something else.
@@ -93,7 +99,11 @@ struct Emit<'a> {
 
 /// The instructions of the filter.
 pub(crate) fn filter(maps: &Maps, rules: Rules<'_>) -> Asm {
-    let mut asm = Asm::new();
+    filter_after(Asm::new(), maps, rules)
+}
+
+/// The same behind other instructions, which leave the context in `R1`.
+fn filter_after(mut asm: Asm, maps: &Maps, rules: Rules<'_>) -> Asm {
     let verdicts = Verdict::ALL.map(|verdict| (asm.label(verdict.label()), false));
     let mut emit = Emit { asm, maps, rules, verdicts };
     emit.entry();

@@ -3,8 +3,10 @@
 //!
 //! MV-Sketch (L. Tang, Q. Huang, P. Lee: "MV-Sketch: A Fast and Compact Invertible Sketch for Heavy Flow Detection in Network Data
 //! Streams", INFOCOM 2019): a cell has a total, a candidate and its votes, after the majority vote of Boyer and Moore (1981). Another
-//! key takes a vote away, or the candidate's place when there is none left. A key is at most `(total + votes) / 2` where it is the
+//! key takes votes away, or the candidate's place when there are not enough left. A key is at most `(total + votes) / 2` where it is the
 //! candidate and `(total - votes) / 2` where it is not; the least over the rows counts.
+//!
+//! In flood mode one of [`SAMPLE`] SYNs is counted, as that many: cells that are in no cache cost more than all the rest.
 //!
 //! A cell is two words: the candidate, and total (low half) and votes (high half). Each sketch has two halves, one of the epoch that
 //! runs and one of the last. CPUs share the cells without locks, so counts are a little low when several write to one cell.
@@ -13,6 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Most keys that are named.
 pub const TOP_MAX: usize = 32;
+
+/// Of so many SYNs one is counted in flood mode, chosen at random. A power of two.
+pub(crate) const SAMPLE: i32 = 16;
 
 /// Shape of a sketch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

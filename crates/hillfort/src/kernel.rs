@@ -33,7 +33,6 @@ enum Order {
 #[derive(Debug, Clone)]
 pub(crate) struct KernelBans(SyncSender<Order>);
 
-#[expect(dead_code, reason = "given to the guard next")]
 impl KernelBans {
     /// New connections of the address are dropped for this long. `false`: too many wait; user space refuses it meanwhile.
     pub(crate) fn ban(&self, addr: IpAddr, lasts: Duration) -> bool {
@@ -250,7 +249,8 @@ fn packets(counters: &Counters) -> Packets {
         let shown = match verdict {
             // Not for us.
             Verdict::PassOther => continue,
-            Verdict::Pass | Verdict::PassNoCookie => PacketVerdict::Passed,
+            Verdict::Pass => PacketVerdict::Passed,
+            Verdict::PassNoCookie => PacketVerdict::NoCookie,
             Verdict::Allow => PacketVerdict::Allowed,
             Verdict::DropMalformed => PacketVerdict::Malformed,
             Verdict::DropFragment => PacketVerdict::Fragment,

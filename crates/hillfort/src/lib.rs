@@ -2,7 +2,8 @@
 //!
 //! - `cli`, `config`, `exit`: what the operator says, and how the process answers
 //! - `serve`: opens doors, starts worlds and console, drains; `data`, `descriptors`, `bots`, `logging`, `development`,
-//!   `kernel`: what that needs
+//!   `kernel`, `regions`, `reload`: what that needs
+//! - `ban_spread`, `ban_file`: where bans go, and how they outlive the process
 //! - `games`, `pages`, `files`: the games that ship, and what port 7350 serves beside sessions
 //! - `watch`: the server as the console sees it; `console`, `metrics`: the console on its own port
 
@@ -18,6 +19,8 @@ pub mod console;
 pub mod games;
 pub mod pages;
 
+mod ban_file;
+mod ban_spread;
 mod bots;
 mod data;
 mod descriptors;
@@ -26,4 +29,6 @@ mod files;
 mod kernel;
 mod metrics;
 mod privileges;
+mod regions;
+mod reload;
 mod watch;

@@ -7,18 +7,23 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hillfort_edge::{BindError, Control, Door, Edge};
+use hillfort_guard::Regions;
 use hillfort_realm::{Game, Realm, RealmHandle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
+use crate::ban_file;
+use crate::ban_spread::{self, BanSpread};
 use crate::bots::Bots;
 use crate::config::{ConfigError, Key, Settings};
 use crate::console::{self, AttackTool, Console, KernelBoard};
 use crate::data::DataFolder;
 use crate::exit::Exit;
 use crate::games::Games;
-use crate::kernel::{self, KernelBans};
+use crate::kernel;
 use crate::pages::{self, ClientKey, Readiness};
+use crate::regions;
+use crate::reload;
 use crate::watch::{Refresher, Watch};
 
 /// Ticks a second of the echo room that load measurements use in development mode.
@@ -57,7 +62,7 @@ struct Running {
     console: Console,
     frames: SocketAddr,
     watch: Arc<Watch>,
-    _kernel: KernelBans,
+    ban_writer: ban_file::Writer,
     _refresher: Refresher,
     _data: DataFolder,
 }
@@ -84,7 +89,7 @@ pub fn serve(settings: &Settings, load: &dyn Fn() -> Result<Settings, ConfigErro
         let bots = bots(settings, running.frames);
         tokio::select! {
             () = any(&mut signals) => Ok(()),
-            () = reload(reloads, &running.watch, settings, load) => unreachable!("hang-ups are waited for until the server ends"),
+            () = reload::at_each(reloads, &running.watch, settings, load) => unreachable!("hang-ups are waited for until the server ends"),
             () = keep_playing(bots) => unreachable!("bots are kept playing until the server ends"),
             _ = &mut running.edge_ended => Err(ServeError::bug("the edge thread ended by itself")),
         }
@@ -101,6 +106,7 @@ pub fn check(settings: &Settings) -> Result<(), ServeError> {
     if let Some(certificate) = &settings.edge.certificate {
         certificate.check().map_err(|error| not_bound(error.into()))?;
     }
+    regions(settings)?;
     rooms(&Games::new(settings.games_folder.clone()), settings.development).map(drop)
 }
 
@@ -120,6 +126,14 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
         doors.certificate = Some(made);
         tracing::warn!("TLS with a certificate that signs itself: browsers will warn, and no player should trust it");
     }
+    let now_ms = ban_spread::unix_ms();
+    let (journal, ban_writer, found) = ban_file::open(&settings.data_folder, now_ms)
+        .map_err(|error| ServeError::new(Exit::Io, "the file of bans in the data folder cannot be used", error))?;
+    if found.unreadable > 0 {
+        tracing::warn!(lines = found.unreadable, "lines of the file of bans could not be read, and were left out");
+    }
+    doors.restored_bans = found.bans.iter().map(|kept| ban_spread::restored(kept, now_ms)).collect();
+    let regions = regions(settings)?;
     let scheme = if doors.certificate.is_some() { "https" } else { "http" };
     let mut edge = Edge::bind(doors).map_err(not_bound)?;
     let (frames, http) = (edge.addr(Door::Frames).map_err(system)?, edge.addr(Door::Http).map_err(system)?);
@@ -137,7 +151,14 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
 
     let (control, stats, readiness) = (edge.control(), edge.stats(), Arc::new(Readiness::default()));
     let kernel = KernelBoard::default();
-    let kernel_bans = kernel::start(&settings.kernel, [frames, http], &[], seed()?, kernel.clone()).map_err(system)?;
+    let kernel_bans =
+        kernel::start(&settings.kernel, [frames, http], &edge.listener_fds(), seed()?, kernel.clone()).map_err(system)?;
+    edge.set_ban_sink(Box::new(BanSpread { kernel: kernel_bans, journal }));
+    if regions.ranges() > 0 {
+        tracing::info!("regions  {} ranges", regions.ranges());
+        let _empty_one_before =
+            control.set_regions(Arc::new(regions)).map_err(|_| ServeError::bug("a new edge takes no order"))?;
+    }
     let router = pages::router(games, client_key(settings), Arc::clone(&readiness), kernel.clone());
     let watch = Watch::new(stats, control.clone(), Arc::clone(&realm), settings.edge.guard.clone(), kernel);
     let (ended, edge_ended) = oneshot::channel();
@@ -170,7 +191,7 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
         console,
         frames,
         watch,
-        _kernel: kernel_bans,
+        ban_writer,
         _refresher: refresher,
         _data: data,
     })
@@ -187,6 +208,11 @@ fn not_bound(error: BindError) -> ServeError {
         BindError::System(_) => (Exit::System, "the system does not give what they need"),
     };
     ServeError::new(exit, format!("the doors cannot be opened: {hint}"), error)
+}
+
+fn regions(settings: &Settings) -> Result<Regions, ServeError> {
+    regions::load(&settings.regions_files)
+        .map_err(|error| ServeError::new(Exit::Config, "the table of regions cannot be used: look at regions.files", error))
 }
 
 fn rooms(games: &Games, development: bool) -> Result<Vec<Game>, ServeError> {
@@ -238,38 +264,6 @@ async fn keep_playing(bots: Option<Bots>) {
     }
 }
 
-/// Reads the configuration anew at each SIGHUP and gives the guard all of its settings, limits, prefixes and keys, and the doors the
-/// certificate. Other settings take effect at the next start. A configuration with a mistake changes nothing.
-async fn reload(mut signals: Signal, watch: &Watch, running: &Settings, load: &dyn Fn() -> Result<Settings, ConfigError>) {
-    let mut certificate = running.edge.certificate.clone();
-    while signals.recv().await.is_some() {
-        match load() {
-            // The doors are open at an address that was checked with the keys of then.
-            Ok(wanted) if wanted.development != running.development => {
-                tracing::error!("not reloaded: development mode can only be entered or left by a new start");
-            }
-            Ok(wanted) => {
-                // Sessions of TLS are not continued with another certificate: one that is the same stays.
-                if let Some(new) = wanted.edge.certificate.filter(|new| certificate.as_ref() != Some(new)) {
-                    if let Err(error) = watch.replace_certificate(&new).await {
-                        tracing::error!("not reloaded, edge.tls_certificate: {error}");
-                        continue;
-                    }
-                    tracing::info!("reloaded: new connections get the new certificate");
-                    certificate = Some(new);
-                }
-                match watch.replace_guard(wanted.edge.guard) {
-                    Ok(()) => tracing::info!("reloaded: the guard has the settings of the configuration"),
-                    Err(error) => tracing::error!(%error, "not reloaded"),
-                }
-            }
-            Err(error) => tracing::error!("not reloaded, the configuration is wrong:\n{error}"),
-        }
-    }
-    // The system delivers no more of them: what was configured stays.
-    std::future::pending::<()>().await;
-}
-
 async fn any([terminate, interrupt]: &mut [Signal; 2]) {
     tokio::select! {
         _ = terminate.recv() => {}
@@ -278,7 +272,7 @@ async fn any([terminate, interrupt]: &mut [Signal; 2]) {
 }
 
 async fn drain(running: Running, within: Duration, signals: &mut [Signal; 2]) -> Result<(), ServeError> {
-    let Running { control, realm, readiness, edge, console, .. } = running;
+    let Running { control, realm, readiness, edge, console, ban_writer, .. } = running;
     readiness.set(false);
     tracing::info!("draining: players have {} ms; a second signal ends at once", within.as_millis());
     realm.begin_drain(within);
@@ -298,7 +292,10 @@ async fn drain(running: Running, within: Duration, signals: &mut [Signal; 2]) ->
         return Ok(());
     }
     realm.drain(Duration::ZERO);
-    match edge.join() {
+    let ended = edge.join();
+    // With the edge the last giver of bans is gone.
+    ban_writer.finish();
+    match ended {
         Ok(Ok(())) => {
             tracing::info!("ended");
             Ok(())

@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use hillfort_edge::{Certificate, Control, ControlError, Stats};
-use hillfort_guard::IpNet;
+use hillfort_guard::{IpNet, Regions};
 use hillfort_proto::reject::Reject;
 use hillfort_realm::RealmHandle;
 
 use crate::console::{
-    Change, ChangeRefused, Connections, KernelBoard, Posture, Quantiles, ROWS_MAX, Reading, Rejects, Source, Tables, Traffic,
-    Wall, World,
+    AddressView, Change, ChangeRefused, Connections, KernelBoard, Posture, Quantiles, ROWS_MAX, Reading, Rejects, Source, Step,
+    TOP_MAX, Tables, Talker, Traffic, Wall, World,
 };
 
 mod knobs;
@@ -25,6 +25,8 @@ mod rows;
 
 /// How often the edge is asked for its tables.
 const REFRESH: Duration = Duration::from_millis(500);
+/// Addresses that bear a step which are looked at; bans beyond them hold all the same.
+const STEPS_MAX: usize = 1024;
 /// Longest ban that a person can make.
 const BAN_S_MAX: u64 = 30 * 24 * 3600;
 /// Reasons typed by people that are remembered; older ones are shown as "operator".
@@ -52,6 +54,8 @@ struct Polled {
     /// `None` before the first answer.
     posture: Option<Posture>,
     would_refuse: Rejects,
+    steps: [u64; Step::ALL.len()],
+    top: Vec<Talker>,
 }
 
 /// The thread that refreshes a [`Watch`]; ends when dropped.
@@ -90,20 +94,21 @@ impl Watch {
     /// Asks the edge once. Waits for its answer, so never on the edge's own thread.
     fn poll(&self) -> Result<(), ControlError> {
         let control = &self.control;
-        let answers = (control.bans(), control.players(ROWS_MAX), control.guard_stats());
+        let answers = (control.steps(STEPS_MAX), control.players(ROWS_MAX), control.guard_stats(), control.top(TOP_MAX));
         // A busy edge answers next time.
-        let (Ok(bans), Ok(players), Ok(guard)) = answers else {
+        let (Ok(steps), Ok(players), Ok(guard), Ok(top)) = answers else {
             return if answers.0.is_err_and(|error| error == ControlError::Ended) { Err(ControlError::Ended) } else { Ok(()) };
         };
         let ended = |_| ControlError::Ended;
-        let (bans, players) = (bans.blocking_recv().map_err(ended)?, players.blocking_recv().map_err(ended)?);
-        let guard = guard.blocking_recv().map_err(ended)?;
+        let (steps, players) = (steps.blocking_recv().map_err(ended)?, players.blocking_recv().map_err(ended)?);
+        let (guard, top) = (guard.blocking_recv().map_err(ended)?, top.blocking_recv().map_err(ended)?);
         let mut polled = lock(&self.polled);
         polled.proven = guard.authed;
         polled.posture = Some(rows::posture(guard.posture));
         polled.would_refuse = rows::would_refuse(&guard);
-        polled.tables.steps_total = bans.bans.len() as u64;
-        polled.tables.steps = rows::bans(bans, &lock(&self.reasons));
+        polled.tables.steps_total = steps.steps.len() as u64;
+        (polled.tables.steps, polled.steps) = rows::steps(steps, &lock(&self.reasons));
+        polled.top = rows::talkers(top);
         polled.tables.players_total = self.stats.snapshot().sessions_live;
         polled.tables.players = rows::players(players);
         Ok(())
@@ -118,6 +123,15 @@ impl Watch {
             *guard = wanted;
             Ok(())
         })
+    }
+
+    /// Gives the guard another table of regions, and drops the one from before here, where nobody waits.
+    ///
+    /// # Errors
+    /// The edge is busy or has ended; nothing was changed.
+    pub(crate) async fn replace_regions(&self, regions: Arc<Regions>) -> Result<(), ChangeRefused> {
+        let before = self.control.set_regions(regions).map_err(|_| ChangeRefused::Busy)?;
+        before.await.map(drop).map_err(|_| ChangeRefused::Busy)
     }
 
     /// Gives new connections another certificate.
@@ -167,7 +181,7 @@ impl Source for Watch {
     fn read(&self) -> Reading {
         let edge = self.stats.snapshot();
         let realm = self.realm.snapshot();
-        let Polled { proven, posture, would_refuse, .. } = *lock(&self.polled);
+        let Polled { proven, posture, would_refuse, steps, .. } = *lock(&self.polled);
         let mut rejects = Rejects::default();
         for reject in Reject::ALL {
             rejects.add(*reject, edge.refused(*reject));
@@ -197,8 +211,9 @@ impl Source for Watch {
                 logins: edge.logins,
                 sessions_shed: edge.sessions_shed,
                 stale_keys: edge.stale_keys,
-                pause_us_max: edge.turn_us_max,
-                steps: rows::steps(&edge),
+                pause_us_max: edge.own_pause_us_max,
+                pauses_too_long: edge.own_pauses_too_long,
+                steps,
             },
         }
     }
@@ -212,9 +227,15 @@ impl Source for Watch {
             rooms: rows::rooms(&realm),
             allowed: guard.trusted.iter().filter(|net| net.prefix_len() == net.max_prefix_len()).map(IpNet::addr).collect(),
             limits: knobs::rows(&guard),
-            top: self.kernel.read().map(|kernel| kernel.top).unwrap_or_default(),
+            top: rows::top(self.kernel.read().map(|kernel| kernel.top), &polled.top),
             ..polled.tables.clone()
         }
+    }
+
+    fn explain(&self, address: IpAddr) -> Result<AddressView, ChangeRefused> {
+        let answer = self.control.ladder(address).map_err(|_| ChangeRefused::Busy)?;
+        let view = answer.blocking_recv().map_err(|_| ChangeRefused::Busy)?;
+        Ok(rows::address(address, &view, &lock(&self.reasons)))
     }
 
     fn change(&self, change: Change) -> Result<(), ChangeRefused> {

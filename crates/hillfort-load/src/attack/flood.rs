@@ -7,7 +7,7 @@ use hillfort_proto::session::client::Event;
 use hillfort_proto::time::Time;
 
 use super::{Plan, Progress, Reporter, SOURCES};
-use crate::bots::{ECHO_GAME, ECHO_OP};
+use crate::bots::ECHO_OP;
 use crate::crowd::{Behaviour, Crowd, Voice};
 use crate::link::{Door, Wire};
 
@@ -17,7 +17,8 @@ const BURST: u32 = 64;
 const EVERY: Duration = Duration::from_millis(2);
 
 #[derive(Debug)]
-struct Flood {
+struct Flood<'a> {
+    game: &'a str,
     progress: Progress,
     seated: Vec<bool>,
     next_at: Time,
@@ -29,10 +30,11 @@ pub(super) fn run(plan: &Plan, signer: &HelloKey, reporter: &mut Reporter) -> an
     let sources: Vec<_> = (0..usize::from(SOURCES)).map(|n| plan.source(n)).collect();
     let door = Door { address: plan.target, wire: Wire::Frames };
     let mut crowd = Crowd::new(door, signer.clone(), &names, &sources)?;
-    let mut flood = Flood { progress: Progress::new(plan.kind), seated: vec![false; plan.sockets], next_at: Time::ZERO };
+    let mut flood =
+        Flood { game: &plan.game, progress: Progress::new(plan.kind), seated: vec![false; plan.sockets], next_at: Time::ZERO };
     let end = crowd.now() + plan.span;
     let mut printed = Ok(());
-    crowd.run(&mut flood, |now, crowd, flood: &Flood| {
+    crowd.run(&mut flood, |now, crowd, flood: &Flood<'_>| {
         printed = reporter.on_progress(&flood.progress(crowd));
         printed.is_err() || now >= end
     })?;
@@ -42,7 +44,7 @@ pub(super) fn run(plan: &Plan, signer: &HelloKey, reporter: &mut Reporter) -> an
     Ok(last)
 }
 
-impl Flood {
+impl Flood<'_> {
     fn progress(&self, crowd: &Crowd) -> Progress {
         let counts = crowd.counts();
         let refused = self.progress.refused + counts.lost;
@@ -57,13 +59,13 @@ impl Flood {
     }
 }
 
-impl Behaviour for Flood {
+impl Behaviour for Flood<'_> {
     fn on_event(&mut self, index: usize, _now: Time, event: Event<'_>, voice: &mut Voice<'_>) {
         match event {
             Event::Welcome { resumed: false, .. } => {
                 self.seated[index] = false;
                 // A refused join comes back as `Left`.
-                let _told_by_left = voice.join(ECHO_GAME);
+                let _told_by_left = voice.join(self.game);
             }
             Event::Joined { .. } => self.seated[index] = true,
             Event::Left { .. } => self.seated[index] = false,

@@ -91,7 +91,15 @@ mod tests {
 
     fn plan(kind: Kind) -> Plan {
         let target = "127.0.0.1:7352".parse().expect("an address");
-        Plan { kind, target, span: Duration::from_secs(1), sockets: 1, rate: 1, ground: super::super::Ground::Loopback }
+        Plan {
+            kind,
+            target,
+            span: Duration::from_secs(1),
+            sockets: 1,
+            rate: 1,
+            ground: super::super::Ground::Loopback,
+            game: String::new(),
+        }
     }
 
     #[test]

@@ -22,8 +22,6 @@ pub(crate) const ECHO_OP: u32 = 1;
 pub(crate) const ECHO_BYTES: usize = 52;
 /// Bytes that fill a ping up to a payload of 64.
 pub(crate) const PING_PAD_BYTES: usize = 51;
-/// Time before counting starts.
-const WARM_UP: Duration = Duration::from_millis(500);
 /// Answers that come later than this after the end are as good as lost.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -80,6 +78,9 @@ impl Stroke {
 }
 
 impl Metered {
+    /// Time before counting starts.
+    pub(crate) const WARM_UP: Duration = Duration::from_millis(500);
+
     pub(crate) fn new(stroke: Stroke, pacing: Pacing, clients: usize) -> Self {
         Self {
             stroke,
@@ -122,7 +123,7 @@ impl Metered {
     ) -> anyhow::Result<Measured> {
         let before = crowd.counts();
         let start = crowd.now();
-        (self.from, self.until) = (start + WARM_UP, start + WARM_UP + span);
+        (self.from, self.until) = (start + Self::WARM_UP, start + Self::WARM_UP + span);
         (self.offered, self.unsent, self.latencies) = (0, 0, Latencies::new());
         match self.pacing {
             Pacing::Open { rate_hz } => self.schedule = Some(Schedule::new(start, rate_hz, crowd.len())),

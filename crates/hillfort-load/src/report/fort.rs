@@ -111,7 +111,7 @@ pub(super) fn signer() -> anyhow::Result<HelloKey> {
 
 /// Waits for something that gives no sign.
 #[expect(clippy::disallowed_methods, reason = "settling of another process is waited for by time")]
-pub(super) fn pause(wait: Duration) {
+pub(crate) fn pause(wait: Duration) {
     std::thread::sleep(wait);
 }
 

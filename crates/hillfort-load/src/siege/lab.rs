@@ -52,6 +52,8 @@ pub(crate) const fn attacker(kind: u8, n: u8) -> Ipv4Addr {
 pub(crate) struct Lab {
     pub(crate) victim: Side,
     pub(crate) outside: Side,
+    /// The namespace that its builder came from.
+    home: fs::File,
     _janitor: Janitor,
 }
 
@@ -83,9 +85,10 @@ impl Lab {
             mac: [2, 0x68, 0x66, 0, 0, mac],
         };
         let (victim, outside) = (side("victim", 1), side("outside", 2));
+        let home = fs::File::open("/proc/thread-self/ns/net").context("our own network namespace")?;
         // First, so that it is there when half of it has been built.
         let janitor = Janitor::start(own, pid)?;
-        let lab = Self { victim, outside, _janitor: janitor };
+        let lab = Self { victim, outside, home, _janitor: janitor };
         lab.wire()?;
         Ok(lab)
     }
@@ -123,12 +126,14 @@ impl Lab {
         // All addresses of the outside are at home there without being listed one by one.
         ip(&format!("-n {} route add local {OUTSIDE}/16 dev lo", o.namespace))?;
         ip(&format!("-n {} route add {VICTIM}/32 dev {} src {}", o.namespace, o.interface, player(0)))?;
-        for side in [v, o] {
-            // The kernel's work for what arrives is done by a thread that can be pinned and whose time can be read.
-            let file = format!("/sys/class/net/{}/threaded", side.interface);
-            run(Command::new("ip").args(["netns", "exec", &side.namespace, "sh", "-c", &format!("echo 1 > {file}")]))?;
-        }
         Ok(())
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // Whoever is inside is swept out with it. If this fails, the janitor still knows its owner.
+        let _inside = move_into_link_name_space(self.home.as_fd(), Some(LinkNameSpaceType::Network));
     }
 }
 
@@ -156,6 +161,13 @@ impl Side {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace]).arg(program);
         command
+    }
+
+    /// Has the kernel take packets in by a thread that can be pinned and whose time can be read. Only an interface with an XDP program
+    /// can: a pair without one has no queue.
+    pub(crate) fn take_in_by_thread(&self) -> anyhow::Result<()> {
+        let order = format!("echo 1 > /sys/class/net/{}/threaded", self.interface);
+        run(self.command(Path::new("sh")).args(["-c", &order]))
     }
 
     fn settings(&self, settings: &[(&str, &str)]) -> anyhow::Result<()> {

@@ -59,6 +59,8 @@ pub(crate) enum Packet {
     SynSpoofed,
     /// The same from so many bots, a power of 2.
     SynBots(u32),
+    /// Both in equal parts, with so many bots.
+    SynMixed(u32),
     /// SYN with the largest segment as only option, from so many bots that go on to answer.
     SynCompleting(u32),
     /// ACK from any of 2^29 addresses.
@@ -97,13 +99,21 @@ pub(crate) fn generator(map: &Map, sides: (&Side, &Side), packet: Packet, port: 
     asm.place(emit).sub(R1, 1).store(Size::D, R7, at(Cell::Left), R1);
     count(&mut asm, Cell::Made);
     asm.call(Helper::GET_PRANDOM_U32).mov(R8, R0);
-    match packet {
+    let (spoofed, sourced) = (asm.label("spoofed"), asm.label("sourced"));
+    if let Packet::SynMixed(_) = packet {
+        asm.jump(Cond::Set, R8, 1 << 30, spoofed);
+    }
+    if let Packet::SynBots(bots) | Packet::SynCompleting(bots) | Packet::SynMixed(bots) = packet {
+        asm.and(R8, bots as i32 - 1).load64(R1, u64::from(BOTS.to_bits())).add(R8, R1);
+    }
+    if let Packet::SynMixed(_) = packet {
+        asm.goto(sourced);
+    }
+    if let Packet::SynSpoofed | Packet::Ack | Packet::SynMixed(_) = packet {
         // 32.0.0.0 to 63.255.255.255: nothing special is in there.
-        Packet::SynSpoofed | Packet::Ack => asm.and(R8, 0x1fff_ffff).add(R8, 0x2000_0000),
-        Packet::SynBots(bots) | Packet::SynCompleting(bots) => {
-            asm.and(R8, bots as i32 - 1).load64(R1, u64::from(BOTS.to_bits())).add(R8, R1)
-        }
-    };
+        asm.place(spoofed).and(R8, 0x1fff_ffff).add(R8, 0x2000_0000);
+    }
+    asm.place(sourced);
     // Identification above, source port from 1024 on below.
     asm.call(Helper::GET_PRANDOM_U32).mov(R9, R0).or(R9, 0x400);
     asm.call(Helper::GET_PRANDOM_U32).mov32(R0, R0).mov32(R5, R0).alu32(Alu::Mul, R5, 0x19e3_779b);
@@ -174,7 +184,7 @@ pub(crate) fn open_gate() -> hillfort_bpf::Result<Program> {
 impl Packet {
     pub(crate) const fn options(self) -> &'static [u8] {
         match self {
-            Self::SynSpoofed | Self::SynBots(_) => &SYN_OPTIONS,
+            Self::SynSpoofed | Self::SynBots(_) | Self::SynMixed(_) => &SYN_OPTIONS,
             Self::SynCompleting(_) => SYN_OPTIONS.first_chunk::<4>().expect("it is longer"),
             Self::Ack => &[],
         }
@@ -184,7 +194,7 @@ impl Packet {
 impl Mould {
     fn of(packet: Packet, sides: (&Side, &Side), port: u16) -> Self {
         let (flags, varies) = match packet {
-            Packet::SynSpoofed | Packet::SynBots(_) => (SYN, Some(TIMESTAMP)),
+            Packet::SynSpoofed | Packet::SynBots(_) | Packet::SynMixed(_) => (SYN, Some(TIMESTAMP)),
             Packet::SynCompleting(_) => (SYN, None),
             Packet::Ack => (ACK, Some(ACK_NUMBER)),
         };

@@ -3,4 +3,5 @@
 mod attack;
 mod bots;
 mod limits;
+mod siege;
 mod stand_in;

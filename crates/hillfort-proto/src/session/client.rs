@@ -183,7 +183,8 @@ impl Session {
     /// may be lost.
     pub fn work(&mut self, nonce: u64, framing: Framing, out: &mut Vec<u8>) {
         if self.state == State::Starting && self.puzzle.take_if(|puzzle| puzzle.verify(nonce)).is_some() {
-            self.put(ClientBody::Work { nonce }, framing, out);
+            // Without an acknowledgement: the server's machine of this connection has sent nothing to be acknowledged.
+            ClientView::unsequenced(ClientBody::Work { nonce }).put(framing, out);
         }
     }
 
@@ -371,7 +372,7 @@ impl Session {
                 Event::Welcome { session, resumed }
             }
         };
-        if self.received.is_ack_due(now) {
+        if self.state == State::Open && self.received.is_ack_due(now) {
             self.put(ClientBody::Ack, framing, out);
         }
         Ok(Some(event))

@@ -8,7 +8,7 @@ use hillfort_bpf::Size::{B, D, H, W};
 use super::ip::beyond;
 use super::{Emit, Family, slot};
 use crate::layout::row;
-use crate::sketch::{SIGNATURES, SOURCES};
+use crate::sketch::{SAMPLE, SIGNATURES, SOURCES};
 use crate::verdict::Verdict;
 
 pub(crate) const FIN: i32 = 0x01;
@@ -58,11 +58,16 @@ impl Emit<'_> {
         self.allow(family);
         self.bans();
         self.signature(family);
+        let (counted, all) = (self.asm.label("counted"), self.asm.label("all"));
+        let asm = &mut self.asm;
+        asm.load(D, R1, R10, slot::MODE).mov(R2, 1).jump(Eq, R1, 0, all);
+        asm.call(Helper::GET_PRANDOM_U32).and(R0, SAMPLE - 1).jump(Ne, R0, 0, counted).mov(R2, SAMPLE);
+        asm.place(all).store(D, R10, slot::WEIGHT, R2);
         self.network(family);
         self.touch(&self.maps.sources, slot::SOURCE, SOURCES, false);
         self.touch(&self.maps.networks, slot::NETWORK, SOURCES, false);
         self.touch(&self.maps.signatures, slot::SIGNATURE, SIGNATURES, true);
-        self.asm.load(D, R1, R10, slot::MODE).jump(Eq, R1, 0, pass);
+        self.asm.place(counted).load(D, R1, R10, slot::MODE).jump(Eq, R1, 0, pass);
         self.find_socket(family);
         self.answer(family);
     }
@@ -105,6 +110,7 @@ impl Emit<'_> {
         self.count(row::OFFERED_QUIC);
         self.allow(family);
         self.bans();
+        self.asm.store(D, R10, slot::WEIGHT, 1);
         self.network(family);
         self.touch(&self.maps.sources, slot::SOURCE, SOURCES, false);
         self.touch(&self.maps.networks, slot::NETWORK, SOURCES, false);
@@ -141,7 +147,7 @@ impl Emit<'_> {
         let free = asm.label("not banned");
         asm.load_map(R1, &self.maps.bans).mov(R2, R10).add(R2, i32::from(slot::SOURCE));
         asm.call(Helper::MAP_LOOKUP_ELEM).jump(Eq, R0, 0, free);
-        asm.load(D, R1, R0, 0).store(D, R10, slot::ANSWER, R1).call(Helper::KTIME_GET_NS);
+        asm.load(D, R1, R0, 0).store(D, R10, slot::ANSWER, R1).call(Helper::KTIME_GET_COARSE_NS);
         asm.load(D, R1, R10, slot::ANSWER).jump(Gt, R1, R0, banned).place(free);
     }
 

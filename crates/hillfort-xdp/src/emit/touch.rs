@@ -1,17 +1,17 @@
 //! Counting in a sketch, see [`crate::sketch`].
 
-use hillfort_bpf::Cond::{Eq, Ne};
+use hillfort_bpf::Cond::{Eq, Ge};
 use hillfort_bpf::Reg::{R0, R1, R2, R3, R4, R5, R10};
 use hillfort_bpf::Size::{D, W};
 use hillfort_bpf::{Alu, Helper, Map};
 
-use super::Emit;
+use super::{Emit, slot};
 use crate::layout::control;
 use crate::sketch::{CELL_SHIFT, Shape};
 
 impl Emit<'_> {
-    /// Counts the key in `slot` of the stack, in the half of this epoch. `R0` to `R5` are lost.
-    pub(super) fn touch(&mut self, map: &Map, slot: i16, shape: Shape, per_cpu: bool) {
+    /// Counts the key at `key` on the stack by `slot::WEIGHT`, in the half of this epoch. `R0` to `R5` are lost.
+    pub(super) fn touch(&mut self, map: &Map, key: i16, shape: Shape, per_cpu: bool) {
         let half = shape.bytes().trailing_zeros() as i32;
         let asm = &mut self.asm;
         if per_cpu {
@@ -22,20 +22,21 @@ impl Emit<'_> {
             asm.or(R5, R0);
         }
         let secret = self.rules.secret;
-        asm.load(D, R2, R10, slot).load64(R1, secret.xor).xor(R2, R1).load64(R1, secret.multiplier).mul(R2, R1);
-        asm.mov(R3, R2).rsh(R3, 32).xor(R2, R3).mul(R2, R1);
+        asm.load(D, R2, R10, key).load64(R1, secret.xor).xor(R2, R1).load64(R1, secret.multiplier).mul(R2, R1);
+        asm.mov(R3, R2).rsh(R3, 32).xor(R2, R3).mul(R2, R1).store(D, R10, slot::HASH, R2);
         // Halves of the second word of a cell.
         let (total, votes) = if cfg!(target_endian = "little") { (8, 12) } else { (12, 8) };
         for row in 0..shape.rows {
             let [hit, next, less] = ["hit", "next", "less"].map(|name| asm.label(name));
-            asm.mov(R3, R2).rsh(R3, 64 - shape.bits as i32 * (row as i32 + 1)).and(R3, (1 << shape.bits) - 1);
+            asm.load(D, R3, R10, slot::HASH).rsh(R3, 64 - shape.bits as i32 * (row as i32 + 1)).and(R3, (1 << shape.bits) - 1);
             asm.lsh(R3, CELL_SHIFT).add(R3, R5);
             asm.load_map_value(R4, map, (row << shape.bits << CELL_SHIFT) as i32).add(R4, R3);
-            asm.load(W, R0, R4, total).alu32(Alu::Add, R0, 1).store(W, R4, total, R0);
-            asm.load(W, R0, R4, votes).load(D, R3, R4, 0).load(D, R1, R10, slot).jump(Eq, R3, R1, hit);
-            asm.jump(Ne, R0, 0, less).store(D, R4, 0, R1).store(W, R4, votes, 1).goto(next);
-            asm.place(less).alu32(Alu::Sub, R0, 1).store(W, R4, votes, R0).goto(next);
-            asm.place(hit).alu32(Alu::Add, R0, 1).store(W, R4, votes, R0).place(next);
+            asm.load(D, R3, R10, slot::WEIGHT).load(W, R0, R4, total).alu32(Alu::Add, R0, R3).store(W, R4, total, R0);
+            // R3 weight, R0 votes, R1 key.
+            asm.load(W, R0, R4, votes).load(D, R1, R4, 0).load(D, R2, R10, key).jump(Eq, R1, R2, hit);
+            asm.jump(Ge, R0, R3, less).store(D, R4, 0, R2).alu32(Alu::Sub, R3, R0).store(W, R4, votes, R3).goto(next);
+            asm.place(less).alu32(Alu::Sub, R0, R3).store(W, R4, votes, R0).goto(next);
+            asm.place(hit).alu32(Alu::Add, R0, R3).store(W, R4, votes, R0).place(next);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, State as Shared};
+use axum::extract::{DefaultBodyLimit, Path, State as Shared};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{StatusCode, Uri};
 use axum::middleware;
@@ -56,6 +56,7 @@ pub(super) fn router(state: State) -> Router {
     let hosts: Arc<[String]> = state.settings.hosts.clone().into();
     Router::new()
         .route("/api/live", get(live))
+        .route("/api/address/{address}", get(explain))
         .route("/api/ban", post(ban))
         .route("/api/lift", post(lift))
         .route("/api/allow", post(allow))
@@ -125,6 +126,15 @@ async fn live(Shared(state): Shared<State>) -> Response {
     match live::place(&state) {
         Some(place) => live::respond(state, place),
         None => (StatusCode::SERVICE_UNAVAILABLE, "too many pages look at this console; close one").into_response(),
+    }
+}
+
+async fn explain(Shared(state): Shared<State>, Path(address): Path<IpAddr>) -> Response {
+    let source = Arc::clone(&state.source);
+    match tokio::task::spawn_blocking(move || source.explain(address.to_canonical())).await {
+        Ok(Ok(view)) => Json(view).into_response(),
+        Ok(Err(refused)) => Outcome::from(Err(refused)).into_response(),
+        Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) struct WallSample {
     pub(super) would_refuse: Vec<(u32, f64)>,
     /// Logins and resumes per second.
     pub(super) logins: f64,
-    /// Longest turn of the edge's loop, milliseconds.
+    /// Longest pause of the edge's own making, milliseconds.
     pub(super) pause: f64,
     /// What the refusals look like, most telling first; empty while all is calm.
     pub(super) named: Vec<Threat>,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hillfort_proto::reject::Reject;
 use serde::Serialize;
 
-use super::wall::{StepRow, Top, Wall};
+use super::wall::{AddressView, StepRow, Top, Wall};
 
 /// Rows that a table of [`Tables`] holds at most; a source gives the most telling ones and the total beside.
 pub const ROWS_MAX: usize = 200;
@@ -20,6 +20,12 @@ pub trait Source: Send + Sync + 'static {
 
     /// Tables of this moment, at most [`ROWS_MAX`] rows each.
     fn tables(&self) -> Tables;
+
+    /// All that is known of an address. Waits for its owner, so it is called from a thread that may.
+    ///
+    /// # Errors
+    /// [`ChangeRefused::Busy`]: the owner did not answer.
+    fn explain(&self, address: IpAddr) -> Result<AddressView, ChangeRefused>;
 
     /// Hands a change to its owner. `Ok` says that it was taken over, the tables show when it is done.
     ///
@@ -240,6 +246,6 @@ pub enum ChangeRefused {
     #[error("{0}")]
     Invalid(String),
     /// The queue to the owner is full, or a table is.
-    #[error("the server is too busy to take the change; try again")]
+    #[error("the server is too busy; try again")]
     Busy,
 }

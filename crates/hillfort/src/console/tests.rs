@@ -29,12 +29,33 @@ impl Source for Fake {
         reading.rejects.add(Reject::HelloMac, 500 * n);
         reading.latency_us = Quantiles { p50: 1_000, p99: 2_000 };
         reading.worlds.push(World { ticks: 10 * n, ..World::default() });
+        reading.wall.posture = Some(Posture::Attack);
+        let mut packets = Packets::default();
+        packets.add(PacketVerdict::Banned, 2 * n);
+        reading.wall.kernel = Some(KernelReading {
+            rung: Rung::Generic,
+            why_not_higher: Some("the driver has no XDP".into()),
+            mode: Mode::Flood,
+            syns: 10 * n,
+            packets,
+            top: Top::default(),
+        });
         reading
     }
 
     fn tables(&self) -> Tables {
         let limit = LimitRow { key: "guard.connect.rate", label: "Connections", unit: "1/s", value: 3_000, min: 1, max: 100_000 };
-        Tables { steps: self.bans.lock().unwrap().clone(), limits: vec![limit], ..Tables::default() }
+        let loud = Talker { name: "192.0.2.9".into(), attempts: 70, refused: Some(60) };
+        let top = Top { sources: Some(vec![loud]), ..Top::default() };
+        Tables { steps: self.bans.lock().unwrap().clone(), limits: vec![limit], top, ..Tables::default() }
+    }
+
+    fn explain(&self, address: IpAddr) -> Result<AddressView, ChangeRefused> {
+        let bans = self.bans.lock().unwrap();
+        let steps: Vec<StepRow> = bans.iter().filter(|ban| ban.address == address).cloned().collect();
+        let score = if steps.is_empty() { return Err(ChangeRefused::Busy) } else { 7 };
+        let (points, reasons) = ([100, 100], vec![("hello_mac", 40, 100)]);
+        Ok(AddressView { address, score, points, bans_before: 1, known: false, accounts: 0, place: None, reasons, steps })
     }
 
     fn change(&self, change: Change) -> Result<(), ChangeRefused> {
@@ -165,13 +186,21 @@ fn the_feed_begins_with_the_history_and_goes_on() {
     assert_eq!(hello["version"], "0.0.0");
     assert_eq!((&hello["development"], &hello["attacks"]), (&json!(false), &Value::Null));
     assert_eq!(hello["rejects"].as_array().unwrap().len(), Reject::ALL.len());
-    assert_eq!(live.next("tables")["limits"][0]["value"], 3_000);
+    let tables = live.next("tables");
+    assert_eq!(tables["limits"][0]["value"], 3_000);
+    let loud = json!({ "name": "192.0.2.9", "attempts": 70, "refused": 60 });
+    assert_eq!(tables["top"], json!({ "sources": [loud], "networks": null, "signatures": null }));
     let first = live.next("samples")[0].clone();
     let second = live.next("samples")[0].clone();
     assert_eq!(second["seq"].as_u64().unwrap(), first["seq"].as_u64().unwrap() + 1);
     assert_eq!(first["refused"][0][0], Reject::HelloMac.code());
     assert!(first["frames"][1].as_f64().unwrap() > 0.0, "{first}");
     assert_eq!(first["latency"], json!([1.0, 2.0]));
+    let (wall, kernel) = (&first["wall"], &first["wall"]["kernel"]);
+    assert_eq!((&wall["posture"], &kernel["rung"], &kernel["mode"]), (&json!("attack"), &json!("generic"), &json!("flood")));
+    assert_eq!(kernel["packets"][0][0], "banned");
+    assert!(kernel["syns"].as_f64() > kernel["packets"][0][1].as_f64(), "{wall}");
+    assert_eq!(hello["threats"].as_array().unwrap().len(), naming::Threat::ALL.len());
 
     let mut late = rig.live();
     late.next("hello");
@@ -186,9 +215,15 @@ fn bans_are_made_and_lifted() {
     let rig = start(false, None);
     rig.source.bans.lock().unwrap().push(ban("192.0.2.1"));
     let mut live = rig.live();
-    assert_eq!(live.next("tables")["steps"][0]["evidence"], "40 in 10 s");
+    let step = &live.next("tables")["steps"][0];
+    assert_eq!((&step["evidence"], &step["step"], &step["stage"]), (&json!("40 in 10 s"), &json!("ban"), &json!("hello")));
+    assert_eq!((&step["expires_in_ms"], &step["liftable"]), (&json!(60_000), &json!(true)));
 
     let address: IpAddr = "192.0.2.1".parse().unwrap();
+    let (status, answer) = rig.get("/api/address/::ffff:192.0.2.1");
+    assert!(status == 200 && answer.contains("\"score\":7") && answer.contains("\"evidence\":\"40 in 10 s\""), "{answer}");
+    assert_eq!(rig.get("/api/address/192.0.2.2").0, 503);
+    assert_eq!(rig.get("/api/address/192.0.2").0, 400);
     assert_eq!(rig.post("/api/lift", &json!({ "address": address })).0, 202);
     assert_eq!(rig.post("/api/lift", &json!({ "address": address })).0, 404);
     let reason = "typed by hand";

@@ -197,8 +197,10 @@ pub struct Wall {
     pub sessions_shed: u64,
     /// Slips of the edge that it survived; anything but 0 is to be reported.
     pub stale_keys: u64,
-    /// Longest turn of the edge's loop within its last second of traffic, microseconds.
+    /// Longest pause of the edge's own making within its last second of traffic, microseconds: by the time that its thread ran.
     pub pause_us_max: u64,
+    /// Such pauses of more than 120 µs since the start.
+    pub pauses_too_long: u64,
     /// Addresses at each [`Step`] now.
     pub steps: [u64; Step::ALL.len()],
 }
@@ -224,6 +226,29 @@ pub struct StepRow {
     pub expires_in_ms: u64,
     /// Whether a person can end it early.
     pub liftable: bool,
+}
+
+/// All that is known of one address, so that a person can judge what is done to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AddressView {
+    /// The address; of an IPv6 address its /64.
+    pub address: IpAddr,
+    /// 0 to 100: 100 has done nothing that is remembered.
+    pub score: u8,
+    /// Points of offence now, and those at which it is banned.
+    pub points: [u32; 2],
+    /// Bans that are not forgotten; each doubles the next.
+    pub bans_before: u8,
+    /// Whether sessions from here have lasted: the known go first.
+    pub known: bool,
+    /// Accounts seen from it lately; its budgets grow with them.
+    pub accounts: u32,
+    /// Where it belongs, by the operator's table.
+    pub place: Option<String>,
+    /// What it did, the latest first: reason, times, points.
+    pub reasons: Vec<(&'static str, u32, u32)>,
+    /// What it bears, the mildest first.
+    pub steps: Vec<StepRow>,
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ fn wall() -> Wall {
         sessions_shed: 83,
         stale_keys: 84,
         pause_us_max: 85,
+        pauses_too_long: 86,
         steps: [91, 92, 93, 94],
     }
 }
@@ -100,7 +101,8 @@ fn names_labels_and_units() {
     check("hillfort_would_refuse_total{reason=\"region\",stage=\"connect\"}", 109_001.0);
     check("hillfort_sessions_shed_total", 83.0);
     check("hillfort_stale_keys_total", 84.0);
-    check("hillfort_edge_turn_max_seconds", 85e-6);
+    check("hillfort_own_pause_max_seconds", 85e-6);
+    check("hillfort_own_pauses_too_long_total", 86.0);
     assert_eq!(lines.iter().filter(|(name, _)| name.starts_with("hillfort_refused_total")).count(), Reject::ALL.len());
 }
 

@@ -29,8 +29,9 @@ pub(super) fn write(page: &mut Page<'_>, wall: &Wall) -> fmt::Result {
     let help = "Sessions that waited for their client and gave way to a new one.";
     page.counters("sessions_shed", help, [([], wall.sessions_shed as f64)])?;
     page.counters("stale_keys", "Slips of the edge that it survived; report any.", [([], wall.stale_keys as f64)])?;
-    let help = "Longest turn of the edge's loop within its last second of traffic.";
-    page.gauges("edge_turn_max_seconds", help, [([], wall.pause_us_max as f64 / 1e6)])
+    let help = "Longest pause of the edge's own making within its last second of traffic, by the time that its thread ran.";
+    page.gauges("own_pause_max_seconds", help, [([], wall.pause_us_max as f64 / 1e6)])?;
+    page.counters("own_pauses_too_long", "Pauses of the edge's own making above 120 µs.", [([], wall.pauses_too_long as f64)])
 }
 
 const fn flag(is_set: bool) -> f64 {

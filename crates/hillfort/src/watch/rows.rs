@@ -4,12 +4,15 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hillfort_edge::{BanList, Player};
-use hillfort_guard::Cause;
+use hillfort_edge::{LadderView, Player, StepList};
+use hillfort_guard::{Cause, InForce, Place, TopSource};
 use hillfort_proto::reject::Reject;
+use hillfort_proto::time::Time;
 use hillfort_realm::{Snapshot, WorldSnapshot};
 
-use crate::console::{PlayerRow, Posture, Quantiles, ROWS_MAX, Rejects, RoomRow, Step, StepRow, World};
+use crate::console::{
+    AddressView, PlayerRow, Posture, Quantiles, ROWS_MAX, Rejects, RoomRow, Step, StepRow, TOP_MAX, Talker, Top, World,
+};
 
 /// How the guard sees the moment.
 pub(super) const fn posture(posture: hillfort_guard::Posture) -> Posture {
@@ -27,42 +30,90 @@ pub(super) fn would_refuse(guard: &hillfort_guard::Stats) -> Rejects {
     rejects
 }
 
-/// Addresses at each step now.
-pub(super) fn steps(edge: &hillfort_edge::Snapshot) -> [u64; Step::ALL.len()] {
-    let mut steps = [0; Step::ALL.len()];
-    steps[Step::Ban as usize] = edge.bans;
-    steps
+/// What is done to whom: a row for each address, newest first, and how many addresses bear each step. `reasons` are what people typed.
+pub(super) fn steps(list: StepList, reasons: &VecDeque<(IpAddr, String)>) -> (Vec<StepRow>, [u64; Step::ALL.len()]) {
+    let StepList { now, mut steps } = list;
+    let mut counts = [0; Step::ALL.len()];
+    for step in &steps {
+        counts[step_of(step.step) as usize] += 1;
+    }
+    steps.sort_by_key(|step| std::cmp::Reverse(step.last));
+    steps.truncate(ROWS_MAX);
+    (steps.into_iter().map(|step| row(now, &step, reasons)).collect(), counts)
 }
 
-/// Bans as steps, newest first. `reasons` are what people typed.
-pub(super) fn bans(list: BanList, reasons: &VecDeque<(IpAddr, String)>) -> Vec<StepRow> {
-    let BanList { now, mut bans } = list;
-    bans.sort_by_key(|ban| std::cmp::Reverse(ban.last));
-    bans.truncate(ROWS_MAX);
-    bans.into_iter()
-        .map(|ban| {
-            let typed = reasons.iter().find(|(address, _)| *address == ban.addr).map(|(_, reason)| reason.clone());
-            let (stage, reason, evidence) = match ban.cause {
-                Cause::Offence(reject) => {
-                    let span = ban.last.since(ban.first).as_secs_f64();
-                    let evidence = format!("{} offences in {span:.1} s, over completed connections", ban.count);
-                    (reject.stage().label(), reject.label().to_owned(), evidence)
-                }
-                Cause::Operator => ("operator", typed.unwrap_or_else(|| "operator".to_owned()), "made in the console".to_owned()),
-            };
-            StepRow {
-                address: ban.addr,
-                step: Step::Ban,
-                stage,
-                reason,
-                evidence,
-                count: u64::from(ban.count),
-                seen_ms_ago: [ban.first, ban.last].map(|at| millis(now.since(at))),
-                expires_in_ms: millis(ban.until.since(now)),
-                liftable: true,
-            }
-        })
-        .collect()
+fn row(now: Time, step: &InForce, reasons: &VecDeque<(IpAddr, String)>) -> StepRow {
+    let typed = reasons.iter().find(|(address, _)| *address == step.addr).map(|(_, reason)| reason.clone());
+    let (reason, evidence) = match step.cause {
+        Cause::Offence(reject) => {
+            let span = step.last.since(step.first).as_secs_f64();
+            let offences =
+                if step.count == 1 { "1 offence".to_owned() } else { format!("{} offences in {span:.1} s", step.count) };
+            (reject.label().to_owned(), format!("{offences}, over completed connections"))
+        }
+        Cause::Operator => (typed.unwrap_or_else(|| "operator".to_owned()), "made in the console".to_owned()),
+    };
+    StepRow {
+        address: step.addr,
+        step: step_of(step.step),
+        stage: step.step.stage(),
+        reason,
+        evidence,
+        count: u64::from(step.count),
+        seen_ms_ago: [step.first, step.last].map(|at| millis(now.since(at))),
+        expires_in_ms: millis(step.until.since(now)),
+        liftable: true,
+    }
+}
+
+/// All that is known of an address.
+pub(super) fn address(address: IpAddr, view: &LadderView, reasons: &VecDeque<(IpAddr, String)>) -> AddressView {
+    let LadderView { now, steps, reputation, place } = view;
+    AddressView {
+        address: steps.first().map_or(address, |step| step.addr),
+        score: reputation.score,
+        points: [reputation.points, reputation.points_max],
+        bans_before: reputation.repeats,
+        known: reputation.known,
+        accounts: reputation.accounts,
+        place: (*place != Place::default()).then(|| format!("AS{} {}", place.asn, place.country.as_str())),
+        reasons: reputation.reasons.iter().map(|reason| (reason.reject.label(), reason.count, reason.points)).collect(),
+        steps: steps.iter().map(|step| row(*now, step, reasons)).collect(),
+    }
+}
+
+const fn step_of(step: hillfort_guard::Step) -> Step {
+    match step {
+        hillfort_guard::Step::Slow => Step::SlowDown,
+        hillfort_guard::Step::Fingerprint => Step::Fingerprint,
+        hillfort_guard::Step::Challenge => Step::Challenge,
+        hillfort_guard::Step::Ban => Step::Ban,
+    }
+}
+
+/// Sources that the guard counts.
+pub(super) fn talkers(sources: Vec<TopSource>) -> Vec<Talker> {
+    let talker = |source: TopSource| Talker {
+        name: source.addr.to_string(),
+        attempts: u64::from(source.events),
+        refused: Some(u64::from(source.refused)),
+    };
+    sources.into_iter().map(talker).collect()
+}
+
+/// Who knocks most by both counts: the kernel filter sees more of a flood, the guard knows what it refused.
+pub(super) fn top(kernel: Option<Top>, guard: &[Talker]) -> Top {
+    let kernel = kernel.unwrap_or_default();
+    let mut sources = kernel.sources.unwrap_or_default();
+    for talker in guard {
+        match sources.iter_mut().find(|known| known.name == talker.name) {
+            Some(known) => *known = Talker { attempts: known.attempts.max(talker.attempts), ..talker.clone() },
+            None => sources.push(talker.clone()),
+        }
+    }
+    sources.sort_by_key(|talker| std::cmp::Reverse(talker.attempts));
+    sources.truncate(TOP_MAX);
+    Top { sources: Some(sources), ..kernel }
 }
 
 /// Players, worst latency first.
@@ -121,4 +172,55 @@ fn micros(time: Duration) -> u64 {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn talker(name: &str, attempts: u64, refused: Option<u64>) -> Talker {
+        Talker { name: name.into(), attempts, refused }
+    }
+
+    #[test]
+    fn both_counts_of_who_knocks_most_are_one_list() {
+        let check = |kernel: Option<&[Talker]>, guard: &[Talker], expect: &[Talker]| {
+            let kernel = kernel.map(|sources| Top { sources: Some(sources.to_vec()), ..Top::default() });
+            assert_eq!(top(kernel, guard).sources.as_deref(), Some(expect));
+        };
+        let (seen, judged) = (talker("192.0.2.1", 90, None), talker("192.0.2.1", 20, Some(15)));
+        let other = talker("192.0.2.2", 40, Some(1));
+        check(None, &[], &[]);
+        check(None, &[judged.clone(), other.clone()], &[other.clone(), judged.clone()]);
+        check(Some(std::slice::from_ref(&seen)), &[], std::slice::from_ref(&seen));
+        check(Some(&[seen]), &[judged, other.clone()], &[talker("192.0.2.1", 90, Some(15)), other]);
+        let many: Vec<Talker> = (0..20).map(|n| talker(&n.to_string(), 100 - n, None)).collect();
+        check(Some(&many), &[], &many[..TOP_MAX]);
+    }
+
+    #[test]
+    fn a_step_says_why_since_when_and_how_long() {
+        let at = |s: u64| Time::ZERO + Duration::from_secs(s);
+        let step = InForce {
+            addr: [192, 0, 2, 1].into(),
+            step: hillfort_guard::Step::Challenge,
+            cause: Cause::Offence(Reject::HelloMac),
+            count: 40,
+            first: at(10),
+            last: at(15),
+            until: at(50),
+        };
+        let banned = InForce { step: hillfort_guard::Step::Ban, cause: Cause::Operator, last: at(18), ..step };
+        let reasons = VecDeque::from([(banned.addr, "rude".to_owned())]);
+        let (rows, counts) = steps(StepList { now: at(20), steps: vec![step, banned] }, &reasons);
+        assert_eq!(counts, [0, 0, 1, 1]);
+        assert_eq!(
+            (rows[0].step, rows[0].reason.as_str(), rows[0].evidence.as_str()),
+            (Step::Ban, "rude", "made in the console")
+        );
+        let challenged = &rows[1];
+        assert_eq!((challenged.step, challenged.stage, challenged.reason.as_str()), (Step::Challenge, "login", "hello_mac"));
+        assert_eq!(challenged.evidence, "40 offences in 5.0 s, over completed connections");
+        assert_eq!((challenged.count, challenged.seen_ms_ago, challenged.expires_in_ms), (40, [10_000, 5_000], 30_000));
+    }
 }

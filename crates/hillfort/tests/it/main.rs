@@ -18,11 +18,13 @@ mod commands;
 mod console;
 mod drain;
 mod hostile_rooms;
+mod kernel;
 mod play;
 mod reload;
 mod resume;
 mod start;
 mod tls;
+mod work;
 
 use std::time::Duration;
 

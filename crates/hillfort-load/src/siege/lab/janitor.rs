@@ -67,7 +67,10 @@ pub(super) fn remove_stale() -> anyhow::Result<()> {
 fn remove(name: &str) -> anyhow::Result<()> {
     // A namespace lives as long as a process in it. Only ours are in one of ours.
     let pids = Command::new("ip").args(["netns", "pids", name]).output().context("asking who is in a namespace")?;
-    for pid in String::from_utf8_lossy(&pids.stdout).lines().filter_map(|line| Pid::from_raw(line.trim().parse().ok()?)) {
+    let pids = String::from_utf8_lossy(&pids.stdout).into_owned();
+    let pids =
+        pids.lines().filter_map(|line| line.trim().parse().ok()).filter(|pid| Some(*pid) != owner(name).map(u32::cast_signed));
+    for pid in pids.filter_map(Pid::from_raw) {
         // It may have ended in this moment.
         let _gone = kill_process(pid, Signal::KILL);
     }

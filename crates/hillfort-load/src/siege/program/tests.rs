@@ -65,6 +65,7 @@ fn every_packet_is_right_and_new() {
     check(Packet::SynSpoofed, SYN, 398..=400, true);
     check(Packet::Ack, ACK, 398..=400, true);
     check(Packet::SynBots(64), SYN, 60..=64, true);
+    check(Packet::SynMixed(64), SYN, 200..=300, true);
     check(Packet::SynCompleting(1024), SYN, 250..=400, false);
 }
 

@@ -1,0 +1,162 @@
+//! What the wall promises, and whether a siege has shown it. A promise whose attack was not run is left out, never met.
+
+use serde_json::{Value, json};
+
+use super::bout::Bout;
+use super::defence::Defence;
+use super::scenario::Scenario;
+use crate::machine::median;
+use crate::report::figure::{Figure, Promise};
+
+/// All promises that these bouts can speak of.
+pub(crate) fn judge(bouts: &[Bout]) -> Vec<Figure> {
+    let of = |scenario: Scenario, defence: Defence| -> Vec<&Bout> {
+        bouts.iter().filter(|bout| (bout.scenario, bout.defence) == (scenario, defence)).collect()
+    };
+    let ours = |scenario| of(scenario, Defence::Hillfort);
+    let mut figures = vec![];
+    let mut add = |name: &str, text: &str, value: Option<f64>, unit: &str, promise: Promise, detail: Value| {
+        if let Some(value) = value {
+            figures.push(Figure::new(name, text, value, unit, promise, detail));
+        }
+    };
+    let (least, most) = (Promise::AtLeast, Promise::AtMost);
+
+    let spoofed = ours(Scenario::SynSpoofed);
+    let rates = json!({ "offered_hz": spoofed.iter().map(|bout| bout.offered_hz()).collect::<Vec<_>>() });
+    add("spoofed-offered", "forged SYNs a second", mid(&spoofed, Bout::offered_hz), "/s", least(870_000.0), rates);
+    add("spoofed-frames", "honest frames kept meanwhile", worst(&spoofed, kept), "%", least(99.5), Value::Null);
+    add("spoofed-newcomers", "newcomers let in meanwhile", pooled(&spoofed), "%", least(99.5), Value::Null);
+    add("spoofed-p99", "p99 of honest frames meanwhile", mid(&spoofed, p99_ms), "ms", most(10.0), Value::Null);
+
+    let paced = ours(Scenario::SynSpoofedPaced);
+    let detail = json!({
+        "offered_hz": mid(&paced, Bout::offered_hz), "whole_core_percent": mid(&paced, |bout| 100.0 * bout.attacked.spent.core_share())
+    });
+    add("spoofed-core", "of one core for 273,856 forged SYNs a second", mid(&paced, attack_core), "%", most(50.0), detail);
+    let bots = ours(Scenario::SynBots);
+    let detail = json!({ "offered_hz": mid(&bots, Bout::offered_hz) });
+    add("bots-core", "of one core for 273,856 SYNs of banned bots a second", mid(&bots, attack_core), "%", most(50.0), detail);
+
+    for (name, text, scenario, other, bound) in [
+        ("spoofed-cost", "cheaper a forged SYN than the kernel's own cookies", Scenario::SynSpoofedFull, Defence::Kernel, 7.0),
+        ("bots-cost", "cheaper a banned bot's SYN than nftables", Scenario::SynBotsFull, Defence::Nftables, 2.0),
+    ] {
+        let cost = |defence| median_of(&of(scenario, defence), Bout::ns_per_packet);
+        let (our, their) = (cost(Defence::Hillfort), cost(other));
+        let ratio = our.zip(their).map(|(our, their)| their / our);
+        add(name, text, ratio, "×", least(bound), json!({ "hillfort_ns": our, "other_ns": their }));
+    }
+
+    let mixed = ours(Scenario::Mixed);
+    let goodput = |bout: &Bout| 100.0 * answered_hz(&bout.attacked.seen.frames) / answered_hz(&bout.calm.seen.frames).max(1e-9);
+    let rates = json!({
+        "honest_hz": mid(&mixed, |bout| answered_hz(&bout.attacked.seen.frames)), "hostile_hz": mid(&mixed, Bout::offered_hz)
+    });
+    add("mixed-goodput", "honest answers at 42,000 : 273,856, of the calm", worst(&mixed, goodput), "%", least(95.0), rates);
+    add("mixed-hostile", "of the admitted work is hostile", highest(&mixed, hostile_share), "%", most(0.3), Value::Null);
+
+    let idle = ours(Scenario::HandshakeIdle);
+    let rates = json!({ "completed_hz": mid(&idle, completed_hz) });
+    add("idle-newcomers", "newcomers let in beside 40,000 handshakes a second", pooled(&idle), "%", least(99.0), rates);
+    let calm = mid(&idle, |bout| bout.calm.seen.frames.latency.p99_us as f64 / 1e3);
+    let bound = calm.unwrap_or(0.0).mul_add(2.0, 10.0);
+    add(
+        "idle-p99",
+        "p99 of honest frames meanwhile; twice the calm and 10 ms",
+        mid(&idle, p99_ms),
+        "ms",
+        most(bound),
+        Value::Null,
+    );
+
+    add(
+        "tls-newcomers",
+        "TLS handshakes of newcomers beside a TLS flood",
+        pooled(&ours(Scenario::Tls)),
+        "%",
+        least(95.0),
+        Value::Null,
+    );
+    let slow = ours(Scenario::SlowHello);
+    let open = json!({ "sockets_open": mid(&slow, |bout| bout.attackers_sum("open") as f64), "begun": mid(&slow, |bout| bout.attackers_sum("offered") as f64) });
+    add("slow-newcomers", "newcomers let in beside 20,000 slow sockets", pooled(&slow), "%", least(99.0), open);
+    let lost = |bout: &Bout| bout.attacked.seen.frames.lost as f64;
+    add(
+        "nat-cut",
+        "of 200 players cut behind a cheater's address",
+        highest(&ours(Scenario::Nat), lost),
+        "",
+        most(0.0),
+        Value::Null,
+    );
+    let crowd = ours(Scenario::FlashCrowd);
+    let banned = |bout: &Bout| {
+        bout.attacked.spent.counted("refused banned")
+            + bout.attacked.spent.state.get("ladder_addresses ban").copied().unwrap_or(0.0)
+    };
+    add(
+        "crowd-banned",
+        "honest newcomers banned in a flash crowd",
+        highest(&crowd, banned),
+        "",
+        most(0.0),
+        json!({ "let_in_percent": pooled(&crowd) }),
+    );
+    figures
+}
+
+fn kept(bout: &Bout) -> f64 {
+    bout.attacked.seen.frames.goodput_percent()
+}
+
+fn p99_ms(bout: &Bout) -> f64 {
+    bout.attacked.seen.frames.latency.p99_us as f64 / 1e3
+}
+
+/// Share of the victim's core, percent, that the attack took from what takes packets in.
+fn attack_core(bout: &Bout) -> f64 {
+    let kernel = |spent: &super::measure::Spent| spent.receiver_share + spent.softirqd_share;
+    100.0 * (kernel(&bout.attacked.spent) - kernel(&bout.calm.spent))
+}
+
+fn completed_hz(bout: &Bout) -> f64 {
+    bout.attacked.spent.completed as f64 / bout.attacked.spent.seconds.max(1e-9)
+}
+
+fn answered_hz(measured: &crate::bots::Measured) -> f64 {
+    measured.answered as f64 / measured.seconds.max(1e-9)
+}
+
+/// What attackers got done, of that and what honest people got done, percent. The attackers' count is of the whole attack, the honest
+/// one of the measured part of it.
+fn hostile_share(bout: &Bout) -> f64 {
+    let hostile = bout.attackers_sum("succeeded") as f64;
+    let honest = bout.attacked.seen.frames.answered + bout.attacked.seen.newcomers.let_in;
+    100.0 * hostile / (hostile + honest as f64).max(1.0)
+}
+
+/// The middle value of all rounds.
+fn mid(bouts: &[&Bout], of: impl Fn(&Bout) -> f64) -> Option<f64> {
+    median_of(bouts, |bout| Some(of(bout)))
+}
+
+fn median_of(bouts: &[&Bout], of: impl Fn(&Bout) -> Option<f64>) -> Option<f64> {
+    let values: Vec<f64> = bouts.iter().filter_map(|bout| of(bout)).collect();
+    (!values.is_empty()).then(|| median(&values))
+}
+
+fn worst(bouts: &[&Bout], of: impl Fn(&Bout) -> f64) -> Option<f64> {
+    bouts.iter().map(|bout| of(bout)).min_by(f64::total_cmp)
+}
+
+fn highest(bouts: &[&Bout], of: impl Fn(&Bout) -> f64) -> Option<f64> {
+    bouts.iter().map(|bout| of(bout)).max_by(f64::total_cmp)
+}
+
+/// Newcomers let in, over all rounds, percent.
+fn pooled(bouts: &[&Bout]) -> Option<f64> {
+    let came: u64 = bouts.iter().map(|bout| bout.attacked.seen.newcomers.came).sum();
+    let let_in: u64 = bouts.iter().map(|bout| bout.attacked.seen.newcomers.let_in).sum();
+    (came > 0).then(|| 100.0 * let_in as f64 / came as f64)
+}

@@ -1,0 +1,289 @@
+//! The bans in force on disk, so that a restart lifts none: a journal of lines, made small again at each start and when it has grown.
+//!
+//! Knows nothing of why an address is banned: the reason is a label. A line is written within moments of its ban, by a thread of its own;
+//! the edge thread never waits for the disk. A line that cannot be read, as the last one after a power cut, is skipped and counted.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Read as _, Write as _};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use serde::{Deserialize, Serialize};
+
+/// Name of the file in the data folder.
+const NAME: &str = "bans.jsonl";
+/// Bans that are kept at most: what the guard holds at most.
+const BANS_MAX: usize = hillfort_guard::LADDER_MAX;
+/// Lines after which the journal is made small again.
+const LINES_MAX: usize = 8 * BANS_MAX;
+/// Most bytes that are read of a journal: twice what [`LINES_MAX`] lines can have.
+const BYTES_MAX: u64 = (2 * LINES_MAX * LINE_BYTES_MAX) as u64;
+/// Longest line that is written.
+const LINE_BYTES_MAX: usize = 512;
+/// Lines that wait for the disk at most.
+const QUEUE_DEPTH: usize = 1024;
+
+/// A ban as it is kept. Times are Unix milliseconds, since the clock of a process ends with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    /// The address; of an IPv6 address its /64.
+    pub(crate) address: IpAddr,
+    /// `operator`, or the label of the refusal.
+    pub(crate) reason: String,
+    /// Offences that led to it.
+    pub(crate) count: u32,
+    /// Bans that the address had before and that were not forgotten.
+    pub(crate) repeats: u8,
+    /// First of them.
+    pub(crate) first_ms: u64,
+    /// Last of them.
+    pub(crate) last_ms: u64,
+    /// It ends here.
+    pub(crate) until_ms: u64,
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Line {
+    /// A ban began; it replaces an earlier one of the address.
+    Ban(Kept),
+    /// A ban was lifted.
+    Lift(IpAddr),
+}
+
+/// Where lines are given. Never blocks; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Journal {
+    lines: SyncSender<Line>,
+}
+
+/// The thread that writes; ends when the last [`Journal`] is gone and everything is on disk.
+#[derive(Debug)]
+pub(crate) struct Writer(JoinHandle<()>);
+
+/// What the journal holds: the bans that have not ended, and the lines that could not be read.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) bans: Vec<Kept>,
+    pub(crate) unreadable: usize,
+}
+
+/// The open file and what is in it.
+#[derive(Debug)]
+struct Store {
+    path: PathBuf,
+    file: File,
+    lines: usize,
+    bans: BTreeMap<IpAddr, Kept>,
+}
+
+/// Opens the journal in `folder`, makes it small, and starts its writer. `now_ms` is the wall clock: what has ended by it is left out.
+///
+/// # Errors
+/// The file cannot be read or written.
+pub(crate) fn open(folder: &Path, now_ms: u64) -> io::Result<(Journal, Writer, Found)> {
+    let (store, found) = Store::open(folder, now_ms)?;
+    let (lines, queue) = sync_channel(QUEUE_DEPTH);
+    let thread = std::thread::Builder::new().name("bans".into()).spawn(move || write_all(store, &queue))?;
+    Ok((Journal { lines }, Writer(thread), found))
+}
+
+impl Journal {
+    /// Hands a line to the writer. `false`: so many wait that this one is not kept; the ban itself is in force all the same.
+    pub(crate) fn put(&self, line: Line) -> bool {
+        match self.lines.try_send(line) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        }
+    }
+}
+
+impl Writer {
+    /// Waits until everything is written. All journals must be gone.
+    pub(crate) fn finish(self) {
+        if self.0.join().is_err() {
+            tracing::error!("the writer of bans panicked");
+        }
+    }
+}
+
+fn write_all(mut store: Store, queue: &Receiver<Line>) {
+    let mut told = false;
+    while let Ok(first) = queue.recv() {
+        let batch: Vec<Line> = std::iter::once(first).chain(queue.try_iter().take(QUEUE_DEPTH)).collect();
+        if let Err(error) = store.append(batch)
+            && !std::mem::replace(&mut told, true)
+        {
+            tracing::error!(%error, path = %store.path.display(), "bans are not kept on disk: a restart will forget them");
+        }
+    }
+}
+
+impl Store {
+    fn open(folder: &Path, now_ms: u64) -> io::Result<(Self, Found)> {
+        let path = folder.join(NAME);
+        let mut bytes = Vec::new();
+        match File::open(&path) {
+            Ok(file) => drop(file.take(BYTES_MAX).read_to_end(&mut bytes)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let (mut bans, unreadable) = read(&bytes);
+        bans.retain(|_, ban| ban.until_ms > now_ms);
+        let file = replace(&path, &bans)?;
+        let found = Found { bans: bans.values().cloned().collect(), unreadable };
+        Ok((Self { lines: bans.len(), path, file, bans }, found))
+    }
+
+    fn append(&mut self, batch: Vec<Line>) -> io::Result<()> {
+        let mut text = Vec::new();
+        for line in batch {
+            put_line(&mut text, &line)?;
+            self.lines += 1;
+            apply(&mut self.bans, line);
+        }
+        if self.lines > LINES_MAX {
+            self.file = replace(&self.path, &self.bans)?;
+            self.lines = self.bans.len();
+            return Ok(());
+        }
+        self.file.write_all(&text)?;
+        self.file.sync_data()
+    }
+}
+
+/// What a journal says, line by line: the bans in force at its end, and how many lines could not be read.
+fn read(bytes: &[u8]) -> (BTreeMap<IpAddr, Kept>, usize) {
+    let (mut bans, mut unreadable) = (BTreeMap::new(), 0);
+    for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        match serde_json::from_slice(line) {
+            Ok(line) => apply(&mut bans, line),
+            Err(_) => unreadable += 1,
+        }
+    }
+    (bans, unreadable)
+}
+
+fn apply(bans: &mut BTreeMap<IpAddr, Kept>, line: Line) {
+    match line {
+        Line::Ban(ban) => {
+            bans.insert(ban.address, ban);
+            if bans.len() > BANS_MAX
+                && let Some(first_to_end) = bans.values().min_by_key(|ban| ban.until_ms).map(|ban| ban.address)
+            {
+                bans.remove(&first_to_end);
+            }
+        }
+        Line::Lift(address) => {
+            bans.remove(&address);
+        }
+    }
+}
+
+/// Writes a new journal beside the old one and takes its place in one step; returns it open for more.
+fn replace(path: &Path, bans: &BTreeMap<IpAddr, Kept>) -> io::Result<File> {
+    let beside = path.with_extension("new");
+    let mut new = BufWriter::new(File::create(&beside)?);
+    let mut text = Vec::new();
+    for ban in bans.values() {
+        put_line(&mut text, &Line::Ban(ban.clone()))?;
+    }
+    new.write_all(&text)?;
+    new.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    OpenOptions::new().append(true).open(path)
+}
+
+fn put_line(text: &mut Vec<u8>, line: &Line) -> io::Result<()> {
+    serde_json::to_writer(&mut *text, line)?;
+    text.push(b'\n');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ban(last: u8, until_ms: u64) -> Kept {
+        let address = IpAddr::from([198, 51, 100, last]);
+        Kept { address, reason: "hello_mac".into(), count: 10, repeats: 1, first_ms: 1, last_ms: 2, until_ms }
+    }
+
+    fn found(folder: &Path, now_ms: u64) -> Found {
+        Store::open(folder, now_ms).unwrap().1
+    }
+
+    #[test]
+    fn what_was_written_is_found_by_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, writer, before) = open(folder.path(), 0).unwrap();
+        assert_eq!(before, Found::default());
+        for line in [
+            Line::Ban(ban(1, 100)),
+            Line::Ban(ban(2, 200)),
+            Line::Ban(ban(1, 300)),
+            Line::Ban(ban(3, 400)),
+            Line::Lift(ban(3, 0).address),
+        ] {
+            assert!(journal.put(line));
+        }
+        drop(journal);
+        writer.finish();
+        assert_eq!(found(folder.path(), 99).bans, [ban(1, 300), ban(2, 200)]);
+        // Each start leaves out what has ended, at the edge too.
+        assert_eq!(found(folder.path(), 200).bans, [ban(1, 300)]);
+        assert_eq!(found(folder.path(), 0).bans, [ban(1, 300)]);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_costs_no_other() {
+        let check = |text: &str, bans: usize, unreadable: usize| {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join(NAME), text).unwrap();
+            let found = found(folder.path(), 0);
+            assert_eq!((found.bans.len(), found.unreadable), (bans, unreadable), "{text}");
+        };
+        let mut good = Vec::new();
+        put_line(&mut good, &Line::Ban(ban(1, 100))).unwrap();
+        assert!(good.len() < LINE_BYTES_MAX);
+        let good = String::from_utf8(good).unwrap();
+        check("", 0, 0);
+        check(&good, 1, 0);
+        check(&format!("{good}{}", &good[..20]), 1, 1);
+        check(&format!("\n\nnonsense\n{{}}\n[]\n{good}"), 1, 3);
+        check("{\"lift\":\"198.51.100.1\"}\n", 0, 0);
+        check("{\"ban\":{\"address\":\"somewhere\"}}\n", 0, 1);
+        check("\u{0}\u{1}\n", 0, 1);
+    }
+
+    #[test]
+    fn more_bans_than_the_guard_holds_push_out_the_first_to_end() {
+        let mut bans = BTreeMap::new();
+        for n in 0..=BANS_MAX as u32 {
+            let address = IpAddr::from((0x0a00_0000 + n).to_be_bytes());
+            apply(&mut bans, Line::Ban(Kept { address, until_ms: u64::from(n), ..ban(1, 0) }));
+        }
+        assert_eq!(bans.len(), BANS_MAX);
+        assert!(!bans.contains_key(&IpAddr::from([10, 0, 0, 0])) && bans.contains_key(&IpAddr::from([10, 0, 0, 1])));
+    }
+
+    #[test]
+    fn a_journal_that_has_grown_is_made_small() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(folder.path(), 0).unwrap();
+        store.append((0..LINES_MAX as u64).map(|n| Line::Ban(ban(1, n + 1))).collect()).unwrap();
+        let size = || std::fs::metadata(folder.path().join(NAME)).unwrap().len();
+        let grown = size();
+        store.append(vec![Line::Ban(ban(2, 9))]).unwrap();
+        assert!(size() < 1024 && grown > 100 * size());
+        store.append(vec![Line::Lift(ban(2, 0).address)]).unwrap();
+        assert_eq!(found(folder.path(), 0).bans, [ban(1, LINES_MAX as u64)]);
+    }
+}

@@ -1,13 +1,14 @@
 //! How long the loop keeps everybody waiting by one piece of its own work: one connection's event, one accept, one write, one step of
 //! upkeep. Knows nothing of what the work was.
 //!
-//! [`Probe::mark`] is called after each piece. It reads the wall clock (25 ns, no system call), and only when [`LOOK`] has passed since
-//! the last reading also the time that this thread has run (`CLOCK_THREAD_CPUTIME_ID`, a system call of some 200 ns). What the thread
-//! ran since then is at most [`LOOK`] more than the one piece that made it so long: a figure is never too low and at most that much too
-//! high. Time in which the scheduler ran somebody else is not in it, since the thread did not run, nor is the wait for events
-//! ([`Probe::begin`]). What the kernel does inside our calls is in it, and so are interrupts and, in a virtual machine, what the host took:
-//! the kernel books both on the running thread. So a figure is to be held against a thread that only counts, in the same run; the bench
-//! `pauses` does.
+//! [`Probe::mark`] is called after each piece and reads the wall clock: some 30 ns, no system call. A piece shorter than [`LOOK`] counts
+//! by that; it cannot have been more. For a longer one the time that the thread has run is asked for (`CLOCK_THREAD_CPUTIME_ID`, a system
+//! call of some 600 ns), and what passed meanwhile without its running, because the scheduler ran somebody else, is taken off. The
+//! reference for that is from the last long piece or from the last time the loop woke up ([`Probe::begin`]); what was lost in pieces
+//! shorter than [`LOOK`] since then is taken off, too, so a figure can be too low by such slivers.
+//!
+//! What the kernel does inside our calls is in it, and so are interrupts and, in a virtual machine, what the host took: the kernel books
+//! both on the running thread. So a figure is to be held against a thread that only counts, in the same run; the bench `pauses` does.
 
 use std::time::{Duration, Instant};
 
@@ -16,15 +17,19 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::latency::Latencies;
 
 /// Shorter pieces are not looked at.
-pub(crate) const LOOK: Duration = Duration::from_micros(20);
+const LOOK: Duration = Duration::from_micros(60);
+/// The loop has slept when the poller took longer.
+const SLEPT: Duration = Duration::from_micros(10);
 /// The longest pause that is promised.
 pub(crate) const PAUSE_MAX: Duration = Duration::from_micros(120);
 
 #[derive(Debug)]
 pub(crate) struct Probe {
+    /// End of the last piece.
+    last: Instant,
+    /// The reference: wall clock, and what the thread had run then. The thread that marks may be another than the one that made this.
     looked: Instant,
-    /// What the thread had run then; `None` before the first look, which may be in another thread than the making.
-    ran: Option<Duration>,
+    ran: Duration,
     pauses: Latencies,
     /// Pauses longer than promised, since the start.
     pub(crate) too_long: u64,
@@ -32,38 +37,39 @@ pub(crate) struct Probe {
 
 impl Probe {
     pub(crate) fn new() -> Self {
-        Self { looked: Instant::now(), ran: None, pauses: Latencies::default(), too_long: 0 }
+        let now = Instant::now();
+        Self { last: now, looked: now, ran: thread_time(), pauses: Latencies::default(), too_long: 0 }
     }
 
     /// The loop has waited for events: what the kernel did for others meanwhile, as it books it on whoever waits, is no piece of work.
     pub(crate) fn begin(&mut self) {
         let now = Instant::now();
-        if now.duration_since(self.looked) >= LOOK {
-            (self.looked, self.ran) = (now, Some(thread_time()));
+        if now.duration_since(self.last) >= SLEPT {
+            (self.looked, self.ran) = (now, thread_time());
         }
+        self.last = now;
     }
 
     /// A piece of work is done.
     #[inline]
     pub(crate) fn mark(&mut self) {
         let now = Instant::now();
-        if now.duration_since(self.looked) >= LOOK {
-            self.look(now);
-        }
+        let lasted = now.duration_since(self.last);
+        self.last = now;
+        if lasted < LOOK { self.pauses.record(lasted) } else { self.look(now, lasted) }
     }
 
     #[cold]
-    fn look(&mut self, now: Instant) {
+    fn look(&mut self, now: Instant, lasted: Duration) {
         let ran = thread_time();
-        if let Some(before) = self.ran {
-            let own = ran.saturating_sub(before);
-            self.pauses.record(own);
-            self.too_long += u64::from(own > PAUSE_MAX);
-        }
-        (self.looked, self.ran) = (now, Some(ran));
+        let lost = now.duration_since(self.looked).saturating_sub(ran.saturating_sub(self.ran));
+        let own = lasted.saturating_sub(lost);
+        self.pauses.record(own);
+        self.too_long += u64::from(own > PAUSE_MAX);
+        (self.looked, self.ran) = (now, ran);
     }
 
-    /// Median, 99th percentile and maximum of the pauses looked at since this was last asked, µs.
+    /// Median, 99th percentile and maximum of all pieces since this was last asked, µs.
     pub(crate) fn take(&mut self) -> [u64; 3] {
         let taken = [self.pauses.percentile_us(50), self.pauses.percentile_us(99), self.pauses.max_us()];
         self.pauses.clear();
@@ -89,8 +95,7 @@ mod tests {
 
     fn measured(pieces: impl FnOnce(&mut Probe)) -> (u64, u64) {
         let mut probe = Probe::new();
-        work(LOOK);
-        probe.mark();
+        probe.begin();
         pieces(&mut probe);
         let [_, _, max] = probe.take();
         (max, probe.too_long)
@@ -99,7 +104,6 @@ mod tests {
     #[test]
     fn a_long_piece_is_seen_with_its_length() {
         let (max, too_long) = measured(|probe| {
-            probe.begin();
             work(Duration::from_micros(500));
             probe.mark();
         });

@@ -104,8 +104,8 @@ pub struct Snapshot {
     pub bans: u64,
     /// Longest turn of the loop within the last second that had traffic, µs, waiting not counted.
     pub turn_us_max: u64,
-    /// Median of the loop's own pauses within the last second that had traffic, µs: pieces of work of at least 20 µs, by the time that
-    /// the thread itself ran. At most 20 µs too high.
+    /// Median of the loop's own pauses within the last second that had traffic, µs: of the pieces of its work, those of 60 µs and more by
+    /// the time that the thread itself ran.
     pub own_pause_us_p50: u64,
     /// 99th percentile of the same.
     pub own_pause_us_p99: u64,

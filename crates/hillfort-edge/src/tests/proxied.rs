@@ -206,3 +206,34 @@ fn a_health_check_is_closed_in_order() {
         assert_eq!((rig.refusals(), rig.edge.conns.len()), (vec![], 0));
     }
 }
+
+#[test]
+fn behind_a_balancer_known_players_are_known_by_their_own_address() {
+    let mut guard = guard_config();
+    guard.settled_after = std::time::Duration::from_secs(2);
+    let mut rig = Rig::new(Config { unproven_max: 3, guard, ..behind() });
+    let (home, abroad) = ("203.0.113.7:49153", "198.51.100.9:5000");
+    let _player = login(&mut rig, Door::Frames, home, None, true);
+    rig.pass(std::time::Duration::from_millis(2_500));
+    rig.until("the sweep", |rig| {
+        let mut view = rig.control.ladder("203.0.113.7".parse().unwrap()).unwrap();
+        rig.settle();
+        view.try_recv().unwrap().reputation.known
+    });
+    let waiting = |rig: &mut Rig, from| {
+        let mut client = connect(rig, Door::Frames);
+        client.send(&header(from));
+        rig.settle();
+        client
+    };
+    let mut known = waiting(&mut rig, home);
+    let mut strangers: Vec<_> = (0..5).map(|_| waiting(&mut rig, abroad)).collect();
+    rig.until("three to be shed", |rig| rig.refused(Reject::UnprovenShed) == 3);
+    rig.until("their ends", |_| {
+        strangers.iter_mut().for_each(Client::read);
+        strangers.iter().filter(|client| client.ended).count() == 3
+    });
+    known.send(&hello());
+    known.say(ClientBody::Login { name: "bob" });
+    rig.welcome(&mut known);
+}

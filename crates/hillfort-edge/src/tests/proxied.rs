@@ -210,11 +210,11 @@ fn a_health_check_is_closed_in_order() {
 #[test]
 fn behind_a_balancer_known_players_are_known_by_their_own_address() {
     let mut guard = guard_config();
-    guard.settled_after = std::time::Duration::from_secs(2);
+    guard.settled_after = Duration::from_secs(2);
     let mut rig = Rig::new(Config { unproven_max: 3, guard, ..behind() });
     let (home, abroad) = ("203.0.113.7:49153", "198.51.100.9:5000");
     let _player = login(&mut rig, Door::Frames, home, None, true);
-    rig.pass(std::time::Duration::from_millis(2_500));
+    rig.pass(Duration::from_millis(2_500));
     rig.until("the sweep", |rig| {
         let mut view = rig.control.ladder("203.0.113.7".parse().unwrap()).unwrap();
         rig.settle();

@@ -169,6 +169,11 @@ impl EdgeThread {
         let oldest = |kept, conns: &mut _| hello.oldest(conns, kept).or_else(|| login.oldest(conns, kept));
         let Some(key) = oldest(false, conns).or_else(|| oldest(true, conns)) else { return };
         self.refuse(Reject::UnprovenShed);
+        if let Some(conn) = self.conns.get(key as usize)
+            && conn.is_silent()
+        {
+            self.guard.on_silent_shed(now, conn.admitted.peer());
+        }
         // With the record that one that has proven itself waits in.
         self.on_gone(now, key);
     }

@@ -130,6 +130,12 @@ impl Conn {
         if self.phase == Phase::Hello { HELLO_BYTES } else { CLIENT_PAYLOAD_BYTES_MAX }
     }
 
+    /// Whether the peer has not said a thing so far.
+    pub(crate) fn is_silent(&self) -> bool {
+        let waits = matches!(self.phase, Phase::Header | Phase::ClientHello | Phase::Hello);
+        waits && self.partial.is_empty() && self.door == Door::Frames && !self.stream.has_tls()
+    }
+
     /// What it waits for.
     pub(crate) fn wait(&self) -> Option<Wait> {
         self.place.wait()

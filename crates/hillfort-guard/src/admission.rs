@@ -20,6 +20,8 @@ pub struct Admitted {
     pub(crate) since: Time,
     /// Its session has lasted, and that was counted.
     pub(crate) settled: bool,
+    /// The global budget was spent on it; else that is done when it has proven itself.
+    pub(crate) paid: bool,
 }
 
 /// An address that has completed a handshake, so it is not forged: the ground on which offences may be charged to it.

@@ -21,7 +21,7 @@ use crate::news::{BanNews, News};
 use crate::nonces::Nonces;
 use crate::offence::points;
 use crate::open::Open;
-use crate::posture::Watch;
+use crate::posture::{Posture, Watch};
 use crate::regions::Regions;
 use crate::source::{Secret, Source};
 use crate::stats::Stats;
@@ -87,6 +87,10 @@ impl Guard {
     /// global budget, the source's budget, its open connections and those of its network. What a source is refused for by itself costs
     /// the others nothing: the global budget is spent last, and strangers leave a reserve of it to known sources.
     ///
+    /// Under attack the global budget is not asked here but at the hello: bots that complete connections and prove nothing would spend
+    /// it all, and refusing a newcomer costs as much as letting him say who he is. What bounds the silent then is the edge's cap on
+    /// connections that have proven nothing, of which the oldest gives way.
+    ///
     /// # Errors
     /// [`Reject::Banned`], [`Reject::Reputation`], [`Reject::Region`], [`Reject::ConnectRate`], [`Reject::SourceRate`],
     /// [`Reject::SourceConnections`], [`Reject::NetworkConnections`], [`Reject::ConnectionsFull`]. Close it at once, by reset.
@@ -97,10 +101,10 @@ impl Guard {
         let verdict = self.admit(now, addr, source);
         self.top.on_event(now, source, verdict.is_err());
         match verdict {
-            Ok(network) => {
+            Ok((network, paid)) => {
                 self.open.add(source.hash(), network);
                 self.stats.admitted += 1;
-                Ok(Admitted { peer: Peer { addr, excused: false }, source, network, since: now, settled: false })
+                Ok(Admitted { peer: Peer { addr, excused: false }, source, network, since: now, settled: false, paid })
             }
             Err(reject) => {
                 self.refuse(now, reject);
@@ -115,12 +119,12 @@ impl Guard {
         self.open.remove(admitted.source.hash(), admitted.network);
     }
 
-    /// The network that the source lies in, when it may come in.
-    fn admit(&mut self, now: Time, addr: IpAddr, source: Source) -> Result<u64, Reject> {
+    /// The network that the source lies in, when it may come in, and whether the global budget was spent.
+    fn admit(&mut self, now: Time, addr: IpAddr, source: Source) -> Result<(u64, bool), Reject> {
         let config = &self.config;
         let room = if self.open.total() < config.open_max { Ok(()) } else { Err(Reject::ConnectionsFull) };
         if config.trusts(addr) {
-            return room.map(|()| self.secret.network(source));
+            return room.map(|()| (self.secret.network(source), true));
         }
         let standing = self.known.standing(now, source);
         let bears = self.ladder.bears(now, source, || config.scale(standing, &self.standing));
@@ -136,9 +140,14 @@ impl Guard {
             }
             self.stats.regions_dry += 1;
         }
+        let pays_here = self.posture.at(now, &config.posture) == Posture::Calm;
         self.connect.cut(now, &config.connect);
-        let reserve = if bears.step.is_none() && standing.is_known() { 0 } else { config.known_percent };
-        let connect = self.connect.after_leaving(now, &config.connect, 1, reserve).ok_or(Reject::ConnectRate)?;
+        let connect = if pays_here {
+            let reserve = if bears.step.is_none() && standing.is_known() { 0 } else { config.known_percent };
+            self.connect.after_leaving(now, &config.connect, 1, reserve).ok_or(Reject::ConnectRate)?
+        } else {
+            self.connect
+        };
         let percent = config.account_percent(standing);
         if !self.sources.charge(source.hash(), ticks(now), &config.source_connect.scaled(shrunk(percent, bears, Step::Slow))) {
             return Err(Reject::SourceRate);
@@ -152,7 +161,7 @@ impl Guard {
         }
         room?;
         self.connect = connect;
-        Ok(network)
+        Ok((network, pays_here))
     }
 
     fn refuse(&mut self, now: Time, reject: Reject) {

@@ -16,6 +16,8 @@ use crate::source::Source;
 
 /// More bits of work for an address with offences: four times as much.
 const CHALLENGE_BITS: u8 = 2;
+/// Points of a silent connection that was shed under attack: forty of one address in a row ban it.
+const SILENT_POINTS: u32 = 25;
 /// Where nonce, app id and key id lie in a hello.
 const NAME: std::ops::Range<usize> = 16..38;
 
@@ -96,8 +98,8 @@ impl Guard {
     ///
     /// # Errors
     /// [`Reject::HelloMagic`], [`Reject::HelloFlags`], [`Reject::HelloTime`], [`Reject::HelloKey`], [`Reject::HelloMac`],
-    /// [`Reject::HelloReplay`], and
-    /// [`Reject::ConnectRate`] when the memory of nonces is full.
+    /// [`Reject::HelloReplay`], and [`Reject::ConnectRate`] when the global budget was not spent at the accept and has nothing left for
+    /// this source, or when the memory of nonces is full.
     pub fn on_hello(
         &mut self,
         now: Time,
@@ -105,7 +107,7 @@ impl Guard {
         admitted: &Admitted,
         bytes: &[u8; HELLO_BYTES],
     ) -> Result<Authed, Reject> {
-        match self.prove(now, wall, bytes) {
+        match self.prove(now, wall, admitted, bytes) {
             Ok(authed) => {
                 self.stats.authed += 1;
                 Ok(authed)
@@ -152,6 +154,14 @@ impl Guard {
         self.has_priority(now, admitted.source)
     }
 
+    /// A connection that said nothing gave way to a new one. Under attack that is an offence: who completes connections and keeps silent
+    /// fills the place of others.
+    pub fn on_silent_shed(&mut self, now: Time, peer: Peer) {
+        if self.posture(now) == Posture::Attack {
+            self.charge_peer(now, peer, Reject::UnprovenShed, SILENT_POINTS);
+        }
+    }
+
     /// Charges what the edge found wrong to the address. `true`: that was too much, the address is banned from now on. Its
     /// connections that are already admitted go on: others may share the address.
     pub fn on_offence(&mut self, now: Time, peer: Peer, reject: Reject) -> bool {
@@ -166,17 +176,28 @@ impl Guard {
         self.charge_peer(now, peer, reject, hello_points(reject, bytes))
     }
 
+    /// Spends one new connection of the global budget for a source that has signed its hello.
+    fn pay(&mut self, now: Time, source: Source) -> Result<(), Reject> {
+        let reserve = if self.has_priority(now, source) { 0 } else { self.config.known_percent };
+        self.connect.cut(now, &self.config.connect);
+        self.connect = self.connect.after_leaving(now, &self.config.connect, 1, reserve).ok_or(Reject::ConnectRate)?;
+        Ok(())
+    }
+
     fn has_priority(&self, now: Time, source: Source) -> bool {
         let standing = self.known.standing(now, source);
         standing.is_known() && self.ladder.bears(now, source, || self.config.scale(standing, &self.standing)).step.is_none()
     }
 
-    fn prove(&mut self, now: Time, wall: UnixMs, bytes: &[u8; HELLO_BYTES]) -> Result<Authed, Reject> {
+    fn prove(&mut self, now: Time, wall: UnixMs, admitted: &Admitted, bytes: &[u8; HELLO_BYTES]) -> Result<Authed, Reject> {
         let hello = Hello::read(bytes)?;
         let (wall, before) = self.clock.read(now, wall);
         by_either(wall, before, |wall| hello.check_time(wall))?;
         hello.check_mac(&self.config.keys)?;
         let (app, key) = (hello.app(), hello.key());
+        if !admitted.paid {
+            self.pay(now, admitted.source)?;
+        }
         // The nonce with the ids of its key, so that one app's clients cannot use up another's nonces.
         let name = self.secret.nonce(&bytes[NAME]);
         self.nonces.observe(now, name, &self.config.connect)?;

@@ -4,7 +4,7 @@
 use super::*;
 use crate::known::ACCOUNTS_MAX;
 use crate::ladder::Step;
-use crate::posture::Posture;
+use crate::posture::{Posture, PostureRules};
 
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
@@ -20,7 +20,8 @@ fn settle(guard: &mut Guard, now: Time, addr: IpAddr, accounts: u64) -> Time {
 
 #[test]
 fn strangers_leave_the_reserve_to_the_known() {
-    let mut guard = guard(Config { connect: rate(10, 100), known_percent: 33, ..config() });
+    let posture = PostureRules { offered_per_s: 1_000_000, refused_per_s: 1_000_000, ..config().posture };
+    let mut guard = guard(Config { connect: rate(10, 100), known_percent: 33, posture, ..config() });
     let now = settle(&mut guard, NOW, v4(1), 1);
     let strangers = (100..300).filter(|n| guard.on_connect(now, v4(*n)).is_ok()).count();
     assert_eq!(strangers, 67);
@@ -34,6 +35,58 @@ fn strangers_leave_the_reserve_to_the_known() {
         let proof = guard.on_connect(now, v4(1)).unwrap_or_else(|reject| panic!("second {second}: {reject}"));
         guard.on_close(proof);
     }
+}
+
+/// Bots that complete connections and say nothing must not spend what newcomers need; who signs a hello spends it, the known last.
+#[test]
+fn under_attack_the_budget_is_spent_by_those_who_prove_themselves() {
+    let mut guard = guard(Config { connect: rate(10, 100), known_percent: 33, ..config() });
+    let mut now = settle(&mut guard, NOW, v4(1), 1);
+    let mut nonce = 0;
+    let mut says_hello = |guard: &mut Guard, now: Time, proof: &Admitted| {
+        nonce += 1;
+        guard.on_hello(now, WALL, proof, &hello(nonce)).map(drop)
+    };
+    // It begins as a flood of refusals.
+    let refused = (0..1_000).filter(|n| guard.on_connect(now, v4(1_000 + n)).is_err()).count();
+    assert!(refused >= 500 && guard.posture(now) == Posture::Attack, "{refused}");
+    for second in 0..20 {
+        now = now + Duration::from_secs(1);
+        for n in 0..2_000 {
+            let silent = guard.on_connect(now, v4(10_000 + second * 2_000 + n));
+            guard.on_close(silent.expect("they wait where the oldest gives way"));
+        }
+        let newcomer = guard.on_connect(now, v4(500_000 + second)).unwrap();
+        assert_eq!(says_hello(&mut guard, now, &newcomer), Ok(()), "second {second}");
+    }
+    // Bots that have the key spend it, but for the reserve.
+    now = now + Duration::from_secs(10);
+    let strangers: Vec<Admitted> = (0..200).map(|n| guard.on_connect(now, v4(600_000 + n)).unwrap()).collect();
+    let proven = strangers.iter().filter(|proof| says_hello(&mut guard, now, proof).is_ok()).count();
+    assert_eq!(proven, 67);
+    assert_eq!(says_hello(&mut guard, now, &strangers[199]), Err(Reject::ConnectRate));
+    let known = guard.on_connect(now, v4(1)).unwrap();
+    assert_eq!(says_hello(&mut guard, now, &known), Ok(()));
+}
+
+#[test]
+fn silence_that_was_shed_is_an_offence_under_attack_alone() {
+    let mut guard = guard(config());
+    let proof = guard.on_connect(NOW, v4(1)).unwrap();
+    for _ in 0..1_000 {
+        guard.on_silent_shed(NOW, proof.peer());
+    }
+    assert_eq!(guard.bans(NOW).count(), 0, "a crowd is no attack");
+    for _ in 0..config().posture.refused_per_s {
+        guard.on_offence(NOW, proof.peer(), Reject::Descriptors);
+    }
+    assert_eq!(guard.posture(NOW), Posture::Attack);
+    let mut sheds = 0;
+    while guard.bans(NOW).count() == 0 {
+        guard.on_silent_shed(NOW, proof.peer());
+        sheds += 1;
+    }
+    assert_eq!(sheds, config().tolerance.burst() / 25 + 1);
 }
 
 #[test]

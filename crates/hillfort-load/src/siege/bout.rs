@@ -119,7 +119,7 @@ impl Assault {
                 let (target, seconds) = (victim.door().address.to_string(), span.as_secs_f64().min(10.0).to_string());
                 let (part, sockets) = (part.to_string(), sockets.to_string());
                 let name = kind.name();
-                let mut command = stage.own.command(&["attack", &name, "--lab", "--progress", "json", "--nice", "10"]);
+                let mut command = stage.own.command(&["attack", &name, "--lab", "--progress", "json"]);
                 command.args([
                     "--target",
                     &target,

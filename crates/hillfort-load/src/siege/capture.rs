@@ -42,10 +42,9 @@ pub(crate) struct Sample {
     pub(crate) full_hz: f64,
 }
 
-/// Runs it against an open gate and looks at what arrives.
+/// Has half of its frames spoilt and sent back, looks at what arrives of the others, and sees how fast it goes.
 pub(crate) fn try_generator(lab: &Lab) -> anyhow::Result<Sample> {
-    let gate = program::open_gate()?;
-    let _gate = generator::attach(&lab.victim, &gate)?;
+    let spoiler = generator::attach(&lab.victim, &program::spoiler()?)?;
     let outpost = Outpost::take(lab, PORT, false)?;
     let mut socket = lab.victim.within(|| {
         let protocol = Protocol::from(i32::from(IPV4.to_be()));
@@ -59,8 +58,9 @@ pub(crate) fn try_generator(lab: &Lab) -> anyhow::Result<Sample> {
     let segments = take(&mut socket)?;
     let (made, took) = (outpost.made().packets, begun.elapsed());
     flood.end()?;
-    drop(socket);
+    drop((socket, spoiler));
 
+    let _gate = generator::attach(&lab.victim, &program::open_gate()?)?;
     let before = outpost.made().packets;
     let begun = Instant::now();
     let flood = outpost.flood(lab, Packet::SynSpoofed, PORT, None, PATIENCE)?;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use hillfort_bpf::{Live, Map, Mapping, Program, XdpContext, XdpLink, XdpMode, interface_index};
 
+use super::ATTACKER_NICE;
 use super::lab::{Lab, Side};
 use super::program::{self, BURST, Cell, Packet};
 
@@ -16,10 +17,8 @@ use super::program::{self, BURST, Cell, Packet};
 const SPAN_MAX: Duration = Duration::from_secs(60);
 /// Rounds of the program between two looks at the clock; one that waits takes some 30 ns.
 const ROUNDS: u32 = 1 << 17;
-/// Honest players share the core and go first, as they do beside attackers with sockets.
-const NICE: i32 = 10;
-/// Lateness that is made up for: half a millisecond at a million a second fills what the pair can hold twice.
-const LAG: Duration = Duration::from_micros(300);
+/// Lateness that is made up for: as long as a neighbour on the same core may run before us.
+const LAG: Duration = Duration::from_millis(20);
 
 /// Stands at the outer end of the pair as long as it lives.
 #[derive(Debug)]
@@ -67,7 +66,7 @@ impl Outpost {
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("generator".into()).spawn(move || {
             outside.enter()?;
-            rustix::process::setpriority_process(None, NICE)?;
+            rustix::process::setpriority_process(None, ATTACKER_NICE)?;
             keep_going(&program, packet, &outside, span.min(SPAN_MAX), &stopped)
         })?;
         Ok(Flood { stop, thread: Some(thread) })

@@ -9,6 +9,7 @@ use anyhow::{Context as _, ensure};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
+use super::NICE;
 use super::defence::Standing;
 use super::generator::{Made, Outpost};
 use super::lab::{Lab, Side};
@@ -99,6 +100,7 @@ impl<'a> Meter<'a> {
             for &thread in threads {
                 let pid = Pid::from_raw(i32::try_from(thread)?).context("a thread has a number")?;
                 cores.pin_thread(pid, to_server)?;
+                rustix::process::setpriority_process(Some(pid), NICE)?;
             }
         }
         let softirqd = gauge::kernel_threads(&format!("ksoftirqd/{}", cores.server()))?;
@@ -172,7 +174,9 @@ impl Spent {
         let kernel = |spent: &Self| spent.receiver_share + spent.softirqd_share;
         let rate = |spent: &Self| spent.received as f64 / spent.seconds.max(1e-9);
         let packets = rate(self) - rate(calm);
-        (packets > 1_000.0).then(|| 1e9 * (kernel(self) - kernel(calm)) / packets)
+        let spent = kernel(self) - kernel(calm);
+        // Less than in the calm: something else had the core, and there is nothing to say.
+        (packets > 1_000.0 && spent > 0.0).then(|| 1e9 * spent / packets)
     }
 
     /// What a counter of Hillfort grew by; 0 when it did not.

@@ -25,6 +25,9 @@ const FLAGS: i16 = 47;
 const TCP_CHECKSUM: i16 = 50;
 /// Our timestamp, when there are the options of a Linux client.
 const TIMESTAMP: i16 = 62;
+/// Bytes at the end of a frame that the generator cuts off. The kernel looks at the bounds that a program has changed and at no others: a frame
+/// that the victim has shortened would come back short.
+const TRIMMED: i32 = 4;
 /// Shortest frame with a TCP header.
 const BARE: i32 = 54;
 
@@ -38,6 +41,8 @@ pub(crate) enum Cell {
     Left,
     /// When the next burst is due, kernel time in nanoseconds.
     Next,
+    /// When the next burst may come at the earliest, however late it is: what is made up for comes at twice the rate.
+    Gate,
     /// Time between bursts, nanoseconds; 0 is as fast as it goes.
     Interval,
     /// Lateness that is made up for, nanoseconds; what is beyond is left out.
@@ -50,7 +55,7 @@ pub(crate) enum Cell {
     Ignored,
 }
 
-const CELLS: usize = 8;
+const CELLS: usize = 9;
 
 /// What the generator makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,14 +92,18 @@ pub(crate) fn generator(map: &Map, sides: (&Side, &Side), packet: Packet, port: 
     let mould = Mould::of(packet, sides, port);
     let mut asm = Asm::new();
     let (wait, emit, in_time) = (asm.label("wait"), asm.label("emit"), asm.label("in time"));
+    asm.store(Size::D, R10, -8, R1);
     asm.load(Size::W, R6, R1, xdp::DATA).load(Size::W, R2, R1, xdp::DATA_END);
     asm.mov(R3, R6).add(R3, mould.frame.len() as i32).jump(Cond::Gt, R3, R2, wait);
     asm.load_map_value(R7, map, 0);
     asm.load(Size::D, R1, R7, at(Cell::Left)).jump(Cond::Ne, R1, 0, emit);
     asm.call(Helper::KTIME_GET_NS);
     asm.load(Size::D, R2, R7, at(Cell::Next)).jump(Cond::Lt, R0, R2, wait);
-    asm.mov(R3, R0).sub(R3, R2).load(Size::D, R4, R7, at(Cell::Lag)).jump(Cond::Le, R3, R4, in_time).mov(R2, R0);
+    asm.load(Size::D, R3, R7, at(Cell::Gate)).jump(Cond::Lt, R0, R3, wait);
+    asm.mov(R3, R0).sub(R3, R2).load(Size::D, R4, R7, at(Cell::Lag));
+    asm.jump(Cond::Le, R3, R4, in_time).mov(R2, R0).sub(R2, R4);
     asm.place(in_time).load(Size::D, R4, R7, at(Cell::Interval)).add(R2, R4).store(Size::D, R7, at(Cell::Next), R2);
+    asm.rsh(R4, 1).add(R0, R4).store(Size::D, R7, at(Cell::Gate), R0);
     asm.mov(R1, BURST);
     asm.place(emit).sub(R1, 1).store(Size::D, R7, at(Cell::Left), R1);
     count(&mut asm, Cell::Made);
@@ -118,14 +127,15 @@ pub(crate) fn generator(map: &Map, sides: (&Side, &Side), packet: Packet, port: 
     asm.call(Helper::GET_PRANDOM_U32).mov(R9, R0).or(R9, 0x400);
     asm.call(Helper::GET_PRANDOM_U32).mov32(R0, R0).mov32(R5, R0).alu32(Alu::Mul, R5, 0x19e3_779b);
     put(&mut asm, &mould);
+    asm.load(Size::D, R1, R10, -8).mov(R2, -TRIMMED).call(Helper::XDP_ADJUST_TAIL).jump(Cond::Ne, R0, 0, wait);
     asm.mov(R0, xdp::TX).exit();
     asm.place(wait).mov(R0, xdp::DROP).exit();
     Program::load_xdp("siege_generator", asm)
 }
 
-/// A frame for the generator to begin with: as long as what it makes, and wrong in every field.
+/// A frame for the generator to begin with: longer than what it makes, and wrong in every field.
 pub(crate) fn first_frame(packet: Packet) -> Vec<u8> {
-    vec![0xa5; ETHERNET_BYTES + 40 + packet.options().len()]
+    vec![0xa5; ETHERNET_BYTES + 40 + packet.options().len() + TRIMMED as usize]
 }
 
 /// Stands at the outer end of the pair. Bots complete handshakes when `answers`, reset what the victim ends, and are silent otherwise. What
@@ -179,6 +189,22 @@ pub(crate) fn open_gate() -> hillfort_bpf::Result<Program> {
     let mut asm = Asm::new();
     asm.mov(R0, xdp::PASS).exit();
     Program::load_xdp("siege_open_gate", asm)
+}
+
+/// Stands at the victim's end while the generator is tried: turns every other frame around, spoilt and shortened, as a filter that answers
+/// does, and lets the others through.
+pub(crate) fn spoiler() -> hillfort_bpf::Result<Program> {
+    let mut asm = Asm::new();
+    let (pass, spoil) = (asm.label("pass"), asm.label("spoil"));
+    asm.mov(R6, R1).call(Helper::GET_PRANDOM_U32).jump(Cond::Set, R0, 1, spoil);
+    asm.place(pass).mov(R0, xdp::PASS).exit();
+    asm.place(spoil).load(Size::W, R2, R6, xdp::DATA).load(Size::W, R3, R6, xdp::DATA_END);
+    asm.mov(R4, R2).add(R4, BARE).jump(Cond::Gt, R4, R3, pass);
+    for place in (0..BARE as i16 - 4).step_by(4) {
+        asm.store(Size::W, R2, place, 0x5a5a_5a5a);
+    }
+    asm.mov(R1, R6).mov(R2, -16).call(Helper::XDP_ADJUST_TAIL).mov(R0, xdp::TX).exit();
+    Program::load_xdp("siege_spoiler", asm)
 }
 
 impl Packet {

@@ -111,7 +111,7 @@ impl Scenario {
                 }
             }
             Self::HandshakeIdle => packets(Packet::SynCompleting(4_096), Some(40_000)),
-            Self::SlowHello => sockets(Kind::SlowHello, 5, 4_000),
+            Self::SlowHello => Plan { defences: &[Hillfort, Kernel], ..sockets(Kind::SlowHello, 5, 4_000) },
             Self::Tls => Plan { tls: true, defences: &[Hillfort, Kernel], ..sockets(Kind::Tls, 1, 512) },
             Self::Nat => Plan {
                 people: People { newcomers_hz: 5.0, behind: Some(lab::player(1)), ..people },

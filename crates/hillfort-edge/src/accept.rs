@@ -108,12 +108,24 @@ impl EdgeThread {
         };
         match self.first_phase(door, peer.ip()) {
             Some(phase) => drop(self.open(now, Stream::plain(socket), peer, admitted, door, phase)),
-            None => self.send_to_http(socket, Vec::new(), peer, admitted),
+            None => self.send_to_http(now, socket, Vec::new(), peer, admitted),
         }
     }
 
     /// `early`: what was read of it already.
-    pub(crate) fn send_to_http(&mut self, socket: TcpStream, early: Vec<u8>, peer: SocketAddr, admitted: Admitted) {
+    pub(crate) fn send_to_http(
+        &mut self,
+        now: Time,
+        socket: TcpStream,
+        early: Vec<u8>,
+        peer: SocketAddr,
+        mut admitted: Admitted,
+    ) {
+        // Pages are fetched without a signed hello, so this is the place.
+        if let Err(reject) = self.guard.on_request(now, &mut admitted) {
+            self.guard.on_close(admitted);
+            return self.refuse(reject);
+        }
         if self.http_open >= self.config.http_connections_max {
             self.guard.on_close(admitted);
             return self.refuse(Reject::ConnectionsFull);

@@ -126,5 +126,8 @@ impl EdgeThread {
 
 /// Refusals of a hello that an honest client should hear about. The others go to peers that would not understand or listen.
 fn explains(reject: Reject) -> bool {
-    matches!(reject, Reject::HelloTime | Reject::HelloKey | Reject::HelloMac | Reject::HelloReplay | Reject::HelloFlags)
+    matches!(
+        reject,
+        Reject::HelloTime | Reject::HelloKey | Reject::HelloMac | Reject::HelloReplay | Reject::HelloFlags | Reject::ConnectRate
+    )
 }

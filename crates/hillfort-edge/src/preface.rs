@@ -67,7 +67,7 @@ impl EdgeThread {
                 Ok(used)
             }
             None => {
-                self.hand_to_http(key, &bytes[used..]);
+                self.hand_to_http(now, key, &bytes[used..]);
                 Ok(bytes.len())
             }
         }
@@ -86,7 +86,7 @@ impl EdgeThread {
             return Ok(bytes.len());
         }
         if conn.door == Door::Http {
-            self.hand_to_http(key, bytes);
+            self.hand_to_http(now, key, bytes);
             return Ok(bytes.len());
         }
         let tls = self.tls.as_ref().and_then(|config| ServerConnection::new(config.clone()).ok()).ok_or(Reject::Tls)?;
@@ -100,11 +100,11 @@ impl EdgeThread {
     }
 
     /// Gives a connection to the HTTP thread, with what was read of it.
-    fn hand_to_http(&mut self, key: ConnKey, early: &[u8]) {
+    fn hand_to_http(&mut self, now: Time, key: ConnKey, early: &[u8]) {
         let Some(mut conn) = self.take(key) else { return };
         // Fails only on a socket that is gone already, which the HTTP thread will notice.
         let _gone_already = self.poll.registry().deregister(conn.stream.socket());
-        self.send_to_http(conn.stream.into_socket(), early.to_vec(), conn.peer, conn.admitted);
+        self.send_to_http(now, conn.stream.into_socket(), early.to_vec(), conn.peer, conn.admitted);
     }
 }
 

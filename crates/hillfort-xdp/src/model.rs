@@ -89,7 +89,7 @@ fn stages(packet: &Packet, world: &World, sockets: &dyn Sockets) -> (Verdict, Op
     let counted = Counted { source: source_key(ip), network: network_key(ip), signature };
     let verdict = match (world.mode, packet.transport) {
         (Mode::Flood, Transport::Tcp { .. }) => match sockets.lookup(packet.from, packet.to) {
-            Owner::Nobody => Verdict::DropNoSocket,
+            Owner::Nobody => Verdict::PassOther,
             Owner::Connection => Verdict::Pass,
             Owner::Listener { lends: true, .. } => Verdict::CookieSent,
             Owner::Listener { lends: false, .. } => Verdict::PassNoCookie,
@@ -101,7 +101,8 @@ fn stages(packet: &Packet, world: &World, sockets: &dyn Sockets) -> (Verdict, Op
 
 fn stray(owner: Owner) -> Verdict {
     match owner {
+        Owner::Nobody => Verdict::PassOther,
         Owner::Connection | Owner::Listener { proves: true, .. } => Verdict::Pass,
-        Owner::Nobody | Owner::Listener { proves: false, .. } => Verdict::DropNoSocket,
+        Owner::Listener { proves: false, .. } => Verdict::DropNoSocket,
     }
 }

@@ -22,7 +22,7 @@ pub enum Verdict {
     CookieSent = 6,
     /// Flood mode: a SYN given to the kernel, which lends no cookie now (its own queue has room, or cookies are off).
     PassNoCookie = 7,
-    /// Flood mode: TCP that belongs to no socket.
+    /// Flood mode: TCP for our doors that belongs to no connection and brings no cookie back.
     DropNoSocket = 8,
 }
 

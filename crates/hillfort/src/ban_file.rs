@@ -133,7 +133,7 @@ impl Store {
             Err(error) => return Err(error),
         }
         let (mut bans, unreadable) = read(&bytes);
-        bans.retain(|_, ban| ban.until_ms > now_ms);
+        tidy(&mut bans, now_ms);
         let file = replace(&path, &bans)?;
         let found = Found { bans: bans.values().cloned().collect(), unreadable };
         Ok((Self { lines: bans.len(), path, file, bans }, found))
@@ -145,6 +145,9 @@ impl Store {
             put_line(&mut text, &line)?;
             self.lines += 1;
             apply(&mut self.bans, line);
+        }
+        if self.bans.len() > 2 * BANS_MAX || self.lines > LINES_MAX {
+            tidy(&mut self.bans, crate::ban_spread::unix_ms());
         }
         if self.lines > LINES_MAX {
             self.file = replace(&self.path, &self.bans)?;
@@ -172,14 +175,21 @@ fn apply(bans: &mut BTreeMap<IpAddr, Kept>, line: Line) {
     match line {
         Line::Ban(ban) => {
             bans.insert(ban.address, ban);
-            if bans.len() > BANS_MAX
-                && let Some(first_to_end) = bans.values().min_by_key(|ban| ban.until_ms).map(|ban| ban.address)
-            {
-                bans.remove(&first_to_end);
-            }
         }
         Line::Lift(address) => {
             bans.remove(&address);
+        }
+    }
+}
+
+/// Leaves out what has ended, and of what is too much the first to end.
+fn tidy(bans: &mut BTreeMap<IpAddr, Kept>, now_ms: u64) {
+    bans.retain(|_, ban| ban.until_ms > now_ms);
+    if bans.len() > BANS_MAX {
+        let mut ends: Vec<(u64, IpAddr)> = bans.values().map(|ban| (ban.until_ms, ban.address)).collect();
+        ends.sort_unstable();
+        for (_, address) in &ends[..ends.len() - BANS_MAX] {
+            bans.remove(address);
         }
     }
 }
@@ -268,8 +278,9 @@ mod tests {
         let mut bans = BTreeMap::new();
         for n in 0..=BANS_MAX as u32 {
             let address = IpAddr::from((0x0a00_0000 + n).to_be_bytes());
-            apply(&mut bans, Line::Ban(Kept { address, until_ms: u64::from(n), ..ban(1, 0) }));
+            apply(&mut bans, Line::Ban(Kept { address, until_ms: u64::from(n) + 1, ..ban(1, 0) }));
         }
+        tidy(&mut bans, 0);
         assert_eq!(bans.len(), BANS_MAX);
         assert!(!bans.contains_key(&IpAddr::from([10, 0, 0, 0])) && bans.contains_key(&IpAddr::from([10, 0, 0, 1])));
     }
@@ -278,12 +289,13 @@ mod tests {
     fn a_journal_that_has_grown_is_made_small() {
         let folder = tempfile::tempdir().unwrap();
         let (mut store, _) = Store::open(folder.path(), 0).unwrap();
-        store.append((0..LINES_MAX as u64).map(|n| Line::Ban(ban(1, n + 1))).collect()).unwrap();
+        let far = u64::MAX - LINES_MAX as u64;
+        store.append((0..LINES_MAX as u64).map(|n| Line::Ban(ban(1, far + n))).collect()).unwrap();
         let size = || std::fs::metadata(folder.path().join(NAME)).unwrap().len();
         let grown = size();
-        store.append(vec![Line::Ban(ban(2, 9))]).unwrap();
+        store.append(vec![Line::Ban(ban(2, far))]).unwrap();
         assert!(size() < 1024 && grown > 100 * size());
         store.append(vec![Line::Lift(ban(2, 0).address)]).unwrap();
-        assert_eq!(found(folder.path(), 0).bans, [ban(1, LINES_MAX as u64)]);
+        assert_eq!(found(folder.path(), 0).bans, [ban(1, u64::MAX - 1)]);
     }
 }

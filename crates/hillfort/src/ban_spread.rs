@@ -61,6 +61,11 @@ fn kept(ban: &Ban, lasts: Duration, now_ms: u64) -> Kept {
     }
 }
 
+/// How long a ban out of the file lasts from `now_ms` on: never longer than it did at its last offence, should the clock be wrong.
+pub(crate) fn left(kept: &Kept, now_ms: u64) -> Duration {
+    Duration::from_millis(kept.until_ms.saturating_sub(now_ms.max(kept.last_ms)))
+}
+
 /// A ban out of the file, in the time of a guard whose clock begins now: what was before that is its zero. A reason that this version does
 /// not know stands as an operator's.
 pub(crate) fn restored(kept: &Kept, now_ms: u64) -> Ban {
@@ -71,7 +76,7 @@ pub(crate) fn restored(kept: &Kept, now_ms: u64) -> Ban {
         count: kept.count,
         first: Time::ZERO,
         last: Time::ZERO,
-        until: Time::from_millis(kept.until_ms.saturating_sub(now_ms)),
+        until: Time::ZERO + left(kept, now_ms),
         repeats: kept.repeats,
     }
 }
@@ -100,6 +105,8 @@ mod tests {
         let back = restored(&kept, 1_700_000_060_000);
         assert_eq!((back.addr, back.cause, back.count, back.repeats), (ban.addr, ban.cause, 12, 2));
         assert_eq!(back.until, Time::from_millis(20_000));
+        // A clock that begins in 1970 makes no ban longer.
+        assert_eq!(restored(&kept, 0).until, Time::from_millis(30_000));
         // A clock that was set forward past its end leaves nothing of it.
         assert_eq!(restored(&kept, 1_800_000_000_000).until, Time::ZERO);
     }

@@ -20,7 +20,9 @@ const SAMPLES_PER_READING: u32 = 5;
 /// Samples of an epoch of counting: ten seconds.
 const SAMPLES_PER_EPOCH: u32 = 100;
 /// Bans that wait for the thread at most.
-const ORDERS_DEPTH: usize = 1024;
+const ORDERS_DEPTH: usize = 4096;
+/// Overflows of queues are the whole machine's: they count while at least this part of a flood comes to our own doors.
+const OVERFLOW_FLOOR: u64 = 8;
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl KernelBans {
     }
 }
 
-/// Attaches the filter as high as it goes, says so once, and starts its thread, which ends when the last [`KernelBans`] is gone and takes
+/// Attaches the filter as high as it goes, with the bans from before the start, says so once, and starts its thread, which ends when the last [`KernelBans`] is gone and takes
 /// the filter along.
 ///
 /// # Errors
@@ -55,10 +57,15 @@ pub(crate) fn start(
     doors: [SocketAddr; 2],
     listeners: &[BorrowedFd<'_>],
     seed: u64,
+    restored: &[(IpAddr, Duration)],
     board: KernelBoard,
 ) -> io::Result<KernelBans> {
-    let attached = attach(settings, doors, listeners, seed);
+    let mut attached = attach(settings, doors, listeners, seed);
     say(&attached);
+    // All at once: one by one they would not all find room in the queue of orders.
+    if let Err(error) = attached.bans.ban_all(restored.iter().copied()) {
+        tracing::error!(%error, "the kernel filter does not take the bans of before: user space refuses these addresses itself");
+    }
     let limits = Limits { flood_syn_per_s: u64::from(settings.flood_syn_per_s), calm: settings.calm };
     let (orders_in, orders) = sync_channel(ORDERS_DEPTH);
     std::thread::Builder::new().name("kernel".into()).spawn(move || Keeper::new(attached, limits, board).run(&orders))?;
@@ -71,7 +78,7 @@ fn attach(settings: &Kernel, doors: [SocketAddr; 2], listeners: &[BorrowedFd<'_>
     if interfaces.is_empty() {
         for door in doors {
             match hillfort_xdp::interfaces_of(door.ip()) {
-                Ok(names) => interfaces.extend(names.into_iter().filter(|name| name != "lo")),
+                Ok(names) => interfaces.extend(names.into_iter().filter(|name| is_ethernet(name))),
                 Err(error) => unknown = Some(format!("the interfaces of {} cannot be listed: {error}", door.ip())),
             }
         }
@@ -103,6 +110,12 @@ fn attach(settings: &Kernel, doors: [SocketAddr; 2], listeners: &[BorrowedFd<'_>
     attached
 }
 
+/// Whether frames of the interface have an Ethernet header, which the filter reads. Tunnels have none; loopback calls itself something else.
+fn is_ethernet(interface: &str) -> bool {
+    const ARPHRD_ETHER: &str = "1";
+    std::fs::read_to_string(format!("/sys/class/net/{interface}/type")).is_ok_and(|kind| kind.trim() == ARPHRD_ETHER)
+}
+
 fn say(attached: &Attached) {
     let places: Vec<String> = attached.interfaces.iter().map(|(name, rung)| format!("{name} ({})", rung.label())).collect();
     let why = why_not_higher(attached).map(|why| format!("; not higher: {why}")).unwrap_or_default();
@@ -123,6 +136,7 @@ struct Keeper {
     filter: Filter,
     bans: Bans,
     controller: Controller,
+    flood_syn_per_s: u64,
     board: KernelBoard,
     rung: Rung,
     why_not_higher: Option<String>,
@@ -146,6 +160,7 @@ impl Keeper {
             filter,
             bans,
             controller,
+            flood_syn_per_s: limits.flood_syn_per_s,
             board,
             rung,
             why_not_higher,
@@ -162,13 +177,15 @@ impl Keeper {
         self.publish();
         let mut next = Instant::now() + SAMPLE;
         loop {
+            // First, so that no rush of orders keeps the mode as it is.
+            if Instant::now() >= next {
+                self.sample();
+                // A late sample does not make the next ones early.
+                next = Instant::now() + SAMPLE;
+            }
             match orders.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(order) => self.obey(order),
-                Err(RecvTimeoutError::Timeout) => {
-                    self.sample();
-                    // A late sample does not make the next ones early.
-                    next = Instant::now() + SAMPLE;
-                }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
@@ -190,11 +207,12 @@ impl Keeper {
             let syns = counters.offered_syn().saturating_sub(self.counted.offered_syn());
             let queues = SynQueue::read().ok();
             let always = hillfort_xdp::syncookies() == Some(2);
+            let syn_per_s = (syns as f64 / seconds) as u64;
             let overflows = match (&queues, &self.queues) {
-                (Some(now), Some(before)) => now.since(before, always),
+                (Some(now), Some(before)) if syn_per_s >= self.flood_syn_per_s / OVERFLOW_FLOOR => now.since(before, always),
                 _ => 0,
             };
-            let sample = Sample { syn_per_s: (syns as f64 / seconds) as u64, overflows };
+            let sample = Sample { syn_per_s, overflows };
             let before = self.controller.mode();
             let mode = self.controller.on_sample(Time::ZERO + now.duration_since(self.start), sample);
             if mode != before {

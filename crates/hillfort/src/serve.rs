@@ -151,8 +151,10 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
 
     let (control, stats, readiness) = (edge.control(), edge.stats(), Arc::new(Readiness::default()));
     let kernel = KernelBoard::default();
+    let restored: Vec<_> = found.bans.iter().map(|kept| (kept.address, ban_spread::left(kept, now_ms))).collect();
+    let listeners = edge.listener_fds();
     let kernel_bans =
-        kernel::start(&settings.kernel, [frames, http], &edge.listener_fds(), seed()?, kernel.clone()).map_err(system)?;
+        kernel::start(&settings.kernel, [frames, http], &listeners, seed()?, &restored, kernel.clone()).map_err(system)?;
     edge.set_ban_sink(Box::new(BanSpread { kernel: kernel_bans, journal }));
     if regions.ranges() > 0 {
         tracing::info!("regions  {} ranges", regions.ranges());

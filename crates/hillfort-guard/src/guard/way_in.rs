@@ -7,7 +7,7 @@ use hillfort_proto::time::{Time, UnixMs};
 
 use super::{Guard, shrunk};
 use crate::admission::{Admitted, Authed, Peer};
-use crate::bucket::ticks;
+use crate::bucket::{Bucket, ticks};
 use crate::fingerprint::{Action, ClientHelloFacts};
 use crate::ladder::Step;
 use crate::offence::{hello_points, points};
@@ -16,8 +16,9 @@ use crate::source::Source;
 
 /// More bits of work for an address with offences: four times as much.
 const CHALLENGE_BITS: u8 = 2;
-/// Points of a silent connection that was shed under attack: forty of one address in a row ban it.
-const SILENT_POINTS: u32 = 25;
+/// Points of a silent connection that was shed under attack: a hundred of one address in a row ban it. So few because a web page can make
+/// its visitors open silent connections.
+const SILENT_POINTS: u32 = 10;
 /// Where nonce, app id and key id lie in a hello.
 const NAME: std::ops::Range<usize> = 16..38;
 
@@ -143,6 +144,11 @@ impl Guard {
         if admitted.settled || admitted.peer.excused || now.since(admitted.since) < self.config.settled_after {
             return false;
         }
+        let standing = self.known.standing(now, admitted.source);
+        if self.ladder.bears(now, admitted.source, || self.config.scale(standing, &self.standing)).step.is_some() {
+            // Later, perhaps: what an address has to answer for is forgiven with time.
+            return false;
+        }
         admitted.settled = true;
         self.known.settle(now, admitted.source, self.secret.account(account));
         self.stats.settled += 1;
@@ -176,12 +182,31 @@ impl Guard {
         self.charge_peer(now, peer, reject, hello_points(reject, bytes))
     }
 
-    /// Spends one new connection of the global budget for a source that has signed its hello.
-    fn pay(&mut self, now: Time, source: Source) -> Result<(), Reject> {
+    /// Spends the global budget for a connection that will say no signed hello, as for a page, unless that was done at the accept.
+    ///
+    /// # Errors
+    /// [`Reject::ConnectRate`].
+    pub fn on_request(&mut self, now: Time, admitted: &mut Admitted) -> Result<(), Reject> {
+        if admitted.paid || self.config.trusts(admitted.peer.addr) {
+            return Ok(());
+        }
+        match self.price(now, admitted.source) {
+            Some(connect) => {
+                (self.connect, admitted.paid) = (connect, true);
+                Ok(())
+            }
+            None => {
+                self.refuse(now, Reject::ConnectRate);
+                Err(Reject::ConnectRate)
+            }
+        }
+    }
+
+    /// The global budget after one new connection of this source, when it has that.
+    fn price(&mut self, now: Time, source: Source) -> Option<Bucket> {
         let reserve = if self.has_priority(now, source) { 0 } else { self.config.known_percent };
         self.connect.cut(now, &self.config.connect);
-        self.connect = self.connect.after_leaving(now, &self.config.connect, 1, reserve).ok_or(Reject::ConnectRate)?;
-        Ok(())
+        self.connect.after_leaving(now, &self.config.connect, 1, reserve)
     }
 
     fn has_priority(&self, now: Time, source: Source) -> bool {
@@ -195,12 +220,12 @@ impl Guard {
         by_either(wall, before, |wall| hello.check_time(wall))?;
         hello.check_mac(&self.config.keys)?;
         let (app, key) = (hello.app(), hello.key());
-        if !admitted.paid {
-            self.pay(now, admitted.source)?;
-        }
+        // Spent once the hello is known to be new: a replay must not spend what newcomers need.
+        let paid = if admitted.paid { None } else { Some(self.price(now, admitted.source).ok_or(Reject::ConnectRate)?) };
         // The nonce with the ids of its key, so that one app's clients cannot use up another's nonces.
         let name = self.secret.nonce(&bytes[NAME]);
         self.nonces.observe(now, name, &self.config.connect)?;
+        self.connect = paid.unwrap_or(self.connect);
         Ok(Authed { app, key })
     }
 }

@@ -83,10 +83,11 @@ impl Emit<'_> {
         asm.load(D, R0, R10, slot::ANSWER).jump(Eq, R0, 0, pass).goto(stray);
     }
 
-    /// The listener for this packet, in `R0` and `slot::SOCKET`, to be released. Packets without any socket are dropped, those of a
-    /// connection that exists go to the kernel.
+    /// The listener for this packet, in `R0` and `slot::SOCKET`, to be released. Our doors always have one, so packets without any socket
+    /// are for other machines behind this one, or other namespaces: they are left alone. Those of a connection that exists go to the
+    /// kernel.
     fn find_socket(&mut self, family: Family) {
-        let (pass, stray) = (self.to(Verdict::Pass), self.to(Verdict::DropNoSocket));
+        let (pass, other) = (self.to(Verdict::Pass), self.to(Verdict::PassOther));
         let asm = &mut self.asm;
         let (from, words) = family.addresses();
         for word in 0..words {
@@ -94,7 +95,7 @@ impl Emit<'_> {
         }
         asm.load(W, R1, R8, 0).store(W, R10, slot::TUPLE + 8 * words, R1);
         asm.mov(R1, R6).mov(R2, R10).add(R2, i32::from(slot::TUPLE)).mov(R3, i32::from(8 * words + 4));
-        asm.mov(R4, -1).mov(R5, 0).call(Helper::SKC_LOOKUP_TCP).jump(Eq, R0, 0, stray);
+        asm.mov(R4, -1).mov(R5, 0).call(Helper::SKC_LOOKUP_TCP).jump(Eq, R0, 0, other);
         let listener = asm.label("listener");
         asm.store(D, R10, slot::SOCKET, R0).load(W, R1, R0, STATE).jump(Eq, R1, LISTEN, listener);
         asm.mov(R1, R0).call(Helper::SK_RELEASE).goto(pass).place(listener);

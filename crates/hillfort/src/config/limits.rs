@@ -45,7 +45,7 @@ pub const LIMITS: &[Limit] = &[
     live("guard.score_min", 0, 90),
     live("guard.attack_offered_per_s", 10, 1_000_000),
     live("guard.attack_refused_per_s", 10, 1_000_000),
-    live("guard.work_bits", 0, 24),
+    live("guard.work_bits", 0, 20),
     live("tls.fingerprint_per_s", 1, 10_000),
     live("tls.fingerprint_burst", 1, 100_000),
     live("inputs.session_per_s", 1, PER_S_MAX as u64),

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::credentials::Credentials;
-use crate::siege::{ATTACKER_NICE, lab};
+use crate::siege::lab;
 use crate::table::print;
 
 mod client_hello;
@@ -239,9 +239,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         span: Duration::from_secs_f64(args.seconds),
         sockets: usize::from(args.sockets.unwrap_or_else(|| args.kind.sockets())).min(crate::machine::sockets_max()),
     };
-    let nice = if args.lab { ATTACKER_NICE } else { args.nice };
-    if nice != 0 {
-        rustix::process::setpriority_process(None, nice)?;
+    if args.lab {
+        lab::give_way()?;
+    } else if args.nice > 0 {
+        rustix::process::setpriority_process(None, args.nice)?;
     }
     let signer = args.credentials.signer()?;
     let mut reporter = Reporter { clock: Clock::start(), json: args.progress == Some(ProgressForm::Json), next: PROGRESS_EVERY };

@@ -36,10 +36,8 @@ use scenario::Scenario;
 const SHORT_MAX: Duration = Duration::from_secs(80);
 const FULL_MAX: Duration = Duration::from_secs(700);
 
-/// Server, players and the threads that take packets in go before whatever else the machine does ...
+/// Server and players go before whatever else the machine does. Attackers have what is left of their core.
 const NICE: i32 = -10;
-/// ... and before attackers, who are elsewhere in life.
-pub(crate) const ATTACKER_NICE: i32 = -5;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {

@@ -112,7 +112,7 @@ struct Assault {
 impl Assault {
     fn begin(stage: &Stage<'_>, plan: &Plan, outpost: &Outpost, victim: &Victim) -> anyhow::Result<Self> {
         let span = BEFORE + Metered::WARM_UP + stage.span + Duration::from_secs(2);
-        let flood = plan.packet.map(|packet| outpost.flood(stage.lab, packet, PORT, plan.rate, span)).transpose()?;
+        let flood = plan.packet.map(|packet| outpost.flood(stage.lab, packet, PORT, plan.rate, span, true)).transpose()?;
         let mut children = vec![];
         if let Some(Sockets { kind, processes, sockets }) = plan.sockets {
             for part in 0..processes {

@@ -19,7 +19,7 @@ use crate::segment::{SYN, Segment};
 const SAMPLE: usize = 4_000;
 /// Rate at which they come: the socket that takes them is slow.
 const RATE: u32 = 20_000;
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the generator runs as fast as it goes.
 const FULL: Duration = Duration::from_millis(300);
 /// `ETH_P_IP`, as a socket of packets wants it.
@@ -54,7 +54,7 @@ pub(crate) fn try_generator(lab: &Lab) -> anyhow::Result<Sample> {
         Ok(socket)
     })?;
     let begun = Instant::now();
-    let flood = outpost.flood(lab, Packet::SynSpoofed, PORT, Some(RATE), PATIENCE)?;
+    let flood = outpost.flood(lab, Packet::SynSpoofed, PORT, Some(RATE), PATIENCE, false)?;
     let segments = take(&mut socket)?;
     let (made, took) = (outpost.made().packets, begun.elapsed());
     flood.end()?;
@@ -63,7 +63,7 @@ pub(crate) fn try_generator(lab: &Lab) -> anyhow::Result<Sample> {
     let _gate = generator::attach(&lab.victim, &program::open_gate()?)?;
     let before = outpost.made().packets;
     let begun = Instant::now();
-    let flood = outpost.flood(lab, Packet::SynSpoofed, PORT, None, PATIENCE)?;
+    let flood = outpost.flood(lab, Packet::SynSpoofed, PORT, None, PATIENCE, false)?;
     crate::report::pause(FULL);
     let (full, full_took) = (outpost.made().packets - before, begun.elapsed());
     flood.end()?;

@@ -9,14 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use hillfort_bpf::{Live, Map, Mapping, Program, XdpContext, XdpLink, XdpMode, interface_index};
 
-use super::ATTACKER_NICE;
-use super::lab::{Lab, Side};
+use super::lab::{self, Lab, Side};
 use super::program::{self, BURST, Cell, Packet};
 
 /// No attack by packets lasts longer.
 const SPAN_MAX: Duration = Duration::from_secs(60);
-/// Rounds of the program between two looks at the clock; one that waits takes some 30 ns.
-const ROUNDS: u32 = 1 << 17;
+/// Rounds of the program in one call; one that waits takes some 30 ns.
+const ROUNDS: u32 = 1 << 16;
 /// Lateness that is made up for: as long as a neighbour on the same core may run before us.
 const LAG: Duration = Duration::from_millis(20);
 
@@ -43,6 +42,7 @@ pub(crate) struct Made {
 #[derive(Debug)]
 pub(crate) struct Flood {
     stop: Arc<AtomicBool>,
+    counts: Arc<Mapping>,
     thread: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
@@ -56,20 +56,35 @@ impl Outpost {
         Ok(Self { _link: link, map, counts })
     }
 
-    /// Floods the victim's port for at most `span`, with `rate` packets a second or as fast as it goes.
-    pub(crate) fn flood(&self, lab: &Lab, packet: Packet, port: u16, rate: Option<u32>, span: Duration) -> anyhow::Result<Flood> {
+    /// Floods the victim's port for at most `span`, with `rate` packets a second or as fast as it goes, with what honest people leave of
+    /// the core when it `gives_way`.
+    pub(crate) fn flood(
+        &self,
+        lab: &Lab,
+        packet: Packet,
+        port: u16,
+        rate: Option<u32>,
+        span: Duration,
+        gives_way: bool,
+    ) -> anyhow::Result<Flood> {
         let program = program::generator(&self.map, (&lab.victim, &lab.outside), packet, port)?;
         let interval = rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) * BURST as u32 / rate.max(1));
         self.set(Cell::Interval, interval.as_nanos() as u64);
         self.set(Cell::Lag, LAG.as_nanos() as u64);
+        self.set(Cell::Halted, 0);
         let (stop, outside) = (Arc::new(AtomicBool::new(false)), lab.outside.clone());
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("generator".into()).spawn(move || {
             outside.enter()?;
-            rustix::process::setpriority_process(None, ATTACKER_NICE)?;
+            // Nothing comes by there. As long as a program is attached anywhere, a call over live frames need not patch the kernel, and
+            // takes microseconds to begin instead of milliseconds.
+            let _kept_known = XdpLink::attach(&program, interface_index("lo")?, XdpMode::Generic)?;
+            if gives_way {
+                lab::give_way()?;
+            }
             keep_going(&program, packet, &outside, span.min(SPAN_MAX), &stopped)
         })?;
-        Ok(Flood { stop, thread: Some(thread) })
+        Ok(Flood { stop, counts: Arc::clone(&self.counts), thread: Some(thread) })
     }
 
     pub(crate) fn made(&self) -> Made {
@@ -86,16 +101,22 @@ impl Outpost {
 }
 
 impl Flood {
+    /// The thread returns from the kernel when its rounds are over; those that are left do nothing.
+    fn halt(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.counts.cells()[Cell::Halted as usize].store(1, Ordering::Relaxed);
+    }
+
     /// Ends it; the error is why it ended before.
     pub(crate) fn end(mut self) -> anyhow::Result<()> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.halt();
         self.thread.take().map_or(Ok(()), |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     }
 }
 
 impl Drop for Flood {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.halt();
         if let Some(thread) = self.thread.take() {
             // Who drops it without `end` has an error of their own.
             let _error = thread.join();

@@ -203,6 +203,22 @@ pub(crate) fn victim_from_inside(target: SocketAddr) -> anyhow::Result<SocketAdd
     Ok(target)
 }
 
+/// From now on this thread has what others leave of its core, and stops at once when one of them has something to do.
+pub(crate) fn give_way() -> anyhow::Result<()> {
+    schedule("--idle", "0", rustix::thread::gettid())
+}
+
+/// Has a thread go before all others. A higher priority of the usual kind is not enough: whoever runs is let finish its slice of milliseconds,
+/// in which a pair of interfaces overflows.
+pub(crate) fn go_first(thread: rustix::process::Pid) -> anyhow::Result<()> {
+    schedule("--fifo", "1", thread)
+}
+
+fn schedule(policy: &str, priority: &str, thread: rustix::process::Pid) -> anyhow::Result<()> {
+    let thread = thread.as_raw_nonzero().to_string();
+    run(Command::new("chrt").args([policy, "--pid", priority, &thread])).context("`chrt` (Debian: util-linux)")
+}
+
 fn text(mac: [u8; 6]) -> String {
     mac.map(|byte| format!("{byte:02x}")).join(":")
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::NICE;
 use super::defence::Standing;
 use super::generator::{Made, Outpost};
-use super::lab::{Lab, Side};
+use super::lab::{self, Lab, Side};
 use super::victim::Victim;
 use crate::gauge;
 use crate::machine::Cores;
@@ -100,7 +100,13 @@ impl<'a> Meter<'a> {
             for &thread in threads {
                 let pid = Pid::from_raw(i32::try_from(thread)?).context("a thread has a number")?;
                 cores.pin_thread(pid, to_server)?;
-                rustix::process::setpriority_process(Some(pid), NICE)?;
+                // The victim's has the server's priority, as the kernel's own thread for this work has that of processes. The others' is
+                // no part of what is measured.
+                if to_server {
+                    rustix::process::setpriority_process(Some(pid), NICE)?;
+                } else {
+                    lab::go_first(pid)?;
+                }
             }
         }
         let softirqd = gauge::kernel_threads(&format!("ksoftirqd/{}", cores.server()))?;

@@ -37,6 +37,8 @@ const BARE: i32 = 54;
 pub(crate) enum Cell {
     /// Packets made.
     Made,
+    /// Not 0: no further burst.
+    Halted,
     /// Packets left in this burst.
     Left,
     /// When the next burst is due, kernel time in nanoseconds.
@@ -55,7 +57,7 @@ pub(crate) enum Cell {
     Ignored,
 }
 
-const CELLS: usize = 9;
+const CELLS: usize = 10;
 
 /// What the generator makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +99,7 @@ pub(crate) fn generator(map: &Map, sides: (&Side, &Side), packet: Packet, port: 
     asm.mov(R3, R6).add(R3, mould.frame.len() as i32).jump(Cond::Gt, R3, R2, wait);
     asm.load_map_value(R7, map, 0);
     asm.load(Size::D, R1, R7, at(Cell::Left)).jump(Cond::Ne, R1, 0, emit);
-    asm.call(Helper::KTIME_GET_NS);
+    asm.load(Size::D, R1, R7, at(Cell::Halted)).jump(Cond::Ne, R1, 0, wait).call(Helper::KTIME_GET_NS);
     asm.load(Size::D, R2, R7, at(Cell::Next)).jump(Cond::Lt, R0, R2, wait);
     asm.load(Size::D, R3, R7, at(Cell::Gate)).jump(Cond::Lt, R0, R3, wait);
     asm.mov(R3, R0).sub(R3, R2).load(Size::D, R4, R7, at(Cell::Lag));

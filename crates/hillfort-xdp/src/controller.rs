@@ -18,7 +18,7 @@ pub struct Limits {
 /// What was seen since the last sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sample {
-    /// Well-formed SYNs for our ports a second.
+    /// Well-formed SYNs for our ports a second, or TCP that belongs to no connection, whichever is more.
     pub syn_per_s: u64,
     /// How often the kernel's queues for new connections were full, see [`crate::SynQueue`].
     pub overflows: u64,

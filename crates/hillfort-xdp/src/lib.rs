@@ -37,7 +37,7 @@ pub use filter::{Filter, Top};
 pub use hillfort_bpf::Error;
 pub use layout::{ALLOW_MAX, BANS_MAX, PORTS_MAX, address_of, network_key, source_key};
 pub use maps::Counters;
-pub use netstat::{SynQueue, syncookies};
+pub use netstat::{SynQueue, resets_sent, syncookies};
 pub use signature::Signature;
 pub use sketch::{Heavy, TOP_MAX};
 pub use verdict::{Mode, Verdict};

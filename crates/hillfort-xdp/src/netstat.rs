@@ -26,12 +26,7 @@ impl SynQueue {
     }
 
     fn of(text: &str) -> Option<Self> {
-        let mut lines = text.lines().filter_map(|line| line.strip_prefix("TcpExt:"));
-        let (names, values) = (lines.next()?, lines.next()?);
-        let value = |wanted: &str| {
-            let mut pairs = names.split_whitespace().zip(values.split_whitespace());
-            pairs.find(|(name, _)| *name == wanted).and_then(|(_, value)| value.parse().ok())
-        };
+        let value = |wanted: &str| named(text, "TcpExt:", wanted);
         Some(Self {
             cookies: value("TCPReqQFullDoCookies")?,
             drops: value("TCPReqQFullDrop")?,
@@ -46,6 +41,24 @@ impl SynQueue {
         let cookies = if cookies_always { 0 } else { self.cookies.saturating_sub(earlier.cookies) };
         cookies + self.drops.saturating_sub(earlier.drops) + self.accept_overflows.saturating_sub(earlier.accept_overflows)
     }
+}
+
+/// Resets that the kernel has sent since the machine started: its answer to TCP that belongs to no connection, and ours to those refused.
+///
+/// # Errors
+/// `/proc/net/snmp` cannot be read or has another form.
+pub fn resets_sent() -> io::Result<u64> {
+    let text = fs::read_to_string("/proc/net/snmp")?;
+    named(&text, "Tcp:", "OutRsts")
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "/proc/net/snmp has no counter OutRsts that can be read"))
+}
+
+/// A counter by its name: a line of names, then one of values.
+fn named(text: &str, prefix: &str, wanted: &str) -> Option<u64> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(prefix));
+    let (names, values) = (lines.next()?, lines.next()?);
+    let mut pairs = names.split_whitespace().zip(values.split_whitespace());
+    pairs.find(|(name, _)| *name == wanted).and_then(|(_, value)| value.parse().ok())
 }
 
 /// `net.ipv4.tcp_syncookies`: 0 never, 1 when a queue is full, 2 always. `None` when the kernel does not say.
@@ -75,6 +88,7 @@ mod tests {
     #[test]
     fn this_kernel_is_read() {
         SynQueue::read().unwrap();
+        super::resets_sent().unwrap();
         assert!(super::syncookies().is_some());
     }
 

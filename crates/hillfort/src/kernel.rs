@@ -68,7 +68,10 @@ pub(crate) fn start(
     }
     let limits = Limits { flood_syn_per_s: u64::from(settings.flood_syn_per_s), calm: settings.calm };
     let (orders_in, orders) = sync_channel(ORDERS_DEPTH);
-    std::thread::Builder::new().name("kernel".into()).spawn(move || Keeper::new(attached, limits, board).run(&orders))?;
+    let keeper = Keeper::new(attached, limits, board);
+    // Before anybody can ask.
+    keeper.publish();
+    std::thread::Builder::new().name("kernel".into()).spawn(move || keeper.run(&orders))?;
     Ok(KernelBans(orders_in))
 }
 
@@ -145,6 +148,7 @@ struct Keeper {
     counted: Counters,
     counted_at: Instant,
     queues: Option<SynQueue>,
+    resets: Option<u64>,
     /// A fault of the kernel was told; the others are its echoes.
     told: bool,
 }
@@ -169,12 +173,12 @@ impl Keeper {
             counted,
             counted_at: now,
             queues,
+            resets: hillfort_xdp::resets_sent().ok(),
             told: false,
         }
     }
 
     fn run(mut self, orders: &Receiver<Order>) {
-        self.publish();
         let mut next = Instant::now() + SAMPLE;
         loop {
             // First, so that no rush of orders keeps the mode as it is.
@@ -212,14 +216,19 @@ impl Keeper {
                 (Some(now), Some(before)) if syn_per_s >= self.flood_syn_per_s / OVERFLOW_FLOOR => now.since(before, always),
                 _ => 0,
             };
-            let sample = Sample { syn_per_s, overflows };
+            // A flood of ACKs: in passive mode the kernel answers each by a reset, in flood mode the filter drops them.
+            let resets = hillfort_xdp::resets_sent().ok();
+            let answered = resets.zip(self.resets).map_or(0, |(now, before)| now.saturating_sub(before));
+            let strays = counters.total(Verdict::DropNoSocket).saturating_sub(self.counted.total(Verdict::DropNoSocket));
+            let stray_per_s = ((answered + strays) as f64 / seconds) as u64;
+            let sample = Sample { syn_per_s: syn_per_s.max(stray_per_s), overflows };
             let before = self.controller.mode();
             let mode = self.controller.on_sample(Time::ZERO + now.duration_since(self.start), sample);
             if mode != before {
                 self.filter.set_mode(mode);
-                tracing::info!(syn_per_s = sample.syn_per_s, overflows, "kernel filter: {} mode", mode.label());
+                tracing::info!(syn_per_s, stray_per_s, overflows, "kernel filter: {} mode", mode.label());
             }
-            (self.counted, self.counted_at, self.queues) = (counters, now, queues);
+            (self.counted, self.counted_at, self.queues, self.resets) = (counters, now, queues, resets);
             if self.samples.is_multiple_of(SAMPLES_PER_EPOCH) {
                 self.filter.next_epoch();
             }

@@ -8,6 +8,9 @@ use super::scenario::Scenario;
 use crate::machine::median;
 use crate::report::figure::{Figure, Promise};
 
+/// Part of what was asked for that must have been offered: the figures beside it speak of that attack and no lesser one.
+const ENOUGH: f64 = 0.99;
+
 /// All promises that these bouts can speak of.
 pub(crate) fn judge(bouts: &[Bout]) -> Vec<Figure> {
     let of = |scenario: Scenario, defence: Defence| -> Vec<&Bout> {
@@ -24,7 +27,7 @@ pub(crate) fn judge(bouts: &[Bout]) -> Vec<Figure> {
 
     let spoofed = ours(Scenario::SynSpoofed);
     let rates = json!({ "offered_hz": spoofed.iter().map(|bout| bout.offered_hz()).collect::<Vec<_>>() });
-    add("spoofed-offered", "forged SYNs a second", mid(&spoofed, Bout::offered_hz), "/s", least(870_000.0), rates);
+    add("spoofed-offered", "forged SYNs a second", mid(&spoofed, Bout::offered_hz), "/s", least(ENOUGH * 900_000.0), rates);
     add("spoofed-frames", "honest frames kept meanwhile", worst(&spoofed, kept), "%", least(99.5), Value::Null);
     add("spoofed-newcomers", "newcomers let in meanwhile", pooled(&spoofed), "%", least(99.5), Value::Null);
     add("spoofed-p99", "p99 of honest frames meanwhile", mid(&spoofed, p99_ms), "ms", most(10.0), Value::Null);
@@ -33,9 +36,18 @@ pub(crate) fn judge(bouts: &[Bout]) -> Vec<Figure> {
     let detail = json!({
         "offered_hz": mid(&paced, Bout::offered_hz), "whole_core_percent": mid(&paced, |bout| 100.0 * bout.attacked.spent.core_share())
     });
+    add("paced-offered", "forged SYNs a second", mid(&paced, Bout::offered_hz), "/s", least(ENOUGH * 273_856.0), Value::Null);
     add("spoofed-core", "of one core for 273,856 forged SYNs a second", mid(&paced, attack_core), "%", most(50.0), detail);
     let bots = ours(Scenario::SynBots);
     let detail = json!({ "offered_hz": mid(&bots, Bout::offered_hz) });
+    add(
+        "bots-offered",
+        "SYNs of banned bots a second",
+        mid(&bots, Bout::offered_hz),
+        "/s",
+        least(ENOUGH * 273_856.0),
+        Value::Null,
+    );
     add("bots-core", "of one core for 273,856 SYNs of banned bots a second", mid(&bots, attack_core), "%", most(50.0), detail);
 
     for (name, text, scenario, other, bound) in [
@@ -57,8 +69,22 @@ pub(crate) fn judge(bouts: &[Bout]) -> Vec<Figure> {
     add("mixed-hostile", "of the admitted work is hostile", highest(&mixed, hostile_share), "%", most(0.3), Value::Null);
 
     let idle = ours(Scenario::HandshakeIdle);
-    let rates = json!({ "completed_hz": mid(&idle, completed_hz) });
-    add("idle-newcomers", "newcomers let in beside 40,000 handshakes a second", pooled(&idle), "%", least(99.0), rates);
+    add(
+        "idle-completed",
+        "handshakes that bots completed a second",
+        mid(&idle, completed_hz),
+        "/s",
+        least(ENOUGH * 40_000.0),
+        Value::Null,
+    );
+    add(
+        "idle-newcomers",
+        "newcomers let in beside as many handshakes a second as above",
+        pooled(&idle),
+        "%",
+        least(99.0),
+        Value::Null,
+    );
     let calm = mid(&idle, |bout| bout.calm.seen.frames.latency.p99_us as f64 / 1e3);
     let bound = calm.unwrap_or(0.0).mul_add(2.0, 10.0);
     add(
@@ -154,9 +180,10 @@ fn highest(bouts: &[&Bout], of: impl Fn(&Bout) -> f64) -> Option<f64> {
     bouts.iter().map(|bout| of(bout)).max_by(f64::total_cmp)
 }
 
-/// Newcomers let in, over all rounds, percent.
+/// Newcomers let in, over all rounds, percent: those whose address nobody has played from before, since the others go first.
 fn pooled(bouts: &[&Bout]) -> Option<f64> {
-    let came: u64 = bouts.iter().map(|bout| bout.attacked.seen.newcomers.came).sum();
-    let let_in: u64 = bouts.iter().map(|bout| bout.attacked.seen.newcomers.let_in).sum();
+    let sum = |of: fn(&super::honest::Newcomers) -> u64| bouts.iter().map(|bout| of(&bout.attacked.seen.newcomers)).sum::<u64>();
+    let came = sum(|seen| seen.came - seen.came_back);
+    let let_in = sum(|seen| seen.let_in - seen.back_in);
     (came > 0).then(|| 100.0 * let_in as f64 / came as f64)
 }

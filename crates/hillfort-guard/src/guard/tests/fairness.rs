@@ -234,7 +234,17 @@ fn a_flash_crowd_comes_in_and_nobody_is_banned() {
         for (at, player, pause) in &mut waiting {
             if *at == ms {
                 tries += 1;
-                match guard.on_connect(now, v4(*player)) {
+                let wall = UnixMs(WALL.0 + ms);
+                let came = guard.on_connect(now, v4(*player)).and_then(|proof| {
+                    match guard.on_hello(now, wall, &proof, &hello_at(tries, wall)) {
+                        Ok(_) => Ok(proof),
+                        Err(reject) => {
+                            guard.on_close(proof);
+                            Err(reject)
+                        }
+                    }
+                });
+                match came {
                     Ok(proof) => {
                         proofs.push(proof);
                         second[(ms / 1_000) as usize] += 1;

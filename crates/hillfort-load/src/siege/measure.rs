@@ -9,7 +9,6 @@ use anyhow::{Context as _, ensure};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
-use super::NICE;
 use super::defence::Standing;
 use super::generator::{Made, Outpost};
 use super::lab::{self, Lab, Side};
@@ -100,13 +99,8 @@ impl<'a> Meter<'a> {
             for &thread in threads {
                 let pid = Pid::from_raw(i32::try_from(thread)?).context("a thread has a number")?;
                 cores.pin_thread(pid, to_server)?;
-                // The victim's has the server's priority, as the kernel's own thread for this work has that of processes. The others' is
-                // no part of what is measured.
-                if to_server {
-                    rustix::process::setpriority_process(Some(pid), NICE)?;
-                } else {
-                    lab::go_first(pid)?;
-                }
+                // Before all processes, as the interrupt of a card is: a ring of 256 packets does not outlast a slice of the scheduler.
+                lab::go_first(pid)?;
             }
         }
         let softirqd = gauge::kernel_threads(&format!("ksoftirqd/{}", cores.server()))?;

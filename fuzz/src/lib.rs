@@ -8,12 +8,14 @@ mod first_bytes;
 mod guard;
 mod packet;
 mod proto;
+mod recording;
 mod script;
 
 pub use first_bytes::{client_hello, proxy};
 pub use guard::regions;
 pub use packet::packet;
 pub use proto::{frame, hello, message};
+pub use recording::recording;
 pub use script::session;
 
 /// One target.
@@ -29,4 +31,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("session", session),
     ("regions", regions),
     ("packet", packet),
+    ("recording", recording),
 ];

@@ -17,8 +17,11 @@ use crate::fault::RoomFault;
 use crate::inputs::InputQueue;
 use crate::outputs::Outputs;
 use crate::pace::Pace;
+use crate::record::{Call, End, Keyframe, Recorder, Recording};
 use crate::room::{Room, Stored, Verdict, Who};
+use crate::state::CellState;
 use crate::stats::TickStats;
+use crate::wire::Damaged;
 
 /// One room and all that belongs to it.
 pub struct RoomCell {
@@ -38,6 +41,7 @@ pub struct RoomCell {
     callback: &'static str,
     inputs: u64,
     inputs_lost: u64,
+    recorder: Option<Recorder>,
     stats: TickStats,
 }
 
@@ -66,6 +70,7 @@ impl RoomCell {
             callback: "",
             inputs: 0,
             inputs_lost: 0,
+            recorder: None,
             stats: TickStats::default(),
         }
     }
@@ -75,7 +80,8 @@ impl RoomCell {
     /// # Errors
     /// The room's fault, or a config out of bounds.
     pub fn on_create(&mut self, params: &[u8], out: &mut Outputs) -> Result<(), RoomFault> {
-        let config = self.call("on_create", out, |room, ctx| room.on_create(ctx, params))?;
+        self.callback = "on_create";
+        let config = self.run(out, |room, ctx| room.on_create(ctx, params))?;
         config.check().map_err(|error| RoomFault::crashed(&format!("on_create: {error}")))?;
         self.pace = Pace::new(config.hz, config.late);
         self.caps = config.inputs;
@@ -92,7 +98,7 @@ impl RoomCell {
         if self.seats_free() == 0 {
             return Ok(Err(Reject::RoomFull));
         }
-        let verdict = self.call("on_join_attempt", out, |room, ctx| room.on_join_attempt(ctx, who))?;
+        let verdict = self.call("on_join_attempt", &Call::Attempt(who), out, |room, ctx| room.on_join_attempt(ctx, who))?;
         Ok(match verdict {
             Verdict::Accept => Ok(()),
             Verdict::Refuse(reject) => Err(reject),
@@ -108,6 +114,7 @@ impl RoomCell {
             self.seats.push(SeatRecord::default());
             self.seats.len() - 1
         });
+        self.note(&Call::TakeSeat(who));
         self.seats[at].session = Some(who.session);
         self.taken += 1;
         self.connected += 1;
@@ -121,7 +128,7 @@ impl RoomCell {
     /// # Errors
     /// The room's fault.
     pub fn on_join(&mut self, seat: Seat, out: &mut Outputs) -> Result<(), RoomFault> {
-        self.call("on_join", out, |room, ctx| room.on_join(ctx, seat))
+        self.call("on_join", &Call::Join(seat), out, |room, ctx| room.on_join(ctx, seat))
     }
 
     /// Lets an input of at most [`hillfort_proto::limits::INPUT_BYTES_MAX`] bytes wait for the next tick. When the player's queue is full
@@ -130,6 +137,9 @@ impl RoomCell {
         let Some(record) = self.seats.get_mut(usize::from(seat.0)).filter(|record| record.session.is_some()) else { return 0 };
         if record.queue.is_empty() {
             self.pending.push(seat);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.note(&Call::Input { seat, op, data });
         }
         let lost = record.queue.push(self.caps.player_queue, op, data);
         self.inputs_lost += lost;
@@ -146,10 +156,19 @@ impl RoomCell {
     /// # Errors
     /// The room's fault.
     pub fn on_tick(&mut self, out: &mut Outputs) -> Result<(), RoomFault> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.on_tick();
+        }
         std::mem::swap(&mut self.ctx.out, out);
         self.ctx.next_tick();
         let result = self.tick();
         std::mem::swap(&mut self.ctx.out, out);
+        let Some(recorder) = &mut self.recorder else { return result };
+        recorder.on_outputs(out);
+        recorder.after_tick(&self.ctx);
+        if recorder.wants_keyframe() && result.is_ok() && !self.ctx.is_ended() {
+            return self.take_keyframe();
+        }
         result
     }
 
@@ -164,7 +183,7 @@ impl RoomCell {
         self.next_expiry = self.next_expiry.min(until);
         self.connected -= 1;
         self.ctx.set_connected(seat, false);
-        self.call("on_drop", out, |room, ctx| room.on_drop(ctx, seat))
+        self.call("on_drop", &Call::Drop(seat), out, |room, ctx| room.on_drop(ctx, seat))
     }
 
     /// The player is back.
@@ -177,7 +196,7 @@ impl RoomCell {
         }
         self.connected += 1;
         self.ctx.set_connected(seat, true);
-        self.call("on_reconnect", out, |room, ctx| room.on_reconnect(ctx, seat))
+        self.call("on_reconnect", &Call::Reconnect(seat), out, |room, ctx| room.on_reconnect(ctx, seat))
     }
 
     /// A player whose time to come back is over at `now`, to be told to leave. Costs nothing while nobody is away for so long.
@@ -198,12 +217,13 @@ impl RoomCell {
     /// # Errors
     /// The room's fault.
     pub fn on_leave(&mut self, seat: Seat, out: &mut Outputs) -> Result<(), RoomFault> {
-        self.call("on_leave", out, |room, ctx| room.on_leave(ctx, seat))
+        self.call("on_leave", &Call::Leave(seat), out, |room, ctx| room.on_leave(ctx, seat))
     }
 
     /// Frees the seat, forgets what waits there. Returns whose it was.
     pub fn free_seat(&mut self, seat: Seat) -> Option<SessionId> {
         let record = std::mem::take(self.seated(seat)?);
+        self.note(&Call::FreeSeat(seat));
         self.taken -= 1;
         self.connected -= u16::from(record.away_until.is_none());
         self.pending.retain(|&other| other != seat);
@@ -216,15 +236,17 @@ impl RoomCell {
     /// # Errors
     /// The room's fault.
     pub fn on_signal(&mut self, data: &[u8], reply: &mut Vec<u8>, out: &mut Outputs) -> Result<(), RoomFault> {
-        self.call("on_signal", out, |room, ctx| room.on_signal(ctx, data, reply))
+        self.call("on_signal", &Call::Signal(data), out, |room, ctx| room.on_signal(ctx, data, reply))
     }
 
-    /// Has the room write its state down.
+    /// Has the room write its state down. What it puts out is not part of a recording.
     ///
     /// # Errors
     /// The room's fault.
     pub fn on_save(&mut self, state: &mut Vec<u8>, out: &mut Outputs) -> Result<Stored, RoomFault> {
-        self.call("on_save", out, |room, ctx| room.on_save(ctx, state))
+        self.note(&Call::Save);
+        self.callback = "on_save";
+        self.run(out, |room, ctx| room.on_save(ctx, state))
     }
 
     /// Has the room take a state up.
@@ -232,7 +254,7 @@ impl RoomCell {
     /// # Errors
     /// The room's fault.
     pub fn on_restore(&mut self, state: &[u8], out: &mut Outputs) -> Result<Stored, RoomFault> {
-        self.call("on_restore", out, |room, ctx| room.on_restore(ctx, state))
+        self.call("on_restore", &Call::Restore(state), out, |room, ctx| room.on_restore(ctx, state))
     }
 
     /// Tells the room that it is to end.
@@ -240,7 +262,69 @@ impl RoomCell {
     /// # Errors
     /// The room's fault.
     pub fn on_dispose(&mut self, grace: Duration, out: &mut Outputs) -> Result<(), RoomFault> {
-        self.call("on_dispose", out, |room, ctx| room.on_dispose(ctx, grace))
+        self.call("on_dispose", &Call::Dispose(grace), out, |room, ctx| room.on_dispose(ctx, grace))
+    }
+
+    /// The shell's half of the room's state, to go on from together with what [`RoomCell::on_save`] wrote at the same time.
+    #[must_use]
+    pub fn state(&self) -> CellState {
+        let mut state = self.ctx.state();
+        for player in &mut state.players {
+            let queue = &self.seats[usize::from(player.seat.0)].queue;
+            player.inputs = queue.iter().map(|(op, data)| (op, data.to_vec())).collect();
+        }
+        state.pending.clone_from(&self.pending);
+        state
+    }
+
+    /// Replaces the shell's half of the state of a room that was created. Players without a connection have [`RESUME_WINDOW`] from `now`.
+    ///
+    /// # Errors
+    /// [`Damaged`]: a player sits beyond the room's seats. Nothing was changed.
+    pub fn put_state(&mut self, now: Time, state: &CellState) -> Result<(), Damaged> {
+        if state.players.iter().any(|player| player.seat.0 >= self.seats_max) {
+            return Err(Damaged);
+        }
+        if let Some(recorder) = self.recorder.as_mut().filter(|recorder| recorder.keeps()) {
+            let mut bytes = Vec::new();
+            state.write(&mut bytes);
+            recorder.on_state(state.tick, &bytes);
+        }
+        self.ctx.put_state(state);
+        let seats = state.players.last().map_or(0, |player| usize::from(player.seat.0) + 1);
+        self.seats.clear();
+        self.seats.resize_with(seats, SeatRecord::default);
+        let until = now + RESUME_WINDOW;
+        for player in &state.players {
+            let record = &mut self.seats[usize::from(player.seat.0)];
+            record.session = Some(player.session);
+            record.away_until = (!player.connected).then_some(until);
+            for (op, data) in &player.inputs {
+                record.queue.push(u16::MAX, *op, data);
+            }
+        }
+        self.taken = state.players.len() as u16;
+        self.connected = state.players.iter().filter(|player| player.connected).count() as u16;
+        self.next_expiry = if self.taken == self.connected { Time(u64::MAX) } else { until };
+        self.pending.clone_from(&state.pending);
+        Ok(())
+    }
+
+    /// Has all calls noted from now on, which is before [`RoomCell::on_create`].
+    pub fn record(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
+    }
+
+    /// What was recorded so far, ended as `end` says; `None` when nothing is.
+    #[must_use]
+    pub fn recording(&mut self, end: End) -> Option<Recording> {
+        self.recorder.as_mut().map(|recorder| recorder.recording(end))
+    }
+
+    /// Hash of what the room has put out since it is recorded.
+    #[must_use]
+    pub fn mark(&self) -> Option<u64> {
+        self.recorder.as_ref().map(|recorder| recorder.mark(&self.ctx))
     }
 
     /// Whether the room ended itself.
@@ -322,10 +406,45 @@ impl RoomCell {
     fn call<T>(
         &mut self,
         callback: &'static str,
+        call: &Call<'_>,
         out: &mut Outputs,
         f: impl FnOnce(&mut dyn Room, &mut Ctx) -> Result<T, RoomFault>,
     ) -> Result<T, RoomFault> {
+        self.note(call);
         self.callback = callback;
+        let result = self.run(out, f);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.on_outputs(out);
+        }
+        result
+    }
+
+    fn note(&mut self, call: &Call<'_>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.note(call);
+        }
+    }
+
+    /// Asks the room for its state, so that the recorder can go on from there. What it puts out is lost.
+    fn take_keyframe(&mut self) -> Result<(), RoomFault> {
+        let mut room = Vec::new();
+        let stored = self.on_save(&mut room, &mut Outputs::default())?;
+        let keyframe = (stored == Stored::Done).then(|| {
+            let mut cell = Vec::new();
+            self.state().write(&mut cell);
+            Keyframe { room, cell }
+        });
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin_segment(keyframe);
+        }
+        Ok(())
+    }
+
+    fn run<T>(
+        &mut self,
+        out: &mut Outputs,
+        f: impl FnOnce(&mut dyn Room, &mut Ctx) -> Result<T, RoomFault>,
+    ) -> Result<T, RoomFault> {
         std::mem::swap(&mut self.ctx.out, out);
         let result = f(self.room.as_mut(), &mut self.ctx);
         std::mem::swap(&mut self.ctx.out, out);

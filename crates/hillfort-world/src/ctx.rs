@@ -7,6 +7,7 @@ use crate::config::LABEL_BYTES_MAX;
 use crate::outputs::Outputs;
 use crate::rng::Rng;
 use crate::room::Who;
+use crate::state::{CellState, PlayerState};
 use crate::timers::Timers;
 
 /// A seat of a room: small, given to the next player when it is free again.
@@ -195,6 +196,48 @@ impl Ctx {
 
     pub(crate) fn due_timer(&mut self) -> Option<u32> {
         self.timers.due(self.tick)
+    }
+
+    /// All but the outputs and the inputs that wait.
+    pub(crate) fn state(&self) -> CellState {
+        let (timers, timers_set) = self.timers.state();
+        let players = self.players.iter().map(|player| PlayerState {
+            seat: player.seat,
+            session: player.session,
+            name: player.name.clone(),
+            connected: player.connected,
+            kicked: player.kicked,
+            inputs: Vec::new(),
+        });
+        CellState {
+            tick: self.tick,
+            rng: self.rng.state(),
+            label: self.label.clone(),
+            timers,
+            timers_set,
+            players: players.collect(),
+            pending: Vec::new(),
+        }
+    }
+
+    pub(crate) fn put_state(&mut self, state: &CellState) {
+        self.tick = state.tick;
+        self.rng = Rng::new(state.rng);
+        self.label.clone_from(&state.label);
+        self.timers.put_state(&state.timers, state.timers_set);
+        let players = state.players.iter().map(|player| Player {
+            seat: player.seat,
+            session: player.session,
+            name: player.name.clone(),
+            connected: player.connected,
+            kicked: player.kicked,
+        });
+        self.players = players.collect();
+    }
+
+    /// Where the room's random numbers are.
+    pub(crate) const fn rng_state(&self) -> u64 {
+        self.rng.state()
     }
 
     pub(crate) const fn is_ended(&self) -> bool {

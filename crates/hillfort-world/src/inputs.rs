@@ -54,6 +54,16 @@ impl InputQueue {
         Some((entry.op, &self.bytes[from..self.read]))
     }
 
+    /// All that wait, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let mut rest = &self.bytes[self.read..];
+        self.entries.iter().map(move |entry| {
+            let (data, after) = rest.split_at(entry.len as usize);
+            rest = after;
+            (entry.op, data)
+        })
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -127,6 +137,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(queue.is_empty(), model.is_empty());
+                prop_assert!(queue.iter().eq(model.iter().map(|(op, data)| (*op, &data[..]))));
             }
         }
     }

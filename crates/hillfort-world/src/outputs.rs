@@ -1,5 +1,7 @@
 //! What a room's callbacks put out, in order, in one buffer that is used again and again. Knows nothing of sessions and lanes.
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use crate::ctx::{Seat, To};
 use crate::fault::cut;
 
@@ -43,7 +45,10 @@ pub struct Outputs {
 #[derive(Debug, Default)]
 struct Store {
     entries: Vec<Entry>,
+    /// Data of events and states.
     bytes: Vec<u8>,
+    /// Text of log lines.
+    lines: String,
     log_lines: usize,
     log_lines_lost: u64,
     refused: u64,
@@ -52,7 +57,8 @@ struct Store {
 impl Outputs {
     /// In the order in which they were put.
     pub fn iter(&self) -> impl Iterator<Item = Output<'_>> {
-        let (entries, mut rest) = self.store.as_ref().map_or((&[][..], &[][..]), |store| (&store.entries, &store.bytes));
+        let (entries, mut rest, mut lines) =
+            self.store.as_ref().map_or((&[][..], &[][..], ""), |store| (&store.entries, &store.bytes, &store.lines));
         entries.iter().map(move |entry| {
             let mut take = |len: u32| {
                 let (data, after) = rest.split_at(len as usize);
@@ -63,9 +69,38 @@ impl Outputs {
                 Entry::Event { to, op, len } => Output::Event { to, op, data: take(len) },
                 Entry::State { to, len } => Output::State { to, data: take(len) },
                 Entry::Kick { seat } => Output::Kick { seat },
-                Entry::Log { len } => Output::Log { line: std::str::from_utf8(take(len)).expect("was put as str") },
+                Entry::Log { len } => {
+                    let (line, after) = lines.split_at(len as usize);
+                    lines = after;
+                    Output::Log { line }
+                }
             }
         })
+    }
+
+    /// Hash of `chain` and what was put, but for log lines: these are for people, and may name places in memory.
+    pub(crate) fn fold(&self, mut chain: u64) -> u64 {
+        let Some(store) = self.store.as_ref().filter(|store| !store.entries.is_empty()) else { return chain };
+        chain = xxh3_64_with_seed(&store.bytes, chain);
+        for entry in &store.entries {
+            let (kind, to, op, len) = match *entry {
+                Entry::Event { to, op, len } => (1, to, op, len),
+                Entry::State { to, len } => (2, to, 0, len),
+                Entry::Kick { seat } => (3, To::One(seat), 0, 0),
+                Entry::Log { .. } => continue,
+            };
+            let to = match to {
+                To::All => 0,
+                To::One(Seat(seat)) => 1 << 16 | u32::from(seat),
+                To::Except(Seat(seat)) => 2 << 16 | u32::from(seat),
+            };
+            let mut words = [0; 16];
+            for (place, word) in words.chunks_exact_mut(4).zip([kind, to, op, len]) {
+                place.copy_from_slice(&word.to_le_bytes());
+            }
+            chain = xxh3_64_with_seed(&words, chain);
+        }
+        chain
     }
 
     /// Whether nothing was put since the last [`Outputs::clear`], and nothing was lost.
@@ -91,6 +126,7 @@ impl Outputs {
         let Some(store) = &mut self.store else { return };
         store.entries.clear();
         store.bytes.clear();
+        store.lines.clear();
         store.log_lines = 0;
         store.log_lines_lost = 0;
         store.refused = 0;
@@ -119,7 +155,7 @@ impl Outputs {
         }
         store.log_lines += 1;
         let line = cut(line, LOG_LINE_BYTES_MAX);
-        store.bytes.extend_from_slice(line.as_bytes());
+        store.lines.push_str(line);
         store.entries.push(Entry::Log { len: line.len() as u32 });
     }
 

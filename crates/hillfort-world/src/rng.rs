@@ -13,6 +13,12 @@ impl Rng {
         Self { state: seed }
     }
 
+    /// The seed from which the sequence goes on as it does from here.
+    #[must_use]
+    pub const fn state(&self) -> u64 {
+        self.state
+    }
+
     /// Next 64 bits.
     pub const fn next_u64(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);

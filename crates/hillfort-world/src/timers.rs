@@ -24,6 +24,19 @@ impl Timers {
         true
     }
 
+    /// All, as `(tick, number of the setting, id)` in the order in which they are due, and how many were set so far.
+    pub(crate) fn state(&self) -> (Vec<(u64, u64, u32)>, u64) {
+        let mut entries: Vec<_> = self.heap.iter().map(|&Reverse(entry)| entry).collect();
+        entries.sort_unstable();
+        (entries, self.set)
+    }
+
+    /// Puts back what [`Timers::state`] gave.
+    pub(crate) fn put_state(&mut self, entries: &[(u64, u64, u32)], set: u64) {
+        self.heap = entries.iter().copied().map(Reverse).collect();
+        self.set = set;
+    }
+
     /// Takes the next timer that is due at `tick`.
     pub(crate) fn due(&mut self, tick: u64) -> Option<u32> {
         let Reverse((at, _, _)) = *self.heap.peek()?;

@@ -1,0 +1,82 @@
+//! What a recorder costs, and how it keeps to its bounds.
+
+use super::*;
+use crate::cell::RoomCell;
+use crate::config::RoomConfig;
+use crate::ctx::{Ctx, Seat};
+use crate::room::{Room, Who};
+use hillfort_proto::ids::SessionId;
+
+/// Does nothing.
+struct Quiet;
+
+impl Room for Quiet {
+    fn on_create(&mut self, _: &mut Ctx, _: &[u8]) -> Result<RoomConfig, RoomFault> {
+        Ok(RoomConfig::default())
+    }
+
+    fn on_tick(&mut self, _: &mut Ctx) -> Result<(), RoomFault> {
+        Ok(())
+    }
+}
+
+fn room(limits: RecordLimits, budget: &Rc<RecordBudget>) -> (RoomCell, Outputs) {
+    let (mut cell, mut out) = (RoomCell::new(Box::new(Quiet), 1), Outputs::default());
+    cell.record(Recorder::new(Origin::default(), limits, Rc::clone(budget)));
+    cell.on_create(&[], &mut out).expect("is good");
+    cell.take_seat(Who { session: SessionId(1), name: "Ann" }).expect("is free");
+    (cell, out)
+}
+
+#[test]
+fn nothing_happens_and_nothing_is_kept() {
+    let budget = Rc::new(RecordBudget::new(1 << 20));
+    let (mut cell, mut out) = room(RecordLimits::default(), &budget);
+    let counted = allocation_counter::measure(|| {
+        for _ in 0..100_000 {
+            cell.on_tick(&mut out).expect("ticks");
+        }
+    });
+    assert_eq!((counted.count_total, budget.taken()), (0, CALLS_BYTES_MIN));
+    let recording = cell.recording(End::Open).expect("is recorded");
+    assert_eq!((recording.ticks, recording.segments[0].last_tick()), (100_000, 100_000));
+    drop(cell);
+    assert_eq!(budget.taken(), 0);
+}
+
+#[test]
+fn an_input_costs_its_bytes_and_few_allocations() {
+    let budget = Rc::new(RecordBudget::new(1 << 20));
+    let (mut cell, mut out) = room(RecordLimits::default(), &budget);
+    let mut play = |inputs: u32| {
+        for op in 0..inputs {
+            cell.push_input(Seat(0), op % 4, &[1, 2, 3, 4, 5]);
+            cell.on_tick(&mut out).expect("ticks");
+        }
+    };
+    play(1_000);
+    let before = budget.taken();
+    let counted = allocation_counter::measure(|| play(30_000));
+    assert!(counted.count_total <= 6, "{} allocations", counted.count_total);
+    assert!(budget.taken() - before <= 30_000 * 9 * 2, "{} bytes", budget.taken() - before);
+}
+
+#[test]
+fn rooms_of_a_thread_share_their_memory() {
+    let budget = Rc::new(RecordBudget::new(100_000));
+    let limits = RecordLimits { room_bytes: 80_000, mark_every: 20 };
+    let mut rooms: Vec<_> = (0..3).map(|_| room(limits, &budget)).collect();
+    for (cell, out) in &mut rooms {
+        for _ in 0..20_000 {
+            cell.push_input(Seat(0), 1, &[0; 5]);
+            cell.on_tick(out).expect("ticks");
+        }
+    }
+    assert!(budget.taken() <= 100_000);
+    for (cell, _) in &mut rooms {
+        let recording = cell.recording(End::Closed).expect("is recorded");
+        assert_eq!(recording.stopped_at, Some(recording.segments[0].last_tick()));
+    }
+    drop(rooms);
+    assert_eq!(budget.taken(), 0);
+}

@@ -151,7 +151,7 @@ impl EdgeThread {
         phase: Phase,
     ) -> Option<ConnKey> {
         // One comes, one goes: they are never more than that.
-        if self.waiting_hello.len() + self.waiting_login.len() >= self.config.unproven_max {
+        if self.unproven() >= self.config.unproven_max {
             self.shed_oldest(now);
         }
         let entry = self.conns.vacant_entry();
@@ -166,23 +166,50 @@ impl EdgeThread {
         }
         let goes_first = self.guard.goes_first(now, &admitted);
         entry.insert(Conn::new(stream, peer, admitted, door, phase)).goes_first = goes_first;
-        self.waiting_hello.push(&mut self.conns, key, now);
+        // Who comes from HTTP has asked for this.
+        let waiting = if door == Door::WebSocket { &mut self.waiting_hello } else { &mut self.waiting_first_byte };
+        waiting.push(&mut self.conns, key, now);
         if let Some(open) = self.count_open(door) {
             open.add(1);
         }
         Some(key)
     }
 
+    /// The peer has begun to speak. Its time for the rest begins here, so that a slow line has all of it.
+    pub(crate) fn on_first_byte(&mut self, now: Time, key: ConnKey) {
+        self.waiting_first_byte.remove(&mut self.conns, key);
+        self.waiting_hello.push(&mut self.conns, key, now);
+    }
+
+    /// Connections without a login.
+    pub(crate) fn unproven(&self) -> usize {
+        self.waiting_first_byte.len() + self.spoken()
+    }
+
+    /// Those of them that have begun to speak.
+    fn spoken(&self) -> usize {
+        self.waiting_hello.len() + self.waiting_login.len()
+    }
+
     /// A new connection is more likely to be a player than one that has said nothing for longest; and than any stranger one of an
-    /// address at which sessions have lasted.
+    /// address at which sessions have lasted. Who has begun to speak stays, unless such hold more than half of all places: then the
+    /// oldest of them goes. So a flood of either kind keeps to its half, and the other kind has the rest.
     fn shed_oldest(&mut self, now: Time) {
-        let (hello, login, conns) = (&self.waiting_hello, &self.waiting_login, &mut self.conns);
-        // Who has proven nothing goes before who has.
-        let oldest = |kept, conns: &mut _| hello.oldest(conns, kept).or_else(|| login.oldest(conns, kept));
-        let Some(key) = oldest(false, conns).or_else(|| oldest(true, conns)) else { return };
+        let spoken_go = self.spoken() > self.config.unproven_max / 2;
+        let (first_byte, hello, login) = (&self.waiting_first_byte, &self.waiting_hello, &self.waiting_login);
+        let conns = &mut self.conns;
+        let mut oldest = |kept| {
+            let silent = first_byte.oldest(conns, kept);
+            // Who has proven nothing goes before who has.
+            let spoken = hello.oldest(conns, kept).or_else(|| login.oldest(conns, kept));
+            if spoken_go { spoken.or(silent) } else { silent.or(spoken) }
+        };
+        let Some(key) = oldest(false).or_else(|| oldest(true)) else { return };
         self.refuse(Reject::UnprovenShed);
+        // Browsers open connections to the door of HTTP ahead of need.
         if let Some(conn) = self.conns.get(key as usize)
             && conn.is_silent()
+            && conn.door == Door::Frames
         {
             self.guard.on_silent_shed(now, conn.admitted.peer());
         }

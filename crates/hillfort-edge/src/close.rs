@@ -106,6 +106,7 @@ impl EdgeThread {
     pub(crate) fn stop_waiting(&mut self, key: ConnKey) {
         let Some(conn) = known(&mut self.conns, key, &self.stats) else { return };
         match conn.wait() {
+            Some(Wait::FirstByte) => self.waiting_first_byte.remove(&mut self.conns, key),
             Some(Wait::Hello) => self.waiting_hello.remove(&mut self.conns, key),
             Some(Wait::Login) => self.waiting_login.remove(&mut self.conns, key),
             Some(Wait::End) => self.waiting_end.remove(&mut self.conns, key),

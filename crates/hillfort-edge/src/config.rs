@@ -40,14 +40,16 @@ pub struct Config {
     pub restored_bans: Vec<hillfort_guard::Ban>,
     /// Open connections of sessions, proven or not, HTTP not counted; 1 to 4,000,000.
     pub connections_max: usize,
-    /// Of those, the ones that are not logged in. The oldest is shed for a new one; at least 1.
+    /// Of those, the ones that are not logged in; at least 1. The oldest that has said nothing is shed for a new one, or, when those that
+    /// have said something are more than half, the oldest of these.
     pub unproven_max: usize,
     /// Open HTTP connections; at least 1. Half of them may wait for their first request, seven eighths may be open: then the oldest is
     /// shed for a new one.
     pub http_connections_max: usize,
     /// Sessions, detached ones too; 1 to 12,000,000. Beyond them the oldest detached one gives way to a new one.
     pub sessions_max: usize,
-    /// Time for PROXY header, ClientHello, TLS handshake and hello together. On HTTP: for header and ClientHello together, for the TLS handshake, for a request's header, and for the next request.
+    /// Time for the first byte, with the PROXY header before it, and as much again from there for ClientHello, TLS handshake and hello
+    /// together. On HTTP: for the first byte, for the ClientHello, for the TLS handshake, for a request's header, and for the next request.
     pub hello_patience: Duration,
     /// Time from hello to login or resume.
     pub login_patience: Duration,

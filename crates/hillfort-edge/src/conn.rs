@@ -130,10 +130,9 @@ impl Conn {
         if self.phase == Phase::Hello { HELLO_BYTES } else { CLIENT_PAYLOAD_BYTES_MAX }
     }
 
-    /// Whether the peer has not said a thing so far.
+    /// Whether the peer has not said a thing so far. What a balancer says about it does not count.
     pub(crate) fn is_silent(&self) -> bool {
-        let waits = matches!(self.phase, Phase::Header | Phase::ClientHello | Phase::Hello);
-        waits && self.partial.is_empty() && self.door == Door::Frames && !self.stream.has_tls()
+        self.place.wait() == Some(Wait::FirstByte)
     }
 
     /// What it waits for.

@@ -57,7 +57,7 @@ impl EdgeThread {
             if let Some(conn) = known(&mut self.conns, key, &self.stats) {
                 conn.goes_first = true;
             }
-            self.waiting_hello.push(&mut self.conns, key, now);
+            self.waiting_first_byte.push(&mut self.conns, key, now);
         }
         match self.next_phase(door) {
             Some(phase) => {

@@ -11,7 +11,9 @@ const NONE: u32 = u32::MAX;
 /// What a record waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// Its signed hello (TLS handshake included).
+    /// Its first byte.
+    FirstByte,
+    /// The rest of its signed hello (TLS handshake included).
     Hello,
     /// Its login or resume.
     Login,

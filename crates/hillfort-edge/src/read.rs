@@ -67,8 +67,13 @@ impl EdgeThread {
             let Some(conn) = self.conns.get_mut(key as usize).filter(|conn| conn.phase != Phase::Ending) else {
                 return Ok(bytes.len());
             };
+            let (door, phase) = (conn.door, conn.phase);
+            // A header is the balancer's.
+            if phase != Phase::Header && conn.is_silent() {
+                self.on_first_byte(now, key);
+            }
             let rest = &mut bytes[used..];
-            let taken = match (conn.door, conn.phase) {
+            let taken = match (door, phase) {
                 (_, Phase::Header) => self.consume_header(key, now, rest)?,
                 (_, Phase::ClientHello) => self.consume_client_hello(key, now, rest)?,
                 (Door::WebSocket, _) => self.consume_websocket(key, now, rest)?,

@@ -178,7 +178,7 @@ impl Sessions {
         match self.records.get(key as usize).and_then(|record| record.place.wait()) {
             Some(Wait::Return) => self.away.remove(&mut self.records, key),
             Some(Wait::ReturnToSeat) => self.away_from_seat.remove(&mut self.records, key),
-            Some(Wait::Hello | Wait::Login | Wait::End) | None => {}
+            Some(Wait::FirstByte | Wait::Hello | Wait::Login | Wait::End) | None => {}
         }
     }
 

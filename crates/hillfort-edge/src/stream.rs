@@ -72,11 +72,6 @@ impl Stream {
         self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
     }
 
-    /// Whether TLS was begun: then the peer has said a ClientHello.
-    pub(crate) fn has_tls(&self) -> bool {
-        self.tls.is_some()
-    }
-
     /// Reads into `buf`, which is not empty. A connection that broke counts as ended: the peer's reasons do not matter.
     pub(crate) fn read(&mut self, buf: &mut [u8]) -> Got {
         if self.tls.is_some() {

@@ -24,7 +24,9 @@ const GAUGES_PERIOD: Duration = Duration::from_secs(1);
 impl EdgeThread {
     pub(crate) fn sweep(&mut self, now: Time) {
         for _ in 0..OVERDUE_MAX {
-            let Some(key) = self.waiting_hello.overdue(&mut self.conns, now) else { break };
+            let (conns, hello) = (&mut self.conns, &self.waiting_hello);
+            let overdue = self.waiting_first_byte.overdue(conns, now).or_else(|| hello.overdue(conns, now));
+            let Some(key) = overdue else { break };
             let reject = self.conns.get(key as usize).map_or(Reject::HelloSlow, |conn| match conn.phase {
                 Phase::Header => Reject::ProxyHeader,
                 Phase::ClientHello => Reject::ClientHelloSlow,
@@ -45,7 +47,7 @@ impl EdgeThread {
             self.remove(key);
             self.probe.mark();
         }
-        self.stats.edge.unproven.set((self.waiting_hello.len() + self.waiting_login.len()) as u64);
+        self.stats.edge.unproven.set(self.unproven() as u64);
         if now >= self.gauges_at {
             self.gauges_at = now + GAUGES_PERIOD;
             self.stats.edge.bans.set(self.guard.bans_in_force(now) as u64);

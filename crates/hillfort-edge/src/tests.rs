@@ -12,6 +12,7 @@ mod proxied;
 mod rig;
 mod rooms;
 mod sessions;
+mod shed;
 mod stale;
 mod tls;
 mod websocket;

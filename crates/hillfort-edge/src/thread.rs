@@ -62,6 +62,7 @@ pub struct EdgeThread {
     pub(crate) conns: Slab<Conn>,
     /// Keys of connections that have ended since the table was last empty are below this.
     pub(crate) conns_used: usize,
+    pub(crate) waiting_first_byte: Ranked,
     pub(crate) waiting_hello: Ranked,
     pub(crate) waiting_login: Ranked,
     pub(crate) waiting_end: Queue,
@@ -147,6 +148,7 @@ impl EdgeThread {
             descriptors_at: None,
             conns: Slab::with_capacity(config.connections_max.min(RESERVED_MAX)),
             conns_used: 0,
+            waiting_first_byte: Ranked::new(Wait::FirstByte, config.hello_patience),
             waiting_hello: Ranked::new(Wait::Hello, config.hello_patience),
             waiting_login: Ranked::new(Wait::Login, config.login_patience),
             waiting_end: Queue::new(Wait::End, crate::close::END_PATIENCE),
@@ -282,6 +284,7 @@ impl EdgeThread {
         let now = self.now();
         let conns = &mut self.conns;
         let deadlines = [
+            self.waiting_first_byte.deadline(conns),
             self.waiting_hello.deadline(conns),
             self.waiting_login.deadline(conns),
             self.waiting_end.deadline(conns),

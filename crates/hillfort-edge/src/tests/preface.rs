@@ -106,7 +106,7 @@ fn slow_client_hellos_end_and_lock_nobody_out() {
     let mut slow: Vec<_> = (0..20)
         .map(|n| {
             let mut client = connect(&rig, DOORS[n % 2]);
-            client.send(&bytes[..n * 7]);
+            client.send(&bytes[..=n * 7]);
             rig.settle();
             client
         })

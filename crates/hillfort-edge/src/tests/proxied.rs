@@ -17,7 +17,7 @@ use crate::{Config, Door};
 const DOORS: [Door; 2] = [Door::Frames, Door::Http];
 
 /// The balancer's header for a client at this address.
-fn header(client: &str) -> Vec<u8> {
+pub(super) fn header(client: &str) -> Vec<u8> {
     let client: SocketAddr = client.parse().unwrap();
     let (family, mut addresses) = match client.ip() {
         IpAddr::V4(ip) => (0x11, [ip.octets(), [10, 0, 0, 1]].concat()),

@@ -8,12 +8,23 @@ export function browserEnv() {
     fetch: (...args) => globalThis.fetch(...args),
     setTimeout: (...args) => globalThis.setTimeout(...args),
     clearTimeout: (timer) => globalThis.clearTimeout(timer),
+    soon,
     now: () => performance.now(),
     wall: () => Date.now(),
     random: () => Math.random(),
     randomBytes: (count) => globalThis.crypto.getRandomValues(new Uint8Array(count)),
     watch: watchPage,
   };
+}
+
+/** Calls `deed` once everything else that is due has had its turn. By a message, because browsers hold the timers of a hidden page back. */
+function soon(deed) {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    deed();
+  };
+  port2.postMessage(null);
 }
 
 /** Calls `wake` when the page comes to the front or the network comes back; returns what ends it. */

@@ -345,7 +345,8 @@ export class HillfortSession {
     }
   }
 
-  /** The server is under attack and wants work first: done in slices, so that the page goes on answering. */
+  /** The server is under attack and wants work first: done in slices, so that the page goes on answering, and without
+   *  timers, which are held back in a hidden page. */
   #onChallenge(now, { salt, bits }) {
     if (this.#ready || salt.length !== WORK_SALT_BYTES || bits > WORK_BITS_MAX) throw new WireError('no work is to be asked like this');
     this.#setDeadlines({ connect: now + WORK_MAX_MS });
@@ -354,10 +355,10 @@ export class HillfortSession {
     const work = (from) => {
       if (epoch !== this.#epoch) return;
       const nonce = solve(kept, bits, from, SLICE_TRIES);
-      if (nonce === null) this.#env.setTimeout(() => work(from + SLICE_TRIES), 1);
+      if (nonce === null) this.#env.soon(() => work(from + SLICE_TRIES));
       else this.#send('work', { nonce });
     };
-    this.#env.setTimeout(() => work(0), 1);
+    this.#env.soon(() => work(0));
   }
 
   #onWelcome(now, welcome) {

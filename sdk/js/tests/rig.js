@@ -57,6 +57,7 @@ export class FakeServer {
   inputs = []; // data of each input, as the room saw it
   acks = []; // { at, ack, kind }
   sessions = new Map();
+  timersHeld_ms = 0; // no timer of the page fires sooner, as while it is hidden
   bits = null; // of the work that is asked of each login and resume
   works = 0; // answers that were right
   cutAfter = Infinity; // messages from the server until the line is cut
@@ -92,7 +93,8 @@ export class FakeServer {
         if (!this.reachable) throw new TypeError('fetch failed');
         return { ok: true, json: async () => ({ app: 1, key: 2, secret: '00'.repeat(32), now_ms: this.#clock.now + 50_000, game: 'g' }) };
       },
-      setTimeout: (deed, delay) => this.#clock.setTimeout(deed, delay),
+      setTimeout: (deed, delay) => this.#clock.setTimeout(deed, Math.max(delay, this.timersHeld_ms)),
+      soon: (deed) => this.#clock.setTimeout(deed, 1),
       clearTimeout: (id) => this.#clock.clearTimeout(id),
       now: () => this.#clock.now,
       wall: () => this.#clock.now,

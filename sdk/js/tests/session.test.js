@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { browserEnv } from '../browser.js';
 import { reject } from '../reject.js';
 import { HillfortSession, PING_EVERY_MS, PROBE_MAX_MS, SILENCE_MAX_MS } from '../session.js';
 import { Clock, FakeServer } from './rig.js';
@@ -359,6 +360,38 @@ test('works in slices when the server wants work, for a login and for a resume, 
   assert.equal(server.works, 2);
   assert.deepEqual(seen.statuses.slice(3), ['lost', 'connecting', 'working', 'resumed', 'playing']);
   assert.deepEqual(server.inputs, [1, 2]);
+});
+
+test('works on in a hidden page, whose timers are held back', async () => {
+  const clock = new Clock();
+  const server = new FakeServer(clock);
+  server.bits = 15;
+  server.timersHeld_ms = 1000;
+  const { seen } = start({ clock, server });
+  await clock.pass(900);
+  assert.deepEqual(seen.statuses, ['connecting', 'working', 'playing']);
+});
+
+test('what is to be done soon needs no timer and lets everything else have its turn', async () => {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = () => assert.fail('a timer');
+  try {
+    const { soon } = browserEnv();
+    let [turns, others] = [0, 0];
+    setImmediate(() => (others += 1));
+    await new Promise((done) => {
+      const again = () => {
+        turns += 1;
+        if (others > 0) done();
+        else soon(again);
+      };
+      soon(again);
+      assert.equal(turns, 0, 'not at once');
+    });
+    assert.ok(turns >= 1);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
 });
 
 test('stops working when the connection is gone', async () => {

@@ -1,8 +1,12 @@
 //! SIGHUP: what of the configuration takes effect without a new start. Everything is read and checked before anything changes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 
+use hillfort_guard::Regions;
 use tokio::signal::unix::Signal;
+use tokio::sync::oneshot;
 
 use crate::config::{ConfigError, Settings};
 use crate::regions;
@@ -30,7 +34,7 @@ pub(crate) async fn at_each(
             tracing::error!("not reloaded: development mode can only be entered or left by a new start");
             continue;
         }
-        let regions = match regions::load(&wanted.regions_files) {
+        let regions = match read_regions(wanted.regions_files).await {
             Ok(regions) => regions,
             Err(error) => {
                 tracing::error!("not reloaded, regions.files: {error}");
@@ -54,4 +58,11 @@ pub(crate) async fn at_each(
     }
     // The system delivers no more of them: what was configured stays.
     std::future::pending::<()>().await;
+}
+
+/// On a thread of its own, because files may be large and disks slow: the server can be told to end meanwhile, and does not wait for it.
+async fn read_regions(files: Vec<PathBuf>) -> anyhow::Result<Regions> {
+    let (answer, read) = oneshot::channel();
+    thread::Builder::new().name("regions".into()).spawn(move || drop(answer.send(regions::load(&files))))?;
+    Ok(read.await??)
 }

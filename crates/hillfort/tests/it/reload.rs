@@ -1,5 +1,9 @@
 //! SIGHUP: the guard takes its settings from the configuration as it is now, or keeps what it has.
 
+use std::fs::File;
+use std::io::Write as _;
+
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
 
 use crate::player::Player;
@@ -52,4 +56,33 @@ fn development_mode_is_not_left_by_a_reload() {
     server.logged("not reloaded: development mode");
     // The key of before still opens.
     Player::seated(&Door::frames(server.frames), "Ann", "hilltop").state();
+}
+
+/// A file of regions that gives nothing until the test writes it: opening it waits for the server to read.
+fn slow_regions(server: &Server) -> File {
+    let file = server.data().with_file_name("regions.tsv");
+    mkfifoat(CWD, &file, Mode::RUSR | Mode::WUSR).expect("a pipe");
+    rewrite(server, &format!("[regions]\nfiles = [{file:?}]\n"));
+    File::create(file).expect("its other end")
+}
+
+#[test]
+fn regions_are_read_while_the_console_answers_and_players_play() {
+    let server = server_with("");
+    let mut ann = Player::seated(&Door::frames(server.frames), "Ann", "hilltop");
+    let mut regions = slow_regions(&server);
+    Metrics::read(server.console);
+    ann.state();
+    regions.write_all(b"192.0.2.0\t192.0.2.255\t64500\tXA\tExample\n").expect("a reader");
+    drop(regions);
+    let line = server.logged("reloaded: the guard");
+    assert!(line.contains("ranges=1"), "{line}");
+}
+
+#[test]
+fn a_server_that_reads_regions_can_be_told_to_end() {
+    let mut server = server_with("");
+    let _regions = slow_regions(&server);
+    server.signal(Signal::TERM);
+    assert!(server.ended().success());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
-use hillfort_guard::{Ban, InForce, NotBannable, Place, Regions, Reputation, Step, TopSource};
+use hillfort_guard::{Ban, InForce, NotBannable, Place, Regions, Reputation, TopSource};
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::time::Time;
 use mio::Waker;
@@ -90,7 +90,6 @@ pub(crate) enum Order {
     Bans { reply: oneshot::Sender<BanList> },
     Steps { most: usize, reply: oneshot::Sender<StepList> },
     Ladder { addr: IpAddr, reply: oneshot::Sender<LadderView> },
-    LiftStep { addr: IpAddr, step: Step, reply: oneshot::Sender<bool> },
     Top { most: usize, reply: oneshot::Sender<Vec<TopSource>> },
     Regions { regions: Arc<Regions>, reply: oneshot::Sender<Arc<Regions>> },
     GuardStats { reply: oneshot::Sender<hillfort_guard::Stats> },
@@ -133,7 +132,7 @@ impl Control {
         self.ask(|reply| Order::Ban { addr, lasts, reply })
     }
 
-    /// Lifts a ban; answers whether there was one.
+    /// Forgets what an address has done, and lifts its ban and every other step; answers whether it was banned.
     pub fn lift(&self, addr: IpAddr) -> Result<oneshot::Receiver<bool>, ControlError> {
         self.ask(|reply| Order::Lift { addr, reply })
     }
@@ -151,11 +150,6 @@ impl Control {
     /// What one address bears, and why.
     pub fn ladder(&self, addr: IpAddr) -> Result<oneshot::Receiver<LadderView>, ControlError> {
         self.ask(|reply| Order::Ladder { addr, reply })
-    }
-
-    /// Takes one step of an address back, and those above it; answers whether it was in force.
-    pub fn lift_step(&self, addr: IpAddr, step: Step) -> Result<oneshot::Receiver<bool>, ControlError> {
-        self.ask(|reply| Order::LiftStep { addr, step, reply })
     }
 
     /// The sources that come most, at most `most`, the loudest first.

@@ -42,7 +42,6 @@ impl EdgeThread {
                     let (steps, reputation) = (self.guard.ladder(now, addr), self.guard.reputation(now, addr));
                     drop(reply.send(LadderView { now, steps, reputation, place: self.guard.place(addr) }));
                 }
-                Order::LiftStep { addr, step, reply } => drop(reply.send(self.guard.lift_step(now, addr, step))),
                 Order::Top { most, reply } => drop(reply.send(self.guard.top(most))),
                 Order::Regions { regions, reply } => match reply.send(self.guard.set_regions(regions)) {
                     Ok(()) => {}

@@ -130,11 +130,6 @@ impl Bucket {
         (debt <= span).then(|| Self { full_at: now + Duration::from_nanos(debt) })
     }
 
-    /// A bucket that owes so many nanoseconds.
-    pub(crate) fn owing(now: Time, debt_ns: u64) -> Self {
-        Self { full_at: now + Duration::from_nanos(debt_ns) }
-    }
-
     /// When it is full again.
     pub(crate) const fn full_at(self) -> Time {
         self.full_at

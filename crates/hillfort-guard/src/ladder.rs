@@ -210,29 +210,12 @@ impl Ladder {
         hot.until = ban.until;
     }
 
-    /// Takes back this step and those above it. `false`: it was not in force.
-    pub(crate) fn lift(&mut self, now: Time, source: Source, step: Step, scale: &Scale) -> bool {
+    /// Forgets everything of the source, its ban too. `true`: it was banned.
+    pub(crate) fn lift(&mut self, now: Time, source: Source) -> bool {
         let Some(at) = self.table.find(source) else { return false };
-        let (hot, record) = self.table.entry(at);
-        let banned = hot.until > now;
-        (hot.until, record.ban) = (Time::ZERO, None);
-        if step == Step::Ban {
-            return banned;
-        }
-        let spent = spends(hot.points, now, &scale.tolerance, step);
-        if spent {
-            hot.points = Bucket::owing(now, scale.tolerance.debt_at(step.percent()).saturating_sub(1));
-        }
-        banned || spent
-    }
-
-    /// Forgets everything of the source. `false`: nothing was known.
-    pub(crate) fn forgive(&mut self, source: Source) -> bool {
-        let at = self.table.find(source);
-        if let Some(at) = at {
-            self.table.clear(at);
-        }
-        at.is_some()
+        let banned = self.table.hot(at).until > now;
+        self.table.clear(at);
+        banned
     }
 
     /// Lifts the bans that `lifted` says.

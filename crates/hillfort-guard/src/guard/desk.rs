@@ -11,7 +11,7 @@ use crate::ban::{Ban, Cause, NotBannable};
 use crate::config::Config;
 use crate::input::InputRates;
 use crate::known::Standing;
-use crate::ladder::{InForce, Scale, Step};
+use crate::ladder::{InForce, Scale};
 use crate::news::BanNews;
 use crate::posture::Posture;
 use crate::regions::{Place, Regions};
@@ -40,28 +40,14 @@ impl Guard {
         self.put(now, Ban { addr: home(self.secret.source(ban.addr).name()), ..ban })
     }
 
-    /// Lifts a ban and forgets what the address has done. `false`: it was not banned.
+    /// Forgets what the address has done, and lifts its ban and every other step. `false`: it was not banned.
     pub fn lift(&mut self, now: Time, addr: IpAddr) -> bool {
         let source = self.secret.source(addr);
-        let (_, scale) = self.measures(now, source);
-        let banned = self.ladder.lift(now, source, Step::Ban, &scale);
-        self.ladder.forgive(source);
+        let banned = self.ladder.lift(now, source);
         if banned {
             self.news.push(BanNews::Lifted(home(source.name())));
         }
         banned
-    }
-
-    /// Takes one step of the ladder back, and those above it; milder ones stay. `false`: it was not in force.
-    pub fn lift_step(&mut self, now: Time, addr: IpAddr, step: Step) -> bool {
-        let source = self.secret.source(addr);
-        let (_, scale) = self.measures(now, source);
-        let banned = self.ladder.bears(now, source, || scale).banned;
-        let lifted = self.ladder.lift(now, source, step, &scale);
-        if banned {
-            self.news.push(BanNews::Lifted(home(source.name())));
-        }
-        lifted
     }
 
     /// Bans in force, in no order.

@@ -101,12 +101,17 @@ impl EdgeThread {
         if self.drain.is_some() {
             return self.refuse(Reject::Draining);
         }
-        let admitted = match self.guard.on_connect(now, peer.ip()) {
+        let phase = self.first_phase(door, peer.ip());
+        let admitted = match phase {
+            Some(Phase::Header) => self.guard.on_balancer(now, peer.ip()),
+            _ => self.guard.on_connect(now, peer.ip()),
+        };
+        let admitted = match admitted {
             Ok(admitted) => admitted,
             // Dropping the socket resets the connection: nothing else is spent on it.
             Err(reject) => return self.refuse(reject),
         };
-        match self.first_phase(door, peer.ip()) {
+        match phase {
             Some(phase) => drop(self.open(now, Stream::plain(socket), peer, admitted, door, phase)),
             None => self.send_to_http(now, socket, Vec::new(), peer, admitted),
         }

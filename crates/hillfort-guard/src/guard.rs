@@ -114,6 +114,23 @@ impl Guard {
         }
     }
 
+    /// Lets the connection of a listed balancer wait until it has said for whom it comes; that one is judged by [`Guard::on_connect`] then.
+    /// Until this proof goes back by [`Guard::on_close`] it counts as open, and as nothing else: else each client would count twice.
+    ///
+    /// # Errors
+    /// [`Reject::ConnectionsFull`].
+    pub fn on_balancer(&mut self, now: Time, addr: IpAddr) -> Result<Admitted, Reject> {
+        if self.open.total() >= self.config.open_max {
+            self.refuse(now, Reject::ConnectionsFull);
+            return Err(Reject::ConnectionsFull);
+        }
+        let addr = addr.to_canonical();
+        let source = self.secret.source(addr);
+        let network = self.secret.network(source);
+        self.open.add(source.hash(), network);
+        Ok(Admitted { peer: Peer { addr, excused: false }, source, network, since: now, settled: false, paid: true })
+    }
+
     /// Takes the proof of a connection back: it is closed.
     pub fn on_close(&mut self, admitted: Admitted) {
         self.open.remove(admitted.source.hash(), admitted.network);

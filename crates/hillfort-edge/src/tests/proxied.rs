@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hillfort_guard::Posture;
 use hillfort_proto::frame::Framing;
 use hillfort_proto::message::ClientBody;
 use hillfort_proto::proxy::SIGNATURE;
@@ -190,6 +191,20 @@ fn the_guard_judges_the_client_and_never_the_balancer() {
     for _ in 0..2 {
         std::mem::forget(login(&mut rig, Door::Frames, "198.51.100.2:1", None, true));
     }
+}
+
+#[test]
+fn a_connection_by_a_balancer_counts_once_and_as_its_clients() {
+    let mut guard = guard_config();
+    guard.posture.offered_per_s = 5;
+    let mut rig = Rig::new(Config { guard, ..behind() });
+    let _here: Vec<_> = (0..4).map(|n| login(&mut rig, DOORS[n % 2], "203.0.113.7:49153", None, true)).collect();
+    let (mut stats, mut top) = (rig.control.guard_stats().unwrap(), rig.control.top(10).unwrap());
+    rig.settle();
+    let (stats, top) = (stats.try_recv().unwrap(), top.try_recv().unwrap());
+    assert_eq!((stats.admitted, stats.open, stats.posture), (4, 4, Posture::Calm));
+    let counted: Vec<_> = top.iter().map(|row| (row.addr.to_string(), row.events)).collect();
+    assert_eq!(counted, [("203.0.113.7".to_owned(), 4)]);
 }
 
 #[test]

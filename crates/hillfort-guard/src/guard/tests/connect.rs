@@ -33,6 +33,24 @@ fn open_connections_in_all_are_capped() {
 }
 
 #[test]
+fn a_balancer_counts_as_open_and_as_nothing_else() {
+    let mut config = Config { open_max: 3, ..config() };
+    config.posture.offered_per_s = 3;
+    let mut guard = guard(config);
+    let mut waiting: Vec<_> = (0..3).map(|_| guard.on_balancer(NOW, ip("10.9.1.1")).unwrap()).collect();
+    assert_eq!(guard.on_balancer(NOW, ip("10.9.1.1")), Err(Reject::ConnectionsFull));
+    guard.on_close(waiting.pop().unwrap());
+    let client = guard.on_connect(NOW, v4(1)).unwrap();
+    let stats = guard.stats(NOW);
+    assert_eq!((stats.open, stats.admitted, stats.posture), (3, 1, Posture::Calm));
+    assert_eq!(guard.top(10).iter().map(|row| row.addr).collect::<Vec<_>>(), [v4(1)]);
+    for proof in waiting.into_iter().chain([client]) {
+        guard.on_close(proof);
+    }
+    assert_eq!(guard.stats(NOW).open, 0);
+}
+
+#[test]
 fn the_global_budget_is_spent_by_the_admitted_only() {
     let mut guard = guard(Config { connect: rate(10, 50), ..config() });
     let (admitted, rejects) = connect(&mut guard, NOW, v4(1), 500);

@@ -37,31 +37,40 @@ pub(crate) struct Probe {
 
 impl Probe {
     pub(crate) fn new() -> Self {
-        let now = Instant::now();
-        Self { last: now, looked: now, ran: thread_time(), pauses: Latencies::default(), too_long: 0 }
+        Self::new_at(Instant::now(), thread_time())
     }
 
     /// The loop has waited for events: what the kernel did for others meanwhile, as it books it on whoever waits, is no piece of work.
     pub(crate) fn begin(&mut self) {
-        let now = Instant::now();
-        if now.duration_since(self.last) >= SLEPT {
-            (self.looked, self.ran) = (now, thread_time());
-        }
-        self.last = now;
+        self.begin_at(Instant::now(), thread_time);
     }
 
     /// A piece of work is done.
     #[inline]
     pub(crate) fn mark(&mut self) {
-        let now = Instant::now();
+        self.mark_at(Instant::now(), thread_time);
+    }
+
+    fn new_at(now: Instant, ran: Duration) -> Self {
+        Self { last: now, looked: now, ran, pauses: Latencies::default(), too_long: 0 }
+    }
+
+    fn begin_at(&mut self, now: Instant, ran: impl FnOnce() -> Duration) {
+        if now.duration_since(self.last) >= SLEPT {
+            (self.looked, self.ran) = (now, ran());
+        }
+        self.last = now;
+    }
+
+    #[inline]
+    fn mark_at(&mut self, now: Instant, ran: impl FnOnce() -> Duration) {
         let lasted = now.duration_since(self.last);
         self.last = now;
-        if lasted < LOOK { self.pauses.record(lasted) } else { self.look(now, lasted) }
+        if lasted < LOOK { self.pauses.record(lasted) } else { self.look(now, lasted, ran()) }
     }
 
     #[cold]
-    fn look(&mut self, now: Instant, lasted: Duration) {
-        let ran = thread_time();
+    fn look(&mut self, now: Instant, lasted: Duration, ran: Duration) {
         let lost = now.duration_since(self.looked).saturating_sub(ran.saturating_sub(self.ran));
         let own = lasted.saturating_sub(lost);
         self.pauses.record(own);
@@ -87,56 +96,100 @@ fn thread_time() -> Duration {
 mod tests {
     use super::*;
 
-    /// Runs for so long, by the thread's own clock.
-    fn work(lasts: Duration) {
-        let begin = thread_time();
-        while thread_time() - begin < lasts {}
+    /// A probe with clocks that go on when the test says so.
+    struct Loop {
+        probe: Probe,
+        now: Instant,
+        ran: Duration,
+        /// How often the thread's clock was read, which is a system call.
+        looks: u32,
     }
 
-    fn measured(pieces: impl FnOnce(&mut Probe)) -> (u64, u64) {
-        let mut probe = Probe::new();
-        probe.begin();
-        pieces(&mut probe);
-        let [_, _, max] = probe.take();
-        (max, probe.too_long)
+    impl Loop {
+        fn new() -> Self {
+            let (now, ran) = (Instant::now(), Duration::from_secs(7));
+            Self { probe: Probe::new_at(now, ran), now, ran, looks: 0 }
+        }
+
+        /// The thread runs.
+        fn run(&mut self, us: u64) -> &mut Self {
+            self.ran += Duration::from_micros(us);
+            self.stand(us)
+        }
+
+        /// Somebody else runs, or nobody.
+        fn stand(&mut self, us: u64) -> &mut Self {
+            self.now += Duration::from_micros(us);
+            self
+        }
+
+        fn mark(&mut self) {
+            let (ran, looks) = (self.ran, &mut self.looks);
+            self.probe.mark_at(self.now, || {
+                *looks += 1;
+                ran
+            });
+        }
+
+        fn begin(&mut self) {
+            self.probe.begin_at(self.now, || self.ran);
+        }
+
+        /// The longest pause since this was last asked, µs, and how many were too long so far.
+        fn check(&mut self, max: u64, too_long: u64) {
+            let [_, _, seen] = self.probe.take();
+            assert_eq!((seen, self.probe.too_long), (max, too_long));
+        }
     }
 
     #[test]
     fn a_long_piece_is_seen_with_its_length() {
-        let (max, too_long) = measured(|probe| {
-            work(Duration::from_micros(500));
-            probe.mark();
-        });
-        assert!((500..5_000).contains(&max), "{max} µs");
-        assert_eq!(too_long, 1);
+        let mut turn = Loop::new();
+        turn.run(500).mark();
+        turn.check(500, 1);
+        turn.run(120).mark();
+        turn.check(120, 1);
+        turn.run(121).mark();
+        turn.check(121, 2);
     }
 
     #[test]
-    fn many_short_pieces_are_no_long_one() {
-        let (_, too_long) = measured(|probe| {
-            for _ in 0..1_000 {
-                work(Duration::from_micros(2));
-                probe.mark();
-            }
-        });
-        // Interrupts are booked on us, so now and then a piece is longer.
-        assert!(too_long <= 10, "{too_long} of 1,000");
+    fn many_short_pieces_are_no_long_one_and_ask_the_system_nothing() {
+        let mut turn = Loop::new();
+        for _ in 0..1_000 {
+            turn.run(59).mark();
+        }
+        assert_eq!(turn.looks, 0);
+        turn.check(59, 0);
+        turn.run(60).mark();
+        assert_eq!(turn.looks, 1);
     }
 
     #[test]
     fn time_in_which_others_ran_is_not_ours() {
-        let (max, _) = measured(|probe| {
-            // Somebody else has the core, or nobody: the thread waits.
-            let (_nobody_sends, never) = std::sync::mpsc::sync_channel::<()>(1);
-            assert!(never.recv_timeout(Duration::from_millis(50)).is_err());
-            probe.mark();
-        });
-        assert!(max < 10_000, "{max} µs of 50 ms asleep");
-        let (max, _) = measured(|probe| {
-            work(Duration::from_millis(5));
-            probe.begin();
-            probe.mark();
-        });
-        assert!(max < 5_000, "{max} µs, although the loop waited until then");
+        let mut turn = Loop::new();
+        turn.stand(50_000).mark();
+        turn.check(0, 0);
+        turn.run(30).stand(50_000).run(40).mark();
+        turn.check(70, 0);
+        // What was lost in short pieces before is taken off, too: too low by such slivers, never too high.
+        turn.stand(20).mark();
+        turn.run(200).mark();
+        turn.check(180, 1);
+    }
+
+    #[test]
+    fn what_the_kernel_books_on_us_while_the_loop_waits_is_no_piece() {
+        let mut turn = Loop::new();
+        turn.run(5_000).begin();
+        turn.run(30).mark();
+        turn.check(30, 0);
+    }
+
+    #[test]
+    fn the_threads_clock_goes_on_while_it_runs() {
+        let begin = thread_time();
+        let work = std::iter::repeat_with(thread_time).find(|ran| *ran > begin + Duration::from_micros(100));
+        assert!(work.is_some());
     }
 }

@@ -16,6 +16,9 @@ use super::program::{self, BURST, Cell, Packet};
 const SPAN_MAX: Duration = Duration::from_secs(60);
 /// Rounds of the program in one call; one that waits takes some 30 ns.
 const ROUNDS: u32 = 1 << 16;
+/// Rounds between two flushes. The kernel keeps this many pages for frames that come back, and makes every further one anew: few would cost
+/// more than the program itself.
+const BATCH: u32 = 256;
 /// Lateness that is made up for: as long as a neighbour on the same core may run before us.
 const LAG: Duration = Duration::from_millis(20);
 
@@ -136,7 +139,7 @@ fn keep_going(program: &Program, packet: Packet, outside: &Side, span: Duration,
     let context = XdpContext { ifindex: interface_index(&outside.interface)?, queue: 0 };
     let (frame, begun) = (program::first_frame(packet), Instant::now());
     while begun.elapsed() < span && !stop.load(Ordering::Relaxed) {
-        match program.run_live(&frame, Live { context, frames: ROUNDS, batch: BURST as u32 }) {
+        match program.run_live(&frame, Live { context, frames: ROUNDS, batch: BATCH }) {
             // A signal, for example of a child that ended.
             Err(error) if error.os_error() == Some(rustix::io::Errno::INTR.raw_os_error()) => {}
             other => other?,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
 
 use hillfort_bpf::{Error, Program, Result, XdpLink, XdpMode, attach_classic, detach_classic, interface_index, interfaces};
 use ipnet::IpNet;
@@ -11,10 +12,16 @@ use crate::bans::Bans;
 use crate::classic;
 use crate::emit::{self, Rules};
 use crate::filter::{Filter, Kernel};
+use crate::holder;
 use crate::layout::{ALLOW_MAX, PORTS_MAX};
 use crate::maps::{Maps, Shared};
 use crate::netstat::syncookies;
 use crate::sketch::Secret;
+
+/// Pause between two tries to attach to an interface that is busy.
+const AGAIN: Duration = Duration::from_millis(20);
+/// The kernel's numbers for an interface that has another program: in the same place (EBUSY), in the other one (EEXIST).
+const BUSY: [Option<i32>; 2] = [Some(16), Some(17)];
 
 /// Where packets meet the filter, the cheapest place first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +84,9 @@ pub struct Settings {
     pub allow: Vec<IpNet>,
     /// A random number that nobody else knows: spreads strangers over the sketches.
     pub seed: u64,
+    /// How long to wait, over all interfaces, for a filter of before to go: the kernel detaches that of a process that has just ended a
+    /// moment later.
+    pub busy_max: Duration,
 }
 
 /// How far it got.
@@ -98,7 +108,8 @@ pub struct Attached {
 
 impl Filter {
     /// Attaches as high as wanted and possible. `listeners` are the listening TCP sockets, for the rung that needs no CAP_BPF; they
-    /// are kept open (as copies of the descriptors) as long as the [`Bans`] live. Never fails: below all is user space.
+    /// are kept open (as copies of the descriptors) as long as the [`Bans`] live. Never fails: below all is user space. Blocks for
+    /// [`Settings::busy_max`] when an interface has another XDP program.
     #[must_use]
     pub fn attach(settings: &Settings, listeners: &[BorrowedFd<'_>]) -> Attached {
         let mut refused = Vec::new();
@@ -143,6 +154,7 @@ fn xdp(settings: &Settings, native: bool, generic: bool, refused: &mut Vec<(Rung
     let rules = Rules { tcp_ports, udp_ports, allow: !allow.is_empty(), secret };
     let (maps, program) = load(allow, rules).map_err(|error| refusal(&error))?;
     let (mut links, mut reached) = (Vec::new(), Vec::new());
+    let busy_until = Instant::now() + settings.busy_max;
     for name in &settings.interfaces {
         let index = interface_index(name).map_err(|error| format!("{name}: {error}"))?;
         let mut last = String::new();
@@ -151,10 +163,10 @@ fn xdp(settings: &Settings, native: bool, generic: bool, refused: &mut Vec<(Rung
             if !wanted || made.is_some() {
                 continue;
             }
-            match XdpLink::attach(&program, index, mode) {
+            match patiently(busy_until, || XdpLink::attach(&program, index, mode)) {
                 Ok(link) => made = Some((link, rung)),
                 Err(error) => {
-                    last = explained(name, &error);
+                    last = explained(name, index, &error);
                     if generic && rung == Rung::Native {
                         refused.push((rung, last.clone()));
                     }
@@ -206,13 +218,27 @@ fn refusal(error: &Error) -> String {
     }
 }
 
-/// The kernel's numbers in words: EBUSY (16), EEXIST (17), ERANGE (34), EOPNOTSUPP (95).
-fn explained(name: &str, error: &Error) -> String {
+/// Tries again while the interface is busy, and once at least.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the kernel tells nobody when a link goes; there is a deadline, and it is at the start only"
+)]
+fn patiently<T>(until: Instant, mut attach: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match attach() {
+            Err(error) if BUSY.contains(&error.os_error()) && Instant::now() < until => std::thread::sleep(AGAIN),
+            other => return other,
+        }
+    }
+}
+
+/// The kernel's numbers in words: [`BUSY`], ERANGE (34), EOPNOTSUPP (95).
+fn explained(name: &str, index: u32, error: &Error) -> String {
     let more = match error.os_error() {
-        Some(16 | 17) => " (another XDP program is there: `ip link show` names it)",
-        Some(34) => " (the MTU is too large for XDP without fragments: 3,498 or less)",
-        Some(95) => " (the driver has no XDP)",
-        _ => "",
+        busy if BUSY.contains(&busy) => format!(" ({})", holder::words(name, &holder::find(index))),
+        Some(34) => " (the MTU is too large for XDP without fragments: 3,498 or less)".to_owned(),
+        Some(95) => " (the driver has no XDP)".to_owned(),
+        _ => String::new(),
     };
     format!("{name}: {error}{more}")
 }
@@ -237,4 +263,31 @@ pub fn interfaces_of(address: IpAddr) -> std::io::Result<Vec<String>> {
     let mut names: Vec<String> = interfaces()?.into_iter().filter(|(_, held)| holds(*held)).map(|(name, _)| name).collect();
     names.dedup();
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal_number(number: i32) -> Error {
+        Error::System { what: "attach", source: std::io::Error::from_raw_os_error(number) }
+    }
+
+    #[test]
+    fn only_what_is_busy_is_tried_again_and_not_for_ever() {
+        let (now, later) = (Instant::now(), Instant::now() + Duration::from_secs(3_600));
+        let check = |until: Instant, number: i32, free_at: u32, expect: (Option<i32>, u32)| {
+            let mut tries = 0;
+            let result = patiently(until, || {
+                tries += 1;
+                if tries == free_at { Ok(()) } else { Err(refusal_number(number)) }
+            });
+            assert_eq!((result.err().and_then(|error| error.os_error()), tries), expect, "{number}");
+        };
+        check(later, 16, 3, (None, 3));
+        check(later, 17, 2, (None, 2));
+        check(now, 16, 3, (Some(16), 1));
+        check(later, 95, 3, (Some(95), 1));
+        check(now, 16, 1, (None, 1));
+    }
 }

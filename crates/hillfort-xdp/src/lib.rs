@@ -18,6 +18,7 @@ mod classic;
 mod controller;
 mod emit;
 mod filter;
+mod holder;
 mod layout;
 mod ledger;
 mod maps;

@@ -19,6 +19,8 @@ const SAMPLE: Duration = Duration::from_millis(100);
 const SAMPLES_PER_READING: u32 = 5;
 /// Samples of an epoch of counting: ten seconds.
 const SAMPLES_PER_EPOCH: u32 = 100;
+/// Longest wait at the start for the filter of a process that has just ended.
+const BUSY_MAX: Duration = Duration::from_secs(1);
 /// Bans that wait for the thread at most.
 const ORDERS_DEPTH: usize = 4096;
 /// Overflows of queues are the whole machine's: they count while at least this part of a flood comes to our own doors.
@@ -98,8 +100,15 @@ fn attach(settings: &Kernel, doors: [SocketAddr; 2], listeners: &[BorrowedFd<'_>
         FilterWish::Socket => Wanted::Only(Rung::Socket),
     };
     let tcp_ports = doors.map(|door| door.port()).to_vec();
-    let wish =
-        hillfort_xdp::Settings { wanted, interfaces, tcp_ports, udp_ports: Vec::new(), allow: settings.allow.clone(), seed };
+    let wish = hillfort_xdp::Settings {
+        wanted,
+        interfaces,
+        tcp_ports,
+        udp_ports: Vec::new(),
+        allow: settings.allow.clone(),
+        seed,
+        busy_max: BUSY_MAX,
+    };
     let mut attached = Filter::attach(&wish, listeners);
     let why = match settings.filter {
         FilterWish::Auto if on_loopback => {

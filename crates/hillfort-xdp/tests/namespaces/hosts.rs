@@ -4,6 +4,7 @@ use std::fs;
 use std::process::{Command, Output};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use hillfort_bpf::Reg::R0;
 use hillfort_bpf::{Asm, Program, XdpLink, XdpMode, interface_index, own_network, xdp};
@@ -109,5 +110,6 @@ pub(crate) fn settings(wanted: Wanted) -> Settings {
         udp_ports: vec![],
         allow: vec![],
         seed: 42,
+        busy_max: Duration::ZERO,
     }
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use hillfort_xdp::{Attached, Filter, Rung, Settings, Wanted, interfaces_of};
 
@@ -69,6 +70,27 @@ fn a_killed_process_leaves_nothing_behind() {
     assert!(has_program(&pair));
     drop(attached);
     assert!(!has_program(&pair));
+}
+
+/// As at a restart: the one before holds the interface, is named, goes, and the new one gets on, in the driver.
+#[test]
+fn a_busy_interface_is_waited_for_and_its_holder_is_named() {
+    let Some(pair) = pair("a_busy_interface_is_waited_for_and_its_holder_is_named") else { return };
+    let (mut before, said) = start_victim(&pair, &[]);
+    assert_eq!(said, "rung native refused []");
+    let attach = |busy_max| {
+        let settings = Settings { busy_max, ..settings(Wanted::Only(Rung::Native)) };
+        pair.server.run(move || Filter::attach(&settings, &[]))
+    };
+    let refused = attach(Duration::from_millis(50)).refused;
+    assert!(refused[0].1.contains(&format!("of process {} (", before.id())), "{refused:?}");
+    std::thread::scope(|scope| {
+        let next = scope.spawn(|| attach(Duration::from_secs(60)));
+        before.kill().unwrap();
+        before.wait().unwrap();
+        let attached = next.join().unwrap();
+        assert_eq!((attached.rung, &attached.refused[..]), (Rung::Native, &[][..]));
+    });
 }
 
 /// With CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON it is the driver, with CAP_NET_ADMIN alone a filter on the socket, with none that or nothing (by the age

@@ -18,6 +18,12 @@ pub trait BanSink: Send {
 
     /// A ban was lifted before its time. One that ends by itself is not told.
     fn lifted(&mut self, addr: IpAddr);
+
+    /// Whether something that it was told was lost behind it, and it can take all bans now.
+    fn wants_all(&self) -> bool;
+
+    /// All bans in force with the time that is left to them, and no others: what was told before does not count any more.
+    fn all(&mut self, bans: &mut dyn Iterator<Item = (IpAddr, Duration)>);
 }
 
 /// Nobody wants to know.
@@ -28,6 +34,12 @@ impl BanSink for Nobody {
     fn banned(&mut self, _ban: &Ban, _lasts: Duration) {}
 
     fn lifted(&mut self, _addr: IpAddr) {}
+
+    fn wants_all(&self) -> bool {
+        false
+    }
+
+    fn all(&mut self, _bans: &mut dyn Iterator<Item = (IpAddr, Duration)>) {}
 }
 
 impl EdgeThread {
@@ -37,10 +49,21 @@ impl EdgeThread {
             match self.guard.poll_ban() {
                 Some(BanNews::Banned(ban)) => self.ban_sink.banned(&ban, ban.until.since(now)),
                 Some(BanNews::Lifted(addr)) => self.ban_sink.lifted(addr),
-                None => return false,
+                None => {
+                    self.tell_all_bans(now);
+                    return false;
+                }
             }
             self.probe.mark();
         }
         true
+    }
+
+    /// When news were lost, before the sink or behind it, it is told all: some 50 µs.
+    fn tell_all_bans(&mut self, now: Time) {
+        let lost = self.guard.ban_news_lost();
+        if std::mem::replace(&mut self.ban_news_lost, lost) != lost || self.ban_sink.wants_all() {
+            self.ban_sink.all(&mut self.guard.bans(now).map(|ban| (ban.addr, ban.until.since(now))));
+        }
     }
 }

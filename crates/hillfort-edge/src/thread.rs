@@ -99,6 +99,8 @@ pub struct EdgeThread {
     pub(crate) ban_sink: Box<dyn BanSink>,
     /// More became of bans than one turn tells.
     pub(crate) bans_to_tell: bool,
+    /// Of the news of bans, those that were lost when the sink was last told all.
+    pub(crate) ban_news_lost: u64,
     pub(crate) probe: Probe,
 }
 
@@ -176,6 +178,7 @@ impl EdgeThread {
             turn_us_max: 0,
             ban_sink,
             bans_to_tell: true,
+            ban_news_lost: 0,
             probe: Probe::new(),
             config,
         }

@@ -1,6 +1,7 @@
 //! The handle for active bans. Owns the one way to write them, into the kernel's map or into a filter on the listening sockets; whom to
 //! ban is decided by those who have proof of a completed handshake.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -149,6 +150,22 @@ impl Bans {
             Place::Sockets { .. } | Place::Nowhere => {}
         }
         Ok(was)
+    }
+
+    /// These bans stand and no others, whatever stood before. Those that find no room are left out. Gives how many stand.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn replace(&mut self, bans: &[(IpAddr, Duration)]) -> Result<usize> {
+        let wanted: BTreeSet<u64> = bans.iter().map(|(ip, _)| source_key(*ip)).collect();
+        let gone: Vec<u64> = self.ledger.longest(self.ledger.len()).filter(|key| !wanted.contains(key)).collect();
+        for key in gone {
+            self.ledger.remove(key);
+            if let Place::Map(map) = &self.place {
+                map.delete(&key.to_ne_bytes())?;
+            }
+        }
+        self.ban_all(bans.iter().copied())
     }
 
     /// Removes bans that have ended, and brings the classic filter up to date. Call it about once a second. Gives how many ended.

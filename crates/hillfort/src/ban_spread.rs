@@ -26,14 +26,22 @@ pub(crate) struct BanSpread {
 
 impl BanSink for BanSpread {
     fn banned(&mut self, ban: &Ban, lasts: Duration) {
-        // Both are beside the point when they are busy: the guard itself refuses the address.
-        let _user_space_refuses = self.kernel.ban(ban.addr, lasts);
+        // Neither waits when it is busy: the guard itself refuses the address.
+        self.kernel.ban(ban.addr, lasts);
         let _forgotten_by_a_restart = self.journal.put(Line::Ban(kept(ban, lasts, unix_ms())));
     }
 
     fn lifted(&mut self, addr: IpAddr) {
-        let _ends_by_its_time = self.kernel.lift(addr);
+        self.kernel.lift(addr);
         let _comes_back_at_a_restart = self.journal.put(Line::Lift(addr));
+    }
+
+    fn wants_all(&self) -> bool {
+        self.kernel.wants_all()
+    }
+
+    fn all(&mut self, bans: &mut dyn Iterator<Item = (IpAddr, Duration)>) {
+        self.kernel.all(bans.collect());
     }
 }
 

@@ -4,7 +4,9 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use hillfort_proto::time::Time;
@@ -12,6 +14,11 @@ use hillfort_xdp::{Attached, Bans, Controller, Counters, Filter, Limits, Rung, S
 
 use crate::config::{FilterWish, Kernel};
 use crate::console::{self, KernelBoard, KernelReading, PacketVerdict, Packets, TOP_MAX, Talker};
+
+mod orders;
+
+pub(crate) use orders::KernelBans;
+use orders::{Order, OrderCounts};
 
 /// How often the mode is decided.
 const SAMPLE: Duration = Duration::from_millis(100);
@@ -21,35 +28,10 @@ const SAMPLES_PER_READING: u32 = 5;
 const SAMPLES_PER_EPOCH: u32 = 100;
 /// Longest wait at the start for the filter of a process that has just ended.
 const BUSY_MAX: Duration = Duration::from_secs(1);
-/// Bans that wait for the thread at most.
-const ORDERS_DEPTH: usize = 4096;
 /// Overflows of queues are the whole machine's: they count while at least this part of a flood comes to our own doors.
 const OVERFLOW_FLOOR: u64 = 8;
 
-/// What the thread is told.
-#[derive(Debug)]
-enum Order {
-    Ban(IpAddr, Duration),
-    Lift(IpAddr),
-}
-
-/// Where bans are handed to the filter. Never blocks.
-#[derive(Debug, Clone)]
-pub(crate) struct KernelBans(SyncSender<Order>);
-
-impl KernelBans {
-    /// New connections of the address are dropped for this long. `false`: too many wait; user space refuses it meanwhile.
-    pub(crate) fn ban(&self, addr: IpAddr, lasts: Duration) -> bool {
-        self.0.try_send(Order::Ban(addr, lasts)).is_ok()
-    }
-
-    /// Ends a ban. `false`: too many wait; it ends by its time.
-    pub(crate) fn lift(&self, addr: IpAddr) -> bool {
-        self.0.try_send(Order::Lift(addr)).is_ok()
-    }
-}
-
-/// Attaches the filter as high as it goes, with the bans from before the start, says so once, and starts its thread, which ends when the last [`KernelBans`] is gone and takes
+/// Attaches the filter as high as it goes, with the bans from before the start, says so once, and starts its thread, which ends when the [`KernelBans`] is gone and takes
 /// the filter along.
 ///
 /// # Errors
@@ -69,12 +51,12 @@ pub(crate) fn start(
         tracing::error!(%error, "the kernel filter does not take the bans of before: user space refuses these addresses itself");
     }
     let limits = Limits { flood_syn_per_s: u64::from(settings.flood_syn_per_s), calm: settings.calm };
-    let (orders_in, orders) = sync_channel(ORDERS_DEPTH);
-    let keeper = Keeper::new(attached, limits, board);
+    let (bans, orders) = KernelBans::new();
+    let keeper = Keeper::new(attached, limits, board, Arc::clone(&bans.counts));
     // Before anybody can ask.
     keeper.publish();
     std::thread::Builder::new().name("kernel".into()).spawn(move || keeper.run(&orders))?;
-    Ok(KernelBans(orders_in))
+    Ok(bans)
 }
 
 fn attach(settings: &Kernel, doors: [SocketAddr; 2], listeners: &[BorrowedFd<'_>], seed: u64) -> Attached {
@@ -150,6 +132,7 @@ struct Keeper {
     controller: Controller,
     flood_syn_per_s: u64,
     board: KernelBoard,
+    orders: Arc<OrderCounts>,
     rung: Rung,
     why_not_higher: Option<String>,
     start: Instant,
@@ -163,7 +146,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn new(attached: Attached, limits: Limits, board: KernelBoard) -> Self {
+    fn new(attached: Attached, limits: Limits, board: KernelBoard, orders: Arc<OrderCounts>) -> Self {
         let why_not_higher = why_not_higher(&attached);
         let Attached { rung, filter, bans, .. } = attached;
         let (now, counted) = (Instant::now(), filter.counters());
@@ -175,6 +158,7 @@ impl Keeper {
             controller,
             flood_syn_per_s: limits.flood_syn_per_s,
             board,
+            orders,
             rung,
             why_not_higher,
             start: now,
@@ -208,7 +192,9 @@ impl Keeper {
         let done = match order {
             Order::Ban(addr, lasts) => self.bans.ban(addr, lasts).map(drop),
             Order::Lift(addr) => self.bans.lift(addr).map(drop),
+            Order::All(bans) => self.bans.replace(&bans).map(drop),
         };
+        self.orders.obeyed.fetch_add(1, Ordering::Relaxed);
         self.complain(done.err());
     }
 
@@ -266,6 +252,7 @@ impl Keeper {
             },
             syns: self.counted.offered_syn() + self.counted.offered_quic(),
             packets: packets(&self.counted),
+            orders_lost: self.orders.lost.load(Ordering::Relaxed),
             top: talkers(if now.sources.is_empty() { &last } else { &now }),
         });
     }

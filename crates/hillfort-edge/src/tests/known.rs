@@ -115,7 +115,14 @@ fn strangers_are_shed_before_known_players() {
 type Told = (IpAddr, Option<Duration>);
 
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<Told>>>);
+struct Heard(Arc<Mutex<Vec<Told>>>, Arc<Mutex<Whole>>);
+
+/// What a sink heard of all bans.
+#[derive(Default)]
+struct Whole {
+    wanted: bool,
+    heard: Vec<Vec<IpAddr>>,
+}
 
 impl BanSink for Heard {
     fn banned(&mut self, ban: &Ban, lasts: Duration) {
@@ -124,6 +131,16 @@ impl BanSink for Heard {
 
     fn lifted(&mut self, addr: IpAddr) {
         self.0.lock().unwrap().push((addr, None));
+    }
+
+    fn wants_all(&self) -> bool {
+        self.1.lock().unwrap().wanted
+    }
+
+    fn all(&mut self, bans: &mut dyn Iterator<Item = (IpAddr, Duration)>) {
+        let mut whole = self.1.lock().unwrap();
+        whole.wanted = false;
+        whole.heard.push(bans.map(|(addr, _)| addr).collect());
     }
 }
 
@@ -164,8 +181,27 @@ fn bans_go_where_they_are_wanted_and_come_back_after_a_restart() {
     for _ in 0..20 {
         edge.turn(Some(Duration::from_millis(1))).unwrap();
     }
-    let heard = heard.0.lock().unwrap();
-    assert_eq!((heard.len(), heard[0], heard[100]), (101, (other, Some(Duration::from_secs(60))), (other, None)));
+    let told = std::mem::take(&mut *heard.0.lock().unwrap());
+    assert_eq!((told.len(), told[0], told[100]), (101, (other, Some(Duration::from_secs(60))), (other, None)));
+
+    // What was lost behind the sink, or before it, is made good by telling all.
+    let whole = |edge: &mut crate::thread::EdgeThread| {
+        for _ in 0..2_000 {
+            edge.turn(Some(Duration::from_millis(1))).unwrap();
+            let heard = std::mem::take(&mut heard.1.lock().unwrap().heard);
+            if !heard.is_empty() {
+                return heard;
+            }
+        }
+        Vec::new()
+    };
+    heard.1.lock().unwrap().wanted = true;
+    let after = whole(&mut edge);
+    assert_eq!((after.len(), after[0].contains(&ip("10.0.0.1")), after[0].contains(&other)), (1, true, false));
+    let mut nobody = guard_config();
+    nobody.unbannable = vec!["10.0.0.0/8".parse().unwrap()];
+    control.apply(nobody).unwrap();
+    assert_eq!(whole(&mut edge), [Vec::<IpAddr>::new()], "more were lifted at once than news can wait");
 }
 
 #[test]

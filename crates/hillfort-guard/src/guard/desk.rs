@@ -67,6 +67,12 @@ impl Guard {
         self.news.poll()
     }
 
+    /// News of bans that nobody took in time, and that are lost: [`Guard::bans`] has what is in force.
+    #[must_use]
+    pub fn ban_news_lost(&self) -> u64 {
+        self.news.lost()
+    }
+
     /// All steps that an address bears, the mildest first.
     #[must_use]
     pub fn ladder(&self, now: Time, addr: IpAddr) -> Vec<InForce> {
@@ -149,7 +155,7 @@ impl Guard {
             posture: self.posture(now),
             attacks: self.posture.attacks(),
             clock_steps: self.clock.steps(),
-            ban_news_lost: self.news.lost(),
+            ban_news_lost: self.ban_news_lost(),
             regions: self.regions.ranges(),
             ..self.stats.clone()
         }

@@ -37,6 +37,22 @@ fn a_ban_stops_new_connections_and_spares_open_ones() {
     }
 }
 
+/// After news were lost: what is no ban any more lets through again, what is one stands, with its end moved.
+#[test]
+fn all_bans_can_be_replaced_at_once() {
+    let Some(pair) = pair("all_bans_can_be_replaced_at_once") else { return };
+    let mut attached = pair.attach(Rung::Native);
+    serve(&pair.server);
+    let [client, one, other] = [CLIENT4, "10.9.0.1", "10.9.0.2"].map(|ip| ip.parse::<IpAddr>().unwrap());
+    assert_eq!(attached.bans.ban_all([(client, HOUR), (one, HOUR)]).unwrap(), 2);
+    assert_eq!(connect(&pair.client, SERVER4, SHORT).unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert_eq!(attached.bans.replace(&[(one, HOUR), (other, HOUR)]).unwrap(), 2);
+    connect(&pair.client, SERVER4, SHORT).unwrap();
+    assert_eq!(attached.bans.replace(&[(client, HOUR)]).unwrap(), 1);
+    assert_eq!(connect(&pair.client, SERVER4, SHORT).unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert!(!attached.bans.lift(one).unwrap() && !attached.bans.lift(other).unwrap());
+}
+
 /// The kernel lets a ban end by itself: a SYN that is sent again afterwards gets in, before anybody swept.
 #[test]
 fn a_ban_ends_by_itself() {

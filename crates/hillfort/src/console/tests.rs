@@ -38,6 +38,7 @@ impl Source for Fake {
             mode: Mode::Flood,
             syns: 10 * n,
             packets,
+            orders_lost: 0,
             top: Top::default(),
         });
         reading

@@ -172,6 +172,7 @@ mod tests {
                 mode: Mode::Flood,
                 syns: 0,
                 packets,
+                orders_lost: 0,
                 top: Top::default(),
             };
             Reading { wall: Wall { kernel: Some(kernel), ..Wall::default() }, ..Reading::default() }

@@ -139,6 +139,8 @@ pub struct KernelReading {
     pub syns: u64,
     /// What became of all packets to our ports.
     pub packets: Packets,
+    /// Bans and lifts that found no room on their way to the filter; it was told all bans anew afterwards.
+    pub orders_lost: u64,
     /// Most active sources, networks and SYN signatures since it was attached or since they were last cleared, at most [`TOP_MAX`] each.
     pub top: Top,
 }
@@ -279,6 +281,7 @@ mod tests {
             mode: Mode::Passive,
             syns: 1,
             packets: Packets::default(),
+            orders_lost: 0,
             top: Top::default(),
         };
         board.publish(reading.clone());

@@ -36,6 +36,7 @@ fn wall() -> Wall {
         mode: Mode::Flood,
         syns: 80,
         packets,
+        orders_lost: 81,
         top: Top::default(),
     };
     Wall {

@@ -13,6 +13,9 @@ pub(super) fn write(page: &mut Page<'_>, wall: &Wall) -> fmt::Result {
     page.counters("kernel_packets", "Packets to the doors, by what the kernel filter did with them.", packets)?;
     let syns = kernel.map_or(0, |kernel| kernel.syns) as f64;
     page.counters("kernel_syns", "SYNs to the doors that the kernel filter saw.", [([], syns)])?;
+    let lost = kernel.map_or(0, |kernel| kernel.orders_lost) as f64;
+    let help = "Bans and lifts that found no room on their way to the kernel filter; all bans are told anew then.";
+    page.counters("kernel_orders_lost", help, [([], lost)])?;
     let rung = kernel.map_or(Rung::UserSpace, |kernel| kernel.rung);
     let help = "1 for the way in which packets are refused, 0 for the others.";
     page.gauges("wall_rung", help, Rung::ALL.iter().map(|one| ([Label::Rung(*one)], flag(*one == rung))))?;

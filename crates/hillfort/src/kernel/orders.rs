@@ -1,0 +1,106 @@
+//! The queue of bans and lifts to the thread of the kernel filter: bounded, never waited for, and made good by the list of all bans when something
+//! found no room. Knows nothing of the filter.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// Orders that wait for the thread at most.
+const ORDERS_DEPTH: usize = 4096;
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(super) enum Order {
+    Ban(IpAddr, Duration),
+    Lift(IpAddr),
+    /// These and no others.
+    All(Vec<(IpAddr, Duration)>),
+}
+
+/// Where bans are handed to the filter. Never blocks: what finds no room is counted, and all bans are wanted as soon as there is some.
+#[derive(Debug)]
+pub(crate) struct KernelBans {
+    orders: SyncSender<Order>,
+    pub(super) counts: Arc<OrderCounts>,
+    /// Something was lost since the filter was last told all.
+    behind: bool,
+}
+
+/// What both ends of the queue of orders count, since the start.
+#[derive(Debug, Default)]
+pub(super) struct OrderCounts {
+    given: AtomicU64,
+    pub(super) obeyed: AtomicU64,
+    pub(super) lost: AtomicU64,
+}
+
+impl KernelBans {
+    pub(super) fn new() -> (Self, Receiver<Order>) {
+        let (orders, receiver) = sync_channel(ORDERS_DEPTH);
+        (Self { orders, counts: Arc::default(), behind: false }, receiver)
+    }
+
+    /// New connections of the address are dropped for this long. When too many orders wait, user space refuses it meanwhile.
+    pub(crate) fn ban(&mut self, addr: IpAddr, lasts: Duration) {
+        self.give(Order::Ban(addr, lasts));
+    }
+
+    /// Ends a ban.
+    pub(crate) fn lift(&mut self, addr: IpAddr) {
+        self.give(Order::Lift(addr));
+    }
+
+    /// Whether an order was lost, and there is room again to make it good.
+    pub(crate) fn wants_all(&self) -> bool {
+        let OrderCounts { given, obeyed, .. } = &*self.counts;
+        self.behind && given.load(Ordering::Relaxed) - obeyed.load(Ordering::Relaxed) <= ORDERS_DEPTH as u64 / 2
+    }
+
+    /// These bans are in force, and no others.
+    pub(crate) fn all(&mut self, bans: Vec<(IpAddr, Duration)>) {
+        self.behind = false;
+        self.give(Order::All(bans));
+    }
+
+    fn give(&mut self, order: Order) {
+        // Before it can be obeyed.
+        self.counts.given.fetch_add(1, Ordering::Relaxed);
+        if self.orders.try_send(order).is_err() {
+            self.counts.given.fetch_sub(1, Ordering::Relaxed);
+            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+            self.behind = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The filter's thread stands still while more is lifted than can wait; then it obeys.
+    #[test]
+    fn what_was_lost_is_made_good_when_there_is_room() {
+        let addr = |n: usize| IpAddr::from([10, 0, (n / 256) as u8, n as u8]);
+        let (mut bans, orders) = KernelBans::new();
+        let obey = |bans: &KernelBans| {
+            let order = orders.try_recv();
+            bans.counts.obeyed.fetch_add(u64::from(order.is_ok()), Ordering::Relaxed);
+            order
+        };
+        (0..ORDERS_DEPTH).for_each(|n| bans.ban(addr(n), Duration::from_secs(60)));
+        assert!(!bans.wants_all(), "all found room");
+        bans.lift(addr(0));
+        bans.lift(addr(1));
+        assert_eq!((bans.counts.lost.load(Ordering::Relaxed), bans.wants_all()), (2, false), "no room to make it good");
+        for _ in 0..ORDERS_DEPTH / 2 {
+            assert!(matches!(obey(&bans), Ok(Order::Ban(..))));
+        }
+        assert!(bans.wants_all());
+        bans.all(vec![(addr(2), Duration::from_secs(60))]);
+        assert!(!bans.wants_all());
+        let last = std::iter::from_fn(|| obey(&bans).ok()).last();
+        assert!(matches!(last, Some(Order::All(all)) if all.len() == 1), "after what had been told before");
+    }
+}

@@ -62,7 +62,7 @@ pub(crate) struct Args {
     /// Folder for the report in JSON, Markdown and SVG; bench/results if it exists
     #[arg(long, value_name = "FOLDER")]
     results: Option<PathBuf>,
-    /// End with an error when a promise is missed
+    /// End with an error when a promise is missed or a bout fails
     #[arg(long)]
     strict: bool,
 }
@@ -87,7 +87,7 @@ pub(crate) fn run(own: &OwnProgram, args: &Args) -> anyhow::Result<()> {
         server: std::path::absolute(args.server.clone().map_or_else(|| own.server(), Ok)?)?,
         span: Duration::from_secs_f64(args.seconds.unwrap_or(if args.short { 1.5 } else { 2.5 })),
     };
-    let (bouts, left_out) = besiege(&stage, args, begun)?;
+    let Besieged { bouts, left_out, failed } = besiege(&stage, args, begun);
     ensure!(!bouts.is_empty(), "nothing could be measured: {}", left_out.join("; "));
     let report = Report {
         schema: 1,
@@ -105,12 +105,21 @@ pub(crate) fn run(own: &OwnProgram, args: &Args) -> anyhow::Result<()> {
     drop(lab);
     report.deliver(args.results.as_deref())?;
     let missed = report.promises.iter().filter(|promise| !promise.met).count();
-    ensure!(!args.strict || missed == 0, "{missed} promises are missed");
+    ensure!(!args.strict || missed + failed == 0, "{missed} promises are missed, {failed} bouts failed");
     Ok(())
 }
 
-/// All bouts, and what was left out and why. Rounds are the outermost loop, so that a burst of a neighbour meets all alike.
-fn besiege(stage: &Stage<'_>, args: &Args, begun: Instant) -> anyhow::Result<(Vec<Bout>, Vec<String>)> {
+/// All that was fought.
+struct Besieged {
+    bouts: Vec<Bout>,
+    /// What was not, and why.
+    left_out: Vec<String>,
+    /// How many of those were begun and failed.
+    failed: usize,
+}
+
+/// Fights all bouts. Rounds are the outermost loop, so that a burst of a neighbour meets all alike.
+fn besiege(stage: &Stage<'_>, args: &Args, begun: Instant) -> Besieged {
     let scenarios: &[Scenario] = match (&args.attack[..], args.short) {
         ([], true) => &Scenario::SHORT,
         ([], false) => Scenario::value_variants(),
@@ -128,7 +137,7 @@ fn besiege(stage: &Stage<'_>, args: &Args, begun: Instant) -> anyhow::Result<(Ve
     }
     left_out.iter().for_each(|what| say(begun, &format!("LEFT OUT {what}")));
     let time_max = if args.short { SHORT_MAX } else { FULL_MAX };
-    let mut bouts = vec![];
+    let (mut bouts, mut failed) = (vec![], 0);
     for round in 1..=args.rounds.unwrap_or(if args.short { 1 } else { 2 }) {
         for &scenario in scenarios {
             for &defence in defences.iter().filter(|defence| scenario.plan().defences.contains(defence)) {
@@ -145,12 +154,13 @@ fn besiege(stage: &Stage<'_>, args: &Args, begun: Instant) -> anyhow::Result<(Ve
                     Err(error) => {
                         say(begun, &format!("{name}: FAILED: {error:#}"));
                         left_out.push(format!("{name}: failed: {error:#}"));
+                        failed += 1;
                     }
                 }
             }
         }
     }
-    Ok((bouts, left_out))
+    Besieged { bouts, left_out, failed }
 }
 
 /// Says on stderr what is going on.

@@ -66,7 +66,8 @@ pub(crate) fn judge(bouts: &[Bout]) -> Vec<Figure> {
         "honest_hz": mid(&mixed, |bout| answered_hz(&bout.attacked.seen.frames)), "hostile_hz": mid(&mixed, Bout::offered_hz)
     });
     add("mixed-goodput", "honest answers at 42,000 : 273,856, of the calm", worst(&mixed, goodput), "%", least(95.0), rates);
-    add("mixed-hostile", "of the admitted work is hostile", highest(&mixed, hostile_share), "%", most(0.3), Value::Null);
+    let text = "of what was served is hostile: logins by bad or repeated hellos, bad frames and silent sockets not ended in time";
+    add("mixed-hostile", text, highest(&mixed, hostile_share), "%", most(0.3), Value::Null);
 
     let idle = ours(Scenario::HandshakeIdle);
     add(

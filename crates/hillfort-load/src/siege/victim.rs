@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ impl Victim {
         let folder = std::env::temp_dir().join(format!("hillfort-siege-{}", std::process::id()));
         // What an earlier server of this run has left.
         let _none = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        make_private(&folder).with_context(|| folder.display().to_string())?;
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
         let tls = if wanted.tls { Some(trust(&certify(&folder)?)?) } else { None };
@@ -157,6 +158,11 @@ impl Drop for Victim {
     }
 }
 
+/// A new folder that nobody else looks into: the key that signs hellos is in it.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().mode(0o700).create(folder)
+}
+
 fn settings(folder: &Path, side: &Side, wanted: &Wanted, secret: &[u8]) -> String {
     let path = |name: &str| format!("{:?}", folder.join(name).display().to_string());
     let tls = if wanted.tls {
@@ -234,6 +240,17 @@ mod tests {
         let metrics = parse_metrics(text);
         assert_eq!(metrics.len(), 2);
         assert_eq!(metrics.get("a_total{verdict=\"cookie\"}"), Some(&12.0));
+    }
+
+    #[test]
+    fn nobody_else_looks_into_the_folder() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = std::env::temp_dir().join(format!("hillfort-load-test-{}", std::process::id()));
+        make_private(&folder).expect("a new folder");
+        let mode = std::fs::metadata(&folder).expect("it is there").permissions().mode();
+        let again = make_private(&folder).map_err(|error| error.kind());
+        std::fs::remove_dir(&folder).expect("it is empty");
+        assert_eq!((mode & 0o777, again), (0o700, Err(std::io::ErrorKind::AlreadyExists)), "and it takes no folder of others");
     }
 
     #[test]

@@ -15,9 +15,19 @@ fn siege(flags: &[&str]) -> Command {
     command
 }
 
-/// Whether a laboratory can be built here.
-fn is_possible() -> bool {
-    rustix::process::geteuid().is_root() && Command::new("ip").args(["netns", "list"]).output().is_ok()
+/// Why no laboratory can be built here; each test that needs one says it loudly.
+fn impossible(test: &str) -> Option<String> {
+    let namespace = format!("hf-load-it-{}-{test}", std::process::id());
+    let why = match Command::new("ip").args(["netns", "add", &namespace]).output() {
+        Ok(output) if output.status.success() => {
+            let gone = Command::new("ip").args(["netns", "delete", &namespace]).status();
+            assert!(gone.is_ok_and(|status| status.success()), "{namespace} is left behind");
+            return None;
+        }
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Some(format!("NOT RUN: {test}: network namespaces need root and `ip`: {why}"))
 }
 
 fn namespaces(owner: u32) -> Vec<String> {
@@ -45,8 +55,8 @@ fn under_way() -> Child {
 
 #[test]
 fn the_laboratory_is_gone_after_the_end() {
-    if !is_possible() {
-        eprintln!("NOT RUN: network namespaces need root and `ip`");
+    if let Some(why) = impossible("the_laboratory_is_gone_after_the_end") {
+        eprintln!("{why}");
         return;
     }
     let child = siege(&[]).stderr(Stdio::piped()).spawn().expect("the load tool starts");
@@ -61,8 +71,8 @@ fn the_laboratory_is_gone_after_the_end() {
 
 #[test]
 fn the_laboratory_is_gone_after_a_kill() {
-    if !is_possible() {
-        eprintln!("NOT RUN: network namespaces need root and `ip`");
+    if let Some(why) = impossible("the_laboratory_is_gone_after_a_kill") {
+        eprintln!("{why}");
         return;
     }
     for signal in [Signal::INT, Signal::KILL] {

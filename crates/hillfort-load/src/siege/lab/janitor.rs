@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{self, Command, Stdio};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -46,21 +46,19 @@ impl Drop for Janitor {
 pub(crate) fn sweep(args: &JanitorArgs) -> anyhow::Result<()> {
     // An error ends the waiting as well as an end does.
     let _ended = std::io::stdin().lock().read_to_end(&mut vec![]);
-    for name in names()? {
-        if owner(&name) == Some(args.owner) {
-            remove(&name)?;
-        }
-    }
-    Ok(())
+    each(names()?.into_iter().filter(|name| owner(name) == Some(args.owner)), remove)
 }
 
 /// Removes the namespaces of owners that are gone.
 pub(super) fn remove_stale() -> anyhow::Result<()> {
-    for name in names()? {
-        if owner(&name).is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists()) {
-            remove(&name)?;
-        }
-    }
+    let is_gone = |pid: u32| !std::path::Path::new(&format!("/proc/{pid}")).exists();
+    each(names()?.into_iter().filter(|name| owner(name).is_some_and(is_gone)), remove)
+}
+
+/// Does `work` to each, also after one has failed, and then says what is left.
+fn each(names: impl Iterator<Item = String>, mut work: impl FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let left: Vec<String> = names.filter_map(|name| work(&name).err().map(|error| format!("{name}: {error:#}"))).collect();
+    ensure!(left.is_empty(), "left behind: {}", left.join("; "));
     Ok(())
 }
 
@@ -108,5 +106,18 @@ mod tests {
         check("hillfort-siege-x-victim", None);
         check("hillfort-test-17-victim", None);
         check("victim", None);
+    }
+
+    #[test]
+    fn one_that_stays_keeps_no_other_from_going() {
+        let mut tried = vec![];
+        let result = each(["a", "b", "c", "d"].map(str::to_owned).into_iter(), |name| {
+            tried.push(name.to_owned());
+            ensure!(!["a", "c"].contains(&name), "busy");
+            Ok(())
+        });
+        assert_eq!(tried, ["a", "b", "c", "d"]);
+        assert_eq!(result.expect_err("two are left").to_string(), "left behind: a: busy; c: busy");
+        assert!(each(std::iter::empty(), |_| Ok(())).is_ok());
     }
 }

@@ -1,5 +1,6 @@
 //! Plain settings of the realm, already checked.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Most rooms that one process can be told to host: what a room id has bits for, on one world thread.
@@ -14,11 +15,46 @@ pub struct Config {
     pub empty_room: Duration,
     /// Start of all rooms' random numbers. A fixed one makes rooms repeatable, a random one makes them unpredictable.
     pub seed: u64,
+    /// What is recorded and kept.
+    pub recordings: Recordings,
+}
+
+/// What becomes of the calls into rooms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recordings {
+    /// Whether rooms are recorded, and which recordings become files by themselves.
+    pub keep: Keep,
+    /// Memory of one room's recorder.
+    pub room_bytes: usize,
+    /// Memory of the recorders of one world thread's rooms together.
+    pub thread_bytes: usize,
+    /// Where files go; `None` is nowhere.
+    pub folder: Option<PathBuf>,
+    /// Bytes of all files together: beyond them the oldest are deleted.
+    pub folder_bytes: u64,
+}
+
+/// Which rooms leave a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// None: nothing is recorded.
+    Nothing,
+    /// Those that end by a fault.
+    Faults,
+    /// All.
+    All,
+}
+
+impl Default for Recordings {
+    /// Faults, 4 MiB a room, 64 MiB a thread, no folder, 256 MiB of files.
+    fn default() -> Self {
+        Self { keep: Keep::Faults, room_bytes: 4 << 20, thread_bytes: 64 << 20, folder: None, folder_bytes: 256 << 20 }
+    }
 }
 
 impl Default for Config {
-    /// 20,000 rooms, empty ones kept for 30 s, seed 0.
+    /// 20,000 rooms, empty ones kept for 30 s, seed 0, recorded as [`Recordings`] has it.
     fn default() -> Self {
-        Self { rooms_max: 20_000, empty_room: Duration::from_secs(30), seed: 0 }
+        Self { rooms_max: 20_000, empty_room: Duration::from_secs(30), seed: 0, recordings: Recordings::default() }
     }
 }

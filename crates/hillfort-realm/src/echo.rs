@@ -15,7 +15,11 @@ pub const ECHO_AS_STATE: u32 = 2;
 /// Never: the name is good.
 #[must_use]
 pub fn echo(hz: u32) -> Game {
-    Game::native("echo", move || Echo { hz }).expect("the name is good")
+    Game::native("echo", move || Echo { hz }).expect("the name is good").with_rules(concat!(
+        env!("CARGO_PKG_NAME"),
+        " ",
+        env!("CARGO_PKG_VERSION")
+    ))
 }
 
 struct Echo {

@@ -14,6 +14,7 @@ pub type Factory = Box<dyn FnMut() -> Result<Box<dyn Room>, RoomFault>>;
 #[derive(Clone)]
 pub struct Game {
     name: Arc<str>,
+    rules: Arc<str>,
     maker: Arc<dyn Fn() -> Result<Factory, RoomFault> + Send + Sync>,
 }
 
@@ -22,7 +23,7 @@ impl Game {
     pub fn new(name: &str, maker: impl Fn() -> Result<Factory, RoomFault> + Send + Sync + 'static) -> Option<Self> {
         let good = (1..=GAME_BYTES_MAX).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        good.then(|| Self { name: name.into(), maker: Arc::new(maker) })
+        good.then(|| Self { name: name.into(), rules: "unversioned".into(), maker: Arc::new(maker) })
     }
 
     /// A game whose rules are a Rust type: each room starts as `make()`.
@@ -31,6 +32,20 @@ impl Game {
             let make = make.clone();
             Ok(Box::new(move || Ok(Box::new(make()) as Box<dyn Room>)))
         })
+    }
+
+    /// Names the version of the rules, at most 128 bytes (the rest is cut off): a recording is replayed by the version that made it. A
+    /// game in Rust says the name and version of its crate; scripts are versioned by what they say.
+    #[must_use]
+    pub fn with_rules(mut self, version: &str) -> Self {
+        self.rules = version[..version.floor_char_boundary(128)].into();
+        self
+    }
+
+    /// Version of the rules.
+    #[must_use]
+    pub const fn rules(&self) -> &Arc<str> {
+        &self.rules
     }
 
     /// Name that a join asks for.

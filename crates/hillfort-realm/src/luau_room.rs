@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use hillfort_proto::reject::Reject;
 use hillfort_script::{Bytes, FromScript, Instance, IntoScript, Limits, Payload, Program, Value, Vm};
+use xxhash_rust::xxh3::xxh3_128;
+
 use hillfort_world::{Ctx, FaultKind, Room, RoomConfig, RoomFault, Seat, Stored, Verdict, Who};
 
 use crate::game::Game;
@@ -48,7 +50,8 @@ pub fn luau_game_with(name: &str, file: &str, source: &str, limits: Limits) -> R
         let engines = Rc::new(RefCell::new(Engines::new(program.clone(), limits)));
         Ok(Box::new(move || Ok(Box::new(LuauRoom::new(Rc::clone(&engines))) as Box<dyn Room>)))
     });
-    game.ok_or_else(|| LuauRefused(format!("{name:?} is no name for a game")))
+    let game = game.ok_or_else(|| LuauRefused(format!("{name:?} is no name for a game")))?;
+    Ok(game.with_rules(&format!("luau {:032x}", xxh3_128(source.as_bytes()))))
 }
 
 /// The limits that rooms get when nothing else is said: the script crate's, with this machine's clocks.

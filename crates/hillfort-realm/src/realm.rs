@@ -1,5 +1,6 @@
 //! Starts world threads and ends them. Knows nothing of what happens in a turn.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder, JoinHandle};
@@ -12,11 +13,12 @@ use hillfort_proto::time::Time;
 use hillfort_world::RoomFault;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ROOMS_MAX};
+use crate::config::{Config, Keep, ROOMS_MAX};
 use crate::game::Game;
 use crate::outbox::Outbox;
 use crate::placement::Placement;
 use crate::port::{EdgePort, Waker};
+use crate::shelf::Shelf;
 use crate::snapshot::{Snapshot, WorldSnapshot};
 use crate::wall;
 use crate::world::{Command, Parts, World};
@@ -50,6 +52,9 @@ pub enum StartError {
         /// What its maker said.
         fault: RoomFault,
     },
+    /// The folder of recordings cannot be used.
+    #[error("the folder of recordings cannot be made or written")]
+    Recordings(#[source] std::io::Error),
     /// The operating system gave no thread.
     #[error("no thread for a world")]
     Thread(#[from] std::io::Error),
@@ -72,6 +77,22 @@ pub struct RealmHandle {
     ports: Mutex<Vec<EdgePort>>,
     worlds: Vec<WorldEnd>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// With the thread that writes.
+    shelf: Mutex<Option<(Shelf, JoinHandle<()>)>>,
+}
+
+/// Why no recording was written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// [`Reject::RoomUnknown`]: there is no such room, or it is not recorded. [`Reject::WorldBusy`]: its thread did not answer.
+    #[error("{0}")]
+    Refused(Reject),
+    /// There is no folder for recordings.
+    #[error("this server keeps no recordings")]
+    Nowhere,
+    /// It could not be written.
+    #[error("the recording could not be written")]
+    Write(#[from] std::io::Error),
 }
 
 #[derive(Debug)]
@@ -134,6 +155,10 @@ impl Realm {
         if let Some((_, twice)) = names.iter().enumerate().find(|&(at, name)| names[..at].contains(name)) {
             return Err(StartError::Twice(Arc::clone(twice)));
         }
+        let recordings = &config.recordings;
+        let shelf = recordings.folder.as_ref().filter(|_| recordings.keep != Keep::Nothing);
+        let shelf =
+            shelf.map(|folder| Shelf::open(folder, recordings.folder_bytes)).transpose().map_err(StartError::Recordings)?;
         let placement = Arc::new(Placement::new(names, ports.len(), config.rooms_max));
         let edges = ports.iter().map(|port| port.edges()).max().unwrap_or(0);
         let mut edge_ports: Vec<_> =
@@ -154,6 +179,7 @@ impl Realm {
                 commands: commanded,
                 outbox: Outbox::new(port),
                 placement: Arc::clone(&placement),
+                shelf: shelf.as_ref().map(|(shelf, _)| shelf.clone()),
                 published: Arc::clone(&published),
             };
             makers.push(WorldMaker { parts, games: games.clone(), waker: Arc::clone(&waker) });
@@ -161,7 +187,7 @@ impl Realm {
         }
         // Taken from the end, so that edge thread 0 gets the first.
         edge_ports.reverse();
-        Ok((RealmHandle { ports: Mutex::new(edge_ports), worlds, threads: Mutex::default() }, makers))
+        Ok((RealmHandle { ports: Mutex::new(edge_ports), worlds, threads: Mutex::default(), shelf: Mutex::new(shelf) }, makers))
     }
 }
 
@@ -174,8 +200,7 @@ impl WorldMaker {
         let mut games = Vec::new();
         for game in &self.games {
             let factory = wall::behind(|| game.factory());
-            let name = Arc::clone(game.name());
-            games.push((name, factory.map_err(|fault| StartError::Game { game: Arc::clone(game.name()), fault })?));
+            games.push((game, factory.map_err(|fault| StartError::Game { game: Arc::clone(game.name()), fault })?));
         }
         Ok(World::new(now, self.parts, games))
     }
@@ -211,6 +236,20 @@ impl RealmHandle {
         answer.recv_timeout(patience).unwrap_or(Err(Reject::WorldBusy))
     }
 
+    /// Writes what was recorded of a room so far into the folder of recordings. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn record(&self, room: RoomId, patience: Duration) -> Result<PathBuf, RecordError> {
+        let shelf = locked(&self.shelf).as_ref().map(|(shelf, _)| shelf.clone()).ok_or(RecordError::Nowhere)?;
+        let refused = |reject| RecordError::Refused(reject);
+        let world = self.worlds.get(usize::from(room.owner())).ok_or_else(|| refused(Reject::RoomUnknown))?;
+        let (reply, answer) = sync_channel(1);
+        world.tell(Command::Record { room, reply }).map_err(|_| refused(Reject::WorldBusy))?;
+        let recording = answer.recv_timeout(patience).unwrap_or(Err(Reject::WorldBusy)).map_err(refused)?;
+        Ok(shelf.write(&recording)?)
+    }
+
     /// Ends the realm: no more joins; rooms are told and may go on for `grace`, or until their players are gone; then players are told
     /// and the threads end. Blocks until they have. A second call does nothing.
     pub fn drain(&self, grace: Duration) {
@@ -219,6 +258,13 @@ impl RealmHandle {
         for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a world thread panicked");
+            }
+        }
+        // The threads' ends of the shelf are gone: its own thread writes what waits, and ends.
+        if let Some((shelf, writes)) = locked(&self.shelf).take() {
+            drop(shelf);
+            if writes.join().is_err() {
+                tracing::error!("the thread that writes recordings panicked");
             }
         }
     }

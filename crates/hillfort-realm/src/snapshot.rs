@@ -116,6 +116,8 @@ pub struct Totals {
     pub states_dropped: u64,
     /// Sessions cut off because an event for them would have been lost.
     pub sessions_cut: u64,
+    /// Recordings that were to be written, and were not because too many waited.
+    pub recordings_lost: u64,
     /// Times that the lane to an edge thread was full.
     pub lanes_full: u64,
     /// Log lines of rooms that were not written.
@@ -192,4 +194,5 @@ each_total!(
     sessions_cut,
     lanes_full,
     log_lines_lost,
+    recordings_lost,
 );

@@ -6,8 +6,10 @@
 mod join;
 mod leave;
 mod publish;
+mod record;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,14 +19,15 @@ use hillfort_proto::limits::INPUT_BYTES_MAX;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{Inbound, InboundBatch, LaneReceiver};
 use hillfort_proto::time::Time;
-use hillfort_world::{Due, Output, Outputs, RoomFault, Seat, Wheel};
+use hillfort_world::{Due, Output, Outputs, RecordBudget, Recording, RoomFault, Seat, Wheel};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::game::Factory;
+use crate::game::{Factory, Game};
 use crate::meter::Meter;
 use crate::outbox::Outbox;
 use crate::placement::Placement;
+use crate::shelf::Shelf;
 use crate::slab::{Hosted, Slab};
 use crate::snapshot::WorldSnapshot;
 use crate::wall;
@@ -41,6 +44,8 @@ const RETRY: Duration = Duration::from_millis(1);
 pub(crate) enum Command {
     /// Passes `data` to a room.
     Signal { room: RoomId, data: Vec<u8>, reply: SyncSender<Result<Vec<u8>, Reject>> },
+    /// Gives what a room's recorder wrote down so far.
+    Record { room: RoomId, reply: SyncSender<Result<Recording, Reject>> },
     /// Ends all rooms, at the latest after `grace`.
     Drain { grace: Duration },
 }
@@ -55,6 +60,7 @@ struct Place {
 /// A game on this thread.
 struct LocalGame {
     name: Arc<str>,
+    rules: Arc<str>,
     factory: Factory,
     /// Rooms with free seats; the newest is filled first.
     open: Vec<u32>,
@@ -78,6 +84,8 @@ pub struct World {
     /// Rooms of the slot that is being ticked, with their numbers of ticks.
     visit: Vec<(u32, u32)>,
     placement: Arc<Placement>,
+    record_budget: Rc<RecordBudget>,
+    shelf: Option<Shelf>,
     meter: Meter,
     published: Arc<Mutex<Arc<WorldSnapshot>>>,
     drain_until: Option<Time>,
@@ -91,14 +99,23 @@ pub(crate) struct Parts {
     pub(crate) commands: Receiver<Command>,
     pub(crate) outbox: Outbox,
     pub(crate) placement: Arc<Placement>,
+    pub(crate) shelf: Option<Shelf>,
     pub(crate) published: Arc<Mutex<Arc<WorldSnapshot>>>,
 }
 
 impl World {
-    pub(crate) fn new(now: Time, parts: Parts, games: Vec<(Arc<str>, Factory)>) -> Self {
-        let games = games.into_iter().map(|(name, factory)| LocalGame { name, factory, open: Vec::new(), seats_free: 0 });
+    pub(crate) fn new(now: Time, parts: Parts, games: Vec<(&Game, Factory)>) -> Self {
+        let games = games.into_iter().map(|(game, factory)| LocalGame {
+            name: Arc::clone(game.name()),
+            rules: Arc::clone(game.rules()),
+            factory,
+            open: Vec::new(),
+            seats_free: 0,
+        });
         Self {
             id: parts.id,
+            record_budget: Rc::new(RecordBudget::new(parts.config.recordings.thread_bytes)),
+            shelf: parts.shelf,
             config: parts.config,
             games: games.collect(),
             rooms: Slab::new(parts.id),
@@ -176,6 +193,9 @@ impl World {
                     let answer = self.signal(now, room, &data);
                     // Whoever asked may have stopped waiting.
                     let _gone = reply.try_send(answer);
+                }
+                Ok(Command::Record { room, reply }) => {
+                    let _gone = reply.try_send(self.recording(room));
                 }
                 Ok(Command::Drain { grace }) => self.drain(now, grace),
                 Err(TryRecvError::Empty) => return,

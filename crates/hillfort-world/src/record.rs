@@ -220,14 +220,21 @@ impl Recorder {
         self.flush_run();
         let mut segments: Vec<_> = self.closed.iter().cloned().collect();
         segments.push(Arc::new(self.segment.clone()));
-        let stopped_at = if let Mode::Stopped(tick) = self.mode { Some(tick) } else { None };
-        Recording { origin: self.origin.clone(), end, ticks: self.ticks, stopped_at, segments }
+        Recording { origin: self.origin.clone(), end, ticks: self.ticks, stopped_at: self.stopped_at(), segments }
     }
 
-    /// Bytes of memory that it holds beside itself.
+    /// The same without a copy: nothing is written down any more.
     #[must_use]
-    pub const fn held(&self) -> usize {
-        self.held
+    pub fn finish(mut self, end: End) -> Recording {
+        self.flush_run();
+        let mut segments: Vec<_> = std::mem::take(&mut self.closed).into();
+        segments.push(Arc::new(std::mem::take(&mut self.segment)));
+        let origin = std::mem::take(&mut self.origin);
+        Recording { origin, end, ticks: self.ticks, stopped_at: self.stopped_at(), segments }
+    }
+
+    const fn stopped_at(&self) -> Option<u64> {
+        if let Mode::Stopped(tick) = self.mode { Some(tick) } else { None }
     }
 
     /// Whether calls are written down.

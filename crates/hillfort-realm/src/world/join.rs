@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
-use hillfort_world::{HZ_IDLE, Rng, RoomCell, RoomFault, Who};
+use hillfort_world::{End, HZ_IDLE, Rng, RoomCell, RoomFault, Who};
 
 use super::{Place, World};
 use crate::slab::Hosted;
@@ -110,12 +110,15 @@ impl World {
 
     fn make_cell(&mut self, id: RoomId, game: usize) -> Result<RoomCell, RoomFault> {
         let room = wall::behind(&mut self.games[game].factory)?;
-        let mut cell = RoomCell::new(room, Rng::new(self.config.seed ^ id.0).next_u64());
+        let seed = Rng::new(self.config.seed ^ id.0).next_u64();
+        let mut cell = RoomCell::new(room, seed);
+        self.record(&mut cell, id, game, seed);
         // The cell stays outside of the wall: a panic inside must not drop it while it unwinds.
         let created = wall::behind(|| cell.on_create(&[], &mut self.out));
         match created {
             Ok(()) => Ok(cell),
             Err(fault) => {
+                self.shelve(&mut cell, End::fault("on_create", &fault));
                 // That it could not even be dropped says no more than the first fault.
                 let _second = wall::bury(cell);
                 Err(fault)

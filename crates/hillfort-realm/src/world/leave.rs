@@ -6,9 +6,10 @@ use std::time::Duration;
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
-use hillfort_world::{RoomFault, Seat, To};
+use hillfort_world::{End, RoomFault, Seat, To};
 
 use super::World;
+use crate::config::Keep;
 use crate::slab::Hosted;
 use crate::snapshot::FaultRecord;
 use crate::wall;
@@ -45,7 +46,7 @@ impl World {
         }
         if let Err(fault) = result {
             let reject = fault.reject();
-            self.on_fault(now, &hosted, hosted.cell.callback(), fault);
+            self.on_fault(now, &mut hosted, fault);
             return self.end_room(now, hosted, reject);
         }
         let (empty, draining) = (hosted.cell.seats_taken() == 0, self.drain_until.is_some());
@@ -58,7 +59,7 @@ impl World {
             let disposed = wall::behind(|| hosted.cell.on_dispose(Duration::ZERO, &mut self.out));
             self.out.clear();
             if let Err(fault) = disposed {
-                self.on_fault(now, &hosted, "on_dispose", fault);
+                self.on_fault(now, &mut hosted, fault);
             }
             return self.end_room(now, hosted, Reject::RoomClosed);
         }
@@ -115,6 +116,9 @@ impl World {
             self.sessions.remove(&session);
             self.outbox.left(session, hosted.id, Some(reject));
         }
+        if self.config.recordings.keep == Keep::All {
+            self.shelve(&mut hosted.cell, End::Closed);
+        }
         self.out.clear();
         self.wheel.remove(hosted.slot, hosted.index);
         self.count_seats(&mut hosted, 0);
@@ -127,7 +131,9 @@ impl World {
         }
     }
 
-    fn on_fault(&mut self, now: Time, hosted: &Hosted, callback: &'static str, fault: RoomFault) {
+    fn on_fault(&mut self, now: Time, hosted: &mut Hosted, fault: RoomFault) {
+        let callback = hosted.cell.callback();
+        self.shelve(&mut hosted.cell, End::fault(callback, &fault));
         let (game, tick) = (Arc::clone(&hosted.game_name), hosted.cell.ctx().tick());
         self.meter.on_fault(FaultRecord { at: now, room: hosted.id, game, tick, callback, fault });
     }

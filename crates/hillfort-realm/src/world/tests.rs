@@ -11,6 +11,7 @@ use crate::realm::{Realm, RealmHandle};
 
 mod faults;
 mod play;
+mod recorded;
 
 /// Virtual time; a room may move it on, to play a slow one.
 #[derive(Clone, Default)]

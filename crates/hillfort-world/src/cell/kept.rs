@@ -68,6 +68,11 @@ impl RoomCell {
         self.recorder.as_mut().map(|recorder| recorder.recording(end))
     }
 
+    /// Ends the recording and takes it; `None` when there is none.
+    pub fn finish_recording(&mut self, end: End) -> Option<Recording> {
+        self.recorder.take().map(|recorder| recorder.finish(end))
+    }
+
     /// Hash of what the room has put out since it is recorded.
     #[must_use]
     pub fn mark(&self) -> Option<u64> {

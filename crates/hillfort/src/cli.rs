@@ -31,6 +31,9 @@ pub enum Command {
     Config(ConfigCommand),
     /// Measures this machine and a server on it: raw limits, bots, attacks, report
     Load(hillfort_load::Command),
+    /// Rooms of a running server, and recordings of rooms: list, record, replay, inspect, compare
+    #[command(subcommand)]
+    Room(RoomCommand),
     /// Says which version this is
     Version,
 }
@@ -40,6 +43,95 @@ pub enum Command {
 pub enum ConfigCommand {
     /// Prints every setting in force, what it means and where its value comes from; secrets are hidden
     Print(ConfigArgs),
+}
+
+/// What to do with rooms.
+#[derive(Debug, Subcommand)]
+pub enum RoomCommand {
+    /// Lists the rooms of a server that runs on this machine
+    List {
+        #[command(flatten)]
+        server: ConsoleArgs,
+    },
+    /// Has a server that runs on this machine write down what was done to a room so far, and says in which file
+    Record {
+        /// The room's id, as the list has it
+        room: String,
+        #[command(flatten)]
+        server: ConsoleArgs,
+    },
+    /// Does to a new room what was done to the recorded one, and compares each hash of what it puts out
+    Replay(ReplayArgs),
+    /// Shows what is in a recording
+    Inspect {
+        /// The recording
+        file: PathBuf,
+        /// Shows each call, too
+        #[arg(long)]
+        inputs: bool,
+    },
+    /// Shows where two recordings begin to differ
+    Diff {
+        /// One
+        a: PathBuf,
+        /// The other
+        b: PathBuf,
+    },
+    /// Plays rooms of a game with seeded strangers, side by side and after saving and restoring, and compares what they put out
+    SyncTest(SyncTestArgs),
+}
+
+/// A server on this machine.
+#[derive(Debug, Args)]
+pub struct ConsoleArgs {
+    /// Address of its console
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7351")]
+    pub console: std::net::SocketAddr,
+}
+
+/// What to replay.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Recordings
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Ends after this tick
+    #[arg(long, value_name = "TICK")]
+    pub until: Option<u64>,
+    /// Begins with the last state that was saved before this tick; without one at the start
+    #[arg(long, value_name = "TICK", default_value_t = 0)]
+    pub from: u64,
+    /// Replays although the rules are others than those that were recorded
+    #[arg(long)]
+    pub force: bool,
+    /// Fails when anything differs; without it a difference is only told
+    #[arg(long)]
+    pub verify: bool,
+    /// Folder of games beside those that ship
+    #[arg(long, value_name = "FOLDER")]
+    pub games: Option<PathBuf>,
+}
+
+/// What to play.
+#[derive(Debug, Args)]
+pub struct SyncTestArgs {
+    /// The game
+    pub game: String,
+    /// Ticks
+    #[arg(long, default_value_t = 2_000)]
+    pub ticks: u64,
+    /// Players
+    #[arg(long, default_value_t = 8)]
+    pub players: u16,
+    /// Start of all randomness
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Keeps the recording
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Folder of games beside those that ship
+    #[arg(long, value_name = "FOLDER")]
+    pub games: Option<PathBuf>,
 }
 
 /// Where settings come from.

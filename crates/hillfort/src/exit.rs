@@ -8,6 +8,8 @@ use std::process::{ExitCode, Termination};
 pub enum Exit {
     /// As asked.
     Ok = 0,
+    /// What was compared is not the same.
+    Differs = 1,
     /// The command line makes no sense.
     Usage = 64,
     /// The configuration is wrong: `hillfort check` says where.

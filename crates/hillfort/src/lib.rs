@@ -5,6 +5,7 @@
 //!   `kernel`, `regions`, `reload`: what that needs
 //! - `ban_spread`, `ban_file`: where bans go, and how they outlive the process
 //! - `games`, `pages`, `files`: the games that ship, and what port 7350 serves beside sessions
+//! - `room`: rooms of a running server and their recordings, on the command line
 //! - `watch`: the server as the console sees it; `console`, `metrics`: the console on its own port
 
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@ pub mod serve;
 pub mod console;
 pub mod games;
 pub mod pages;
+pub mod room;
 
 mod ban_file;
 mod ban_spread;

@@ -39,6 +39,13 @@ fn main() -> Exit {
                 Exit::System
             }
         },
+        Command::Room(command) => match hillfort::room::run(&command, &mut std::io::stdout().lock()) {
+            Ok(exit) => exit,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                Exit::Io
+            }
+        },
         Command::Version => {
             println!("hillfort {}", env!("CARGO_PKG_VERSION"));
             Exit::Ok

@@ -143,7 +143,12 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
     })?;
     let console_addr = console_listener.local_addr().map_err(system)?;
 
-    let realm_config = hillfort_realm::Config { rooms_max: settings.rooms_max, empty_room: settings.empty_room, seed: seed()? };
+    let realm_config = hillfort_realm::Config {
+        rooms_max: settings.rooms_max,
+        empty_room: settings.empty_room,
+        seed: seed()?,
+        recordings: settings.recordings.clone(),
+    };
     let realm = Realm::start(realm_config, rooms, edge.session_ports(usize::from(settings.world_threads)))
         .map_err(|error| ServeError::new(Exit::System, "the worlds cannot be started", error))?;
     let port = realm.port().ok_or_else(|| ServeError::bug("the realm gave no port for the edge thread"))?;
@@ -217,7 +222,7 @@ fn regions(settings: &Settings) -> Result<Regions, ServeError> {
         .map_err(|error| ServeError::new(Exit::Config, "the table of regions cannot be used: look at regions.files", error))
 }
 
-fn rooms(games: &Games, development: bool) -> Result<Vec<Game>, ServeError> {
+pub(crate) fn rooms(games: &Games, development: bool) -> Result<Vec<Game>, ServeError> {
     let scripts = games.scripts().map_err(|error| ServeError::new(Exit::Config, "the games cannot be read", error))?;
     let mut rooms = Vec::new();
     for script in scripts {

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use hillfort_edge::{Certificate, Control, ControlError, Stats};
 use hillfort_guard::{IpNet, Regions};
+use hillfort_proto::ids::RoomId;
 use hillfort_proto::reject::Reject;
-use hillfort_realm::RealmHandle;
+use hillfort_realm::{RealmHandle, RecordError};
 
 use crate::console::{
     AddressView, Change, ChangeRefused, Connections, KernelBoard, Posture, Quantiles, ROWS_MAX, Reading, Rejects, Source, Step,
@@ -23,6 +24,8 @@ use crate::console::{
 mod knobs;
 mod rows;
 
+/// A world thread gives what it recorded within this time.
+const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 /// How often the edge is asked for its tables.
 const REFRESH: Duration = Duration::from_millis(500);
 /// Addresses that bear a step which are looked at; bans beyond them hold all the same.
@@ -236,6 +239,14 @@ impl Source for Watch {
         let answer = self.control.ladder(address).map_err(|_| ChangeRefused::Busy)?;
         let view = answer.blocking_recv().map_err(|_| ChangeRefused::Busy)?;
         Ok(rows::address(address, &view, &lock(&self.reasons)))
+    }
+
+    fn record(&self, room: RoomId) -> Result<String, ChangeRefused> {
+        self.realm.record(room, ROOM_PATIENCE).map(|path| path.display().to_string()).map_err(|error| match error {
+            RecordError::Refused(Reject::RoomUnknown) => ChangeRefused::Unknown("room"),
+            RecordError::Refused(_) => ChangeRefused::Busy,
+            RecordError::Nowhere | RecordError::Write(_) => ChangeRefused::Invalid(error.to_string()),
+        })
     }
 
     fn change(&self, change: Change) -> Result<(), ChangeRefused> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hillfort_guard::IpNet;
+use hillfort_realm::{Keep, Recordings};
 use serde::Deserialize as _;
 
 use super::check::Check;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub rooms_max: u32,
     /// Life of an empty room.
     pub empty_room: Duration,
+    /// Recordings of rooms, in the data folder.
+    pub recordings: Recordings,
     /// Games beside those that ship.
     pub games_folder: Option<PathBuf>,
     /// Bots that play hilltop; 0 outside development mode, and with a certificate, since they speak no TLS.
@@ -142,19 +145,22 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
     let filter = check.filter(&raw.log.filter);
     let json = check.one_of("log.format", &raw.log.format, &["text", "json"]) == Some(1);
     let data_folder = check.folder("data.folder", &raw.data.folder);
+    let keep = check.one_of("world.record", &raw.world.record, &["off", "faults", "all"]);
     let filter_wish = check.one_of("kernel.filter", &raw.kernel.filter, &FilterWish::NAMES);
     let allow = check.prefixes("kernel.allow", &raw.kernel.allow);
     let self_signed = check.self_signed(&raw.edge, development);
     let server_names = check.server_names(&raw.edge);
     let proxies = check.proxies(&raw.edge.proxies);
     let (edge, console) = (raw.edge, raw.console);
+    let data_folder = data_folder?;
+    let recordings_folder = data_folder.join("recordings");
     let (edge_address, console_address) = (edge_address?, console_address?);
     let certificate = certificate?;
     let bots = if development && certificate.is_none() && !self_signed { raw.bots.hilltop } else { 0 };
     Some(Settings {
         development,
         keys,
-        data_folder: data_folder?,
+        data_folder,
         edge: hillfort_edge::Config {
             frames_addr: SocketAddr::new(edge_address, edge.tcp_port),
             http_addr: SocketAddr::new(edge_address, edge.http_port),
@@ -185,6 +191,13 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
         world_threads: raw.world.threads,
         rooms_max: raw.world.rooms_max,
         empty_room: Duration::from_secs(raw.world.empty_room_s),
+        recordings: Recordings {
+            keep: [Keep::Nothing, Keep::Faults, Keep::All][keep?],
+            room_bytes: raw.world.record_room_kib << 10,
+            thread_bytes: raw.world.record_thread_mib << 20,
+            folder: Some(recordings_folder),
+            folder_bytes: raw.world.record_folder_mib << 20,
+        },
         games_folder: (!raw.games.folder.is_empty()).then(|| PathBuf::from(raw.games.folder)),
         bots,
         console: Console {

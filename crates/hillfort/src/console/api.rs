@@ -11,6 +11,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use hillfort_proto::ids::RoomId;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -63,6 +64,8 @@ pub(super) fn router(state: State) -> Router {
         .route("/api/disallow", post(disallow))
         .route("/api/limits", post(limits))
         .route("/api/attack", post(attack))
+        .route("/api/rooms", get(rooms))
+        .route("/api/record", post(record))
         .route("/metrics", get(exposition))
         .fallback(get(file))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -120,6 +123,30 @@ struct Limit {
 #[serde(deny_unknown_fields)]
 struct Attack {
     kind: Kind,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Room {
+    room: String,
+}
+
+async fn rooms(Shared(state): Shared<State>) -> Response {
+    let tables = state.source.tables();
+    Json(json!({ "rooms": tables.rooms, "total": tables.rooms_total })).into_response()
+}
+
+async fn record(Shared(state): Shared<State>, Json(Room { room }): Json<Room>) -> Response {
+    let Ok(room) = u64::from_str_radix(&room, 16).map(RoomId) else {
+        return Outcome::from(Err(ChangeRefused::Unknown("room"))).into_response();
+    };
+    tracing::info!(%room, "recording asked for at the console");
+    let source = Arc::clone(&state.source);
+    match tokio::task::spawn_blocking(move || source.record(room)).await {
+        Ok(Ok(file)) => Json(json!({ "ok": true, "file": file })).into_response(),
+        Ok(Err(refused)) => Outcome::from(Err(refused)).into_response(),
+        Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 async fn live(Shared(state): Shared<State>) -> Response {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use hillfort_proto::ids::RoomId;
 use hillfort_proto::reject::Reject;
 use serde::Serialize;
 
@@ -26,6 +27,12 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// [`ChangeRefused::Busy`]: the owner did not answer.
     fn explain(&self, address: IpAddr) -> Result<AddressView, ChangeRefused>;
+
+    /// Writes what was recorded of a room so far to a file, whose path is returned. Waits for it, so it is called from a thread that may.
+    ///
+    /// # Errors
+    /// [`ChangeRefused`]: there is no such room, nothing is recorded, or the file cannot be written.
+    fn record(&self, room: RoomId) -> Result<String, ChangeRefused>;
 
     /// Hands a change to its owner. `Ok` says that it was taken over, the tables show when it is done.
     ///

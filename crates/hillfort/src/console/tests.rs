@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hillfort_proto::ids::RoomId;
 use hillfort_proto::reject::Reject;
 use serde_json::{Value, json};
 
@@ -57,6 +58,10 @@ impl Source for Fake {
         let score = if steps.is_empty() { return Err(ChangeRefused::Busy) } else { 7 };
         let (points, reasons) = ([100, 100], vec![("hello_mac", 40, 100)]);
         Ok(AddressView { address, score, points, bans_before: 1, known: false, accounts: 0, place: None, reasons, steps })
+    }
+
+    fn record(&self, room: RoomId) -> Result<String, ChangeRefused> {
+        if room.0 == 0x1_0000_0000 { Ok("a.hillrec".to_owned()) } else { Err(ChangeRefused::Unknown("room")) }
     }
 
     fn change(&self, change: Change) -> Result<(), ChangeRefused> {
@@ -414,4 +419,16 @@ fn metrics_show_the_latest_reading() {
     assert!(answer.trim_end().ends_with("# EOF"), "{answer}");
     assert_eq!(rig.get("/no/such/page").0, 404);
     rig.console.stop();
+}
+
+#[test]
+fn rooms_are_listed_and_recorded() {
+    let rig = start(false, None);
+    let (status, answer) = rig.get("/api/rooms");
+    assert!(status == 200 && answer.contains(r#""rooms":[],"total":0"#), "{answer}");
+    let (status, answer) = rig.post("/api/record", &json!({ "room": "0000000100000000" }));
+    assert!(status == 200 && answer.contains(r#""file":"a.hillrec""#), "{answer}");
+    assert_eq!(rig.post("/api/record", &json!({ "room": "0000000100000001" })).0, 404);
+    assert_eq!(rig.post("/api/record", &json!({ "room": "../x" })).0, 404);
+    assert_eq!(rig.post("/api/record", &json!({})).0, 422);
 }

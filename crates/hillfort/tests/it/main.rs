@@ -20,6 +20,7 @@ mod drain;
 mod hostile_rooms;
 mod kernel;
 mod play;
+mod recorded;
 mod reload;
 mod resume;
 mod start;

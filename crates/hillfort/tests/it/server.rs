@@ -73,6 +73,11 @@ pub(crate) fn run(command: &mut Command) -> Output {
 }
 
 impl Server {
+    /// Where it runs.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// A server that is ready. `settings` come after those that make it play alone.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), settings)

@@ -1,0 +1,58 @@
+//! What a running server is asked through its console: its rooms, and a recording of one. Knows only as much of HTTP as that takes.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+
+/// The server writes a recording within this time.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes of an answer at most.
+const ANSWER_BYTES_MAX: u64 = 4 << 20;
+
+pub(super) fn list(console: SocketAddr, out: &mut dyn Write) -> anyhow::Result<()> {
+    let answer = ask(console, "GET", "/api/rooms", "")?;
+    let rooms = answer["rooms"].as_array().map_or(&[][..], Vec::as_slice);
+    writeln!(out, "{:<16}  {:<16} {:>9} {:>4} {:>10}", "room", "game", "players", "hz", "tick")?;
+    for room in rooms {
+        let text = |key: &str| room[key].as_str().unwrap_or_default().to_owned();
+        let number = |key: &str| room[key].as_u64().unwrap_or_default();
+        let seats = format!("{}/{}", number("seats"), number("seats_max"));
+        writeln!(out, "{:<16}  {:<16} {seats:>9} {:>4} {:>10}", text("id"), text("game"), number("hz"), number("tick"))?;
+    }
+    let total = answer["total"].as_u64().unwrap_or_default();
+    if total > rooms.len() as u64 {
+        writeln!(out, "and {} more", total - rooms.len() as u64)?;
+    }
+    Ok(())
+}
+
+pub(super) fn record(console: SocketAddr, room: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+    let answer = ask(console, "POST", "/api/record", &json!({ "room": room }).to_string())?;
+    let file = answer["file"].as_str().context("the console said something that is no answer")?;
+    writeln!(out, "{file}")?;
+    Ok(())
+}
+
+fn ask(console: SocketAddr, method: &str, path: &str, body: &str) -> anyhow::Result<Value> {
+    let mut stream = TcpStream::connect_timeout(&console, PATIENCE)
+        .with_context(|| format!("no server answers on {console}: --console ADDRESS gives another console"))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {console}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer).context("the console did not answer")?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("the console said something that is no answer")?;
+    let status = head.split(' ').nth(1).unwrap_or_default();
+    let said = serde_json::from_str::<Value>(body).unwrap_or(Value::Null);
+    if !status.starts_with('2') {
+        bail!("the server refuses: {}", said["error"].as_str().unwrap_or_else(|| body.trim()));
+    }
+    Ok(said)
+}

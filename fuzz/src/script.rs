@@ -6,7 +6,7 @@ use std::time::Duration;
 use hillfort_proto::frame::{self, Framing};
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::limits::{INPUT_BYTES_MAX, UNACKED_BYTES_MAX};
-use hillfort_proto::message::{ClientBody, ClientView, Encode, ServerView};
+use hillfort_proto::message::{ClientBody, ClientView, Encode, ServerView, Wanted};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::session::server::{Event, Opening, Session, State};
 use hillfort_proto::session::survives;
@@ -51,7 +51,7 @@ impl World {
                 self.feed(payload, out);
             }
             2 => self.send(0, ClientBody::Login { name: script.text() }, out),
-            3 => self.send_sequenced(ClientBody::Join { game: script.text(), room: None }, out),
+            3 => self.send_sequenced(ClientBody::Join { game: script.text(), room: Wanted::Any }, out),
             4 => self.send_sequenced(ClientBody::Leave, out),
             5 => {
                 let op = u32::from(script.short());

@@ -72,6 +72,10 @@ const TABLE = [
   [610, 'world_busy', 'go on', 'The match is too busy: one order was dropped.'],
   [611, 'already_joined', 'go on', 'You are in a match already.'],
   [612, 'not_joined', 'go on', 'You are not in a match.'],
+  [613, 'room_name', 'go on', 'This name is not allowed for a match: 1 to 64 bytes, please.'],
+  [614, 'room_params', 'go on', 'The settings of the match are longer than the server allows.'],
+  [615, 'room_filter', 'go on', 'The search for matches is longer than the server allows.'],
+  [616, 'room_away', 'go on', 'You were away for longer than the match keeps a seat.'],
 ];
 
 /** All of them, by number: code → { code, label, next, sentence }. */

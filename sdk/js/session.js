@@ -25,6 +25,8 @@ export const PROBE_MAX_MS = 2500;
 export const SAME_REFUSALS_MAX = 4;
 /** The one reason for a close after which the session can be resumed. */
 const HEARTBEAT_LOST = 408;
+/** Refusals of a list of rooms: no such game, filter too long, asked too often. Nothing else is refused for these. */
+const LIST_REFUSALS = [600, 615, 503];
 /** The server ended as it should, e.g. to be restarted. */
 const SHUTDOWN = 413;
 // Where the session sits (docs/protocol.md, Session).
@@ -51,7 +53,7 @@ export class HillfortSession {
   #unwatch = () => {};
 
   #name = '';
-  #wanted = null; // { game, room }: the seat that is asked for again after a new login
+  #wanted = null; // { game, room, name, params }: the seat that is asked for again after a new login
   #seat = FREE;
   #room = null; // what Joined said, while we sit there
   #identity = null; // { session, token, resume_ms }: what resumes the session
@@ -73,6 +75,8 @@ export class HillfortSession {
   #timerDueAt = 0;
   #deadlines = { connect: Infinity, retry: Infinity, ping: Infinity, silence: Infinity };
   #heardAt = 0;
+  #lists = new Map(); // questions for rooms that wait for an answer, by number
+  #listCount = 0;
   #pings = new Map();
   #pingCount = 0n;
 
@@ -115,10 +119,29 @@ export class HillfortSession {
     this.#connect();
   }
 
-  /** Asks for a seat: `room` 0n is any room of the game. Asked again by itself after a new login. */
-  join(game, room = 0n) {
-    this.#wanted = { game, room };
+  /**
+   * Asks for a seat. `wanted`: the name of a game, for any of its rooms; or { game, name, params } for the room of this name, made from
+   * `params` (bytes) when there is none; or { game, room } for one room by its number. Asked again by itself after a new login.
+   */
+  join(wanted) {
+    const { game, room = 0n, name = '', params = new Uint8Array(0) } = typeof wanted === 'string' ? { game: wanted } : wanted;
+    this.#wanted = { game, room, name, params };
     this.#askForSeat();
+  }
+
+  /**
+   * Rooms of a game: a promise of { rooms: [{ room, name, label, seats_taken, seats_max, hz }], more }. `label`: words that the label
+   * must have, a=b only as a whole word. `free`: only rooms with a free seat. Fails with what the server refused as `reject` of the
+   * error, or without it when there is no connection.
+   */
+  list({ game, label = '', free = false }) {
+    if (!this.#ready) return Promise.reject(new Error('not connected'));
+    this.#listCount += 1;
+    const ask = this.#listCount;
+    return new Promise((resolve, fail) => {
+      this.#lists.set(ask, { resolve, fail });
+      this.#send('list', { ask, game, label, free });
+    });
   }
 
   /** Gives the seat up. */
@@ -152,7 +175,7 @@ export class HillfortSession {
     return {
       name: this.#name,
       seat: this.#seat,
-      wanted: this.#wanted && { ...this.#wanted, room: String(this.#wanted.room) },
+      wanted: this.#wanted && { ...this.#wanted, room: String(this.#wanted.room), params: toHex(this.#wanted.params) },
       room: this.#room && { ...this.#room, room: String(this.#room.room) },
       identity: { ...this.#identity, session: String(this.#identity.session), token: toHex(this.#identity.token) },
       stream,
@@ -215,6 +238,9 @@ export class HillfortSession {
     this.#epoch += 1;
     this.#ready = false;
     this.#pings.clear();
+    const lists = [...this.#lists.values()];
+    this.#lists.clear();
+    for (const { fail } of lists) fail(new Error('connection lost'));
     this.#abort?.abort();
     this.#abort = null;
     const socket = this.#socket;
@@ -335,14 +361,26 @@ export class HillfortSession {
         this.#onChallenge(now, body);
         break;
       case 'refused':
-        if (this.#ready) this.#emit('refusal', reject(body.code));
+        if (LIST_REFUSALS.includes(body.code) && this.#lists.size > 0) this.#onListRefused(reject(body.code));
+        else if (this.#ready) this.#emit('refusal', reject(body.code));
         else this.#stop(reject(body.code));
+        break;
+      case 'rooms':
+        this.#lists.get(body.ask)?.resolve({ rooms: body.rooms, more: body.more });
+        this.#lists.delete(body.ask);
         break;
       case 'close':
         this.#closing = reject(body.code);
         break;
       default: // only_ack has said what it had to say
     }
+  }
+
+  /** Questions are answered in order, so it is the oldest. */
+  #onListRefused(why) {
+    const [ask, { fail }] = this.#lists.entries().next().value;
+    this.#lists.delete(ask);
+    fail(Object.assign(new Error(why.sentence), { reject: why }));
   }
 
   /** The server is under attack and wants work first: done in slices, so that the page goes on answering, and without
@@ -480,7 +518,8 @@ export class HillfortSession {
     });
     this.#name = saved.name;
     this.#seat = saved.seat;
-    this.#wanted = saved.wanted && { ...saved.wanted, room: BigInt(saved.wanted.room) };
+    const { wanted } = saved;
+    this.#wanted = wanted && { ...wanted, room: BigInt(wanted.room), params: fromHex(wanted.params) };
     this.#room = saved.room && { ...saved.room, room: BigInt(saved.room.room) };
     this.#identity = { ...saved.identity, session: BigInt(saved.identity.session), token: fromHex(saved.identity.token) };
     this.#stream = new Stream({ ...saved.stream, log });

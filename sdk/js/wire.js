@@ -4,13 +4,14 @@
 // A message is { seq, ack, kind, body }: `kind` is the name of the field of the oneof, `body` its fields. uint64 are numbers (up to
 // 2^53 - 1, an error beyond), fixed64 are BigInts, because ids use all 64 bits. Fields that are not there have their default.
 
-/** Fields of each message: name → [number, type]. Messages of a oneof stand under `oneof`. */
+/** Fields of each message: name → [number, type]; lists of messages have a third part, 'repeated'. Messages of a oneof stand under `oneof`. */
 export const SCHEMA = {
   ClientMessage: {
     fields: { seq: [1, 'uint64'], ack: [2, 'uint64'] },
     oneof: {
       login: [3, 'Login'], resume: [4, 'Resume'], join: [5, 'Join'], leave: [6, 'Leave'], input: [7, 'Input'],
       ping: [8, 'Ping'], pong: [9, 'Pong'], only_ack: [10, 'Ack'], bye: [11, 'Bye'], work: [12, 'Work'],
+      list: [13, 'List'],
     },
   },
   ServerMessage: {
@@ -18,12 +19,12 @@ export const SCHEMA = {
     oneof: {
       welcome: [3, 'Welcome'], joined: [4, 'Joined'], left: [5, 'Left'], event: [6, 'RoomEvent'], state: [7, 'RoomState'],
       ping: [8, 'Ping'], pong: [9, 'Pong'], only_ack: [10, 'Ack'], refused: [11, 'Refused'], close: [12, 'Close'],
-      challenge: [13, 'Challenge'],
+      challenge: [13, 'Challenge'], rooms: [14, 'Rooms'],
     },
   },
   Login: { fields: { name: [1, 'string'] } },
   Resume: { fields: { session: [1, 'fixed64'], token: [2, 'bytes'], received: [3, 'uint64'] } },
-  Join: { fields: { game: [1, 'string'], room: [2, 'fixed64'] } },
+  Join: { fields: { game: [1, 'string'], room: [2, 'fixed64'], name: [3, 'string'], params: [4, 'bytes'] } },
   Leave: { fields: {} },
   Input: { fields: { op: [1, 'uint32'], data: [2, 'bytes'] } },
   Ping: { fields: { echo: [1, 'fixed64'], pad: [2, 'bytes'] } },
@@ -31,6 +32,7 @@ export const SCHEMA = {
   Ack: { fields: {} },
   Bye: { fields: {} },
   Work: { fields: { nonce: [1, 'fixed64'] } },
+  List: { fields: { ask: [1, 'uint32'], game: [2, 'string'], label: [3, 'string'], free: [4, 'bool'] } },
   Welcome: {
     fields: {
       session: [1, 'fixed64'], token: [2, 'bytes'], resumed: [3, 'bool'], received: [4, 'uint64'],
@@ -44,6 +46,13 @@ export const SCHEMA = {
   Refused: { fields: { code: [1, 'uint32'], reason: [2, 'string'] } },
   Close: { fields: { code: [1, 'uint32'], reason: [2, 'string'] } },
   Challenge: { fields: { salt: [1, 'bytes'], bits: [2, 'uint32'] } },
+  Rooms: { fields: { ask: [1, 'uint32'], more: [2, 'bool'], rooms: [3, 'RoomLine', 'repeated'] } },
+  RoomLine: {
+    fields: {
+      room: [1, 'fixed64'], name: [2, 'string'], label: [3, 'string'],
+      seats_taken: [4, 'uint32'], seats_max: [5, 'uint32'], hz: [6, 'uint32'],
+    },
+  },
 };
 
 /** Kinds that carry a sequence number; all others have `seq` 0. */
@@ -67,7 +76,7 @@ const utf8Strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const BY_NUMBER = {};
 for (const [message, { fields, oneof = {} }] of Object.entries(SCHEMA)) {
   BY_NUMBER[message] = new Map();
-  for (const [name, [number, type]] of Object.entries(fields)) BY_NUMBER[message].set(number, { name, type, inOneof: false });
+  for (const [name, [number, type, repeated]] of Object.entries(fields)) BY_NUMBER[message].set(number, { name, type, repeated, inOneof: false });
   for (const [name, [number, type]] of Object.entries(oneof)) BY_NUMBER[message].set(number, { name, type, inOneof: true });
 }
 
@@ -76,15 +85,24 @@ function encodeEnvelope(envelope, { seq = 0, ack = 0, kind, body = {} }) {
   if (member === undefined) throw new WireError(`${envelope} has no ${kind}`);
   const out = [];
   writeFields(out, SCHEMA[envelope].fields, { seq, ack });
+  writeMessage(out, member[0], member[1], body);
+  return Uint8Array.from(out);
+}
+
+function writeMessage(out, number, type, values) {
   const inner = [];
-  writeFields(inner, SCHEMA[member[1]].fields, body);
-  writeVarint(out, member[0] * 8 + 2);
+  writeFields(inner, SCHEMA[type].fields, values);
+  writeVarint(out, number * 8 + 2);
   writeVarint(out, inner.length);
-  return Uint8Array.from(out.concat(inner));
+  for (const byte of inner) out.push(byte);
 }
 
 function writeFields(out, fields, values) {
-  for (const [name, [number, type]] of Object.entries(fields)) {
+  for (const [name, [number, type, repeated]] of Object.entries(fields)) {
+    if (repeated !== undefined) {
+      for (const item of values[name] ?? []) writeMessage(out, number, type, item);
+      continue;
+    }
     const value = values[name] ?? DEFAULTS[type];
     if (type === 'bytes' ? value.length === 0 : value === DEFAULTS[type]) continue;
     writeVarint(out, number * 8 + WIRE_TYPES[type]);
@@ -121,13 +139,18 @@ function decodeEnvelope(envelope, bytes) {
     readMessage(part, field.type, message.body);
   });
   if (message.kind === null) throw new WireError('no body that is known');
+  if (message.kind === 'join') checkJoin(message.body);
   if (message.seq !== 0 && !SEQUENCED.has(message.kind)) throw new WireError(`${message.kind} has no sequence number`);
   return message;
 }
 
+function checkJoin({ room, name, params }) {
+  if (name === '' ? params.length > 0 : room !== 0n) throw new WireError('a join by number and name, or parameters without a name');
+}
+
 function blank(type) {
   const body = {};
-  for (const [name, [, fieldType]] of Object.entries(SCHEMA[type].fields)) body[name] = DEFAULTS[fieldType];
+  for (const [name, [, fieldType, repeated]] of Object.entries(SCHEMA[type].fields)) body[name] = repeated === undefined ? DEFAULTS[fieldType] : [];
   return body;
 }
 
@@ -143,6 +166,11 @@ function readMessage(reader, type, into, onMember) {
     } else if (field.inOneof) {
       if (wireType !== 2) throw new WireError(`${field.name} has another wire type`);
       onMember(field, new Reader(reader.bytes()));
+    } else if (field.repeated !== undefined) {
+      if (wireType !== 2) throw new WireError(`${field.name} has another wire type`);
+      const item = blank(field.type);
+      readMessage(new Reader(reader.bytes()), field.type, item);
+      into[field.name].push(item);
     } else {
       if (wireType !== WIRE_TYPES[field.type]) throw new WireError(`${field.name} has another wire type`);
       into[field.name] = reader.value(field.type);

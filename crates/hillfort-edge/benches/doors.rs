@@ -20,7 +20,7 @@ use hillfort_guard::{InputRates, Rate};
 use hillfort_proto::frame::Framing;
 use hillfort_proto::hello::{AppId, Hello, HelloKey, KeyId, KeyRing};
 use hillfort_proto::ids::RoomId;
-use hillfort_proto::message::{ClientBody, ClientView, Encode};
+use hillfort_proto::message::{Ask, ClientBody, ClientView, Encode, Wanted};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{InboundBatch, RoomPort};
 use hillfort_proto::time::UnixMs;
@@ -292,7 +292,13 @@ fn refusals_per_cpu_second(server: &Server) -> io::Result<f64> {
 struct NoRooms;
 
 impl RoomPort for NoRooms {
-    fn place(&mut self, _game: &str, _room: Option<RoomId>) -> Result<u8, Reject> {
+    fn place(&mut self, _game: &str, _room: Wanted<'_>) -> Result<u8, Reject> {
+        Err(Reject::RoomGame)
+    }
+
+    fn unplace(&mut self, _game: &str, _room: Wanted<'_>) {}
+
+    fn list(&mut self, _ask: &Ask<'_>, _lines: &mut Vec<u8>) -> Result<bool, Reject> {
         Err(Reject::RoomGame)
     }
 

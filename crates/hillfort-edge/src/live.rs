@@ -3,6 +3,7 @@
 use hillfort_guard::{Class, Verdict};
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::limits::{HELLO_BYTES, RESUME_TOKEN_BYTES, WORK_SALT_BYTES};
+use hillfort_proto::message::RoomLines;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{BATCH_ENTRIES_MAX, BatchFull, Inbound, InboundBatch};
 use hillfort_proto::session::server::{Event, Opening, State};
@@ -19,6 +20,9 @@ use crate::thread::EdgeThread;
 const ENTRIES_MAX: usize = BATCH_ENTRIES_MAX - BATCH_ENTRIES_MAX / 4;
 /// Bytes of an input that are charged as one more event.
 const BYTES_PER_EVENT: usize = 256;
+
+/// Control messages that a list of rooms is charged as: it is looked for on the thread that serves everybody.
+const LIST_COST: u32 = 4;
 
 /// What is left to do after an event, when nothing borrows the payload any more.
 enum Step {
@@ -93,7 +97,10 @@ impl EdgeThread {
                 let placed = match verdict {
                     Verdict::Pass => self.rooms.place(game, room).and_then(|world| {
                         let entry = Inbound::Join { session: record.session.id(), room, game, name: record.session.name() };
-                        push(&mut self.inbound, world, entry).map_err(|BatchFull| Reject::WorldBusy)
+                        push(&mut self.inbound, world, entry).map_err(|BatchFull| {
+                            self.rooms.unplace(game, room);
+                            Reject::WorldBusy
+                        })
                     }),
                     Verdict::Drop(reject) | Verdict::Close(reject) => Err(reject),
                 };
@@ -101,6 +108,25 @@ impl EdgeThread {
                     self.stats.edge.refuse(reject);
                     record.session.enqueue_join_refused(reject, framing, out)?;
                 }
+                if let Verdict::Close(reject) = verdict { Step::Flood(reject) } else { Step::Nothing }
+            }
+            Some(Event::List(ask)) => {
+                let verdict = record.buckets.on_input(&self.rates, now, Class::CONTROL, LIST_COST);
+                let listed = match verdict {
+                    Verdict::Pass => {
+                        self.listed.clear();
+                        self.rooms.list(&ask, &mut self.listed)
+                    }
+                    Verdict::Drop(reject) | Verdict::Close(reject) => Err(reject),
+                };
+                match listed {
+                    Ok(more) => record.session.enqueue_rooms(ask.ask, more, RoomLines::new(&self.listed), framing, out),
+                    Err(reject) => {
+                        self.stats.edge.refuse(reject);
+                        record.session.enqueue_refused(reject, framing, out);
+                    }
+                }
+                self.stats.edge.frames_out.add(1);
                 if let Verdict::Close(reject) = verdict { Step::Flood(reject) } else { Step::Nothing }
             }
             Some(Event::Leave { room }) => {

@@ -68,6 +68,8 @@ pub struct EdgeThread {
     pub(crate) waiting_end: Queue,
     pub(crate) sessions: Sessions,
     pub(crate) rooms: Box<dyn RoomPort>,
+    /// Lines of the list of rooms that was asked for last.
+    pub(crate) listed: Vec<u8>,
     /// One for each world thread.
     pub(crate) inbound: Vec<InboundBatch>,
     /// One for each world thread.
@@ -155,6 +157,7 @@ impl EdgeThread {
             waiting_login: Ranked::new(Wait::Login, config.login_patience),
             waiting_end: Queue::new(Wait::End, crate::close::END_PATIENCE),
             sessions: Sessions::new(config.sessions_max),
+            listed: Vec::new(),
             inbound: (0..rooms.worlds()).map(|_| InboundBatch::default()).collect(),
             rooms,
             lanes,

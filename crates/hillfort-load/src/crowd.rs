@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::bail;
 use hillfort_proto::frame::Framing;
 use hillfort_proto::hello::HelloKey;
+use hillfort_proto::message::Wanted;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::session::client::{Event, Session, State};
 use hillfort_proto::time::Time;
@@ -441,7 +442,7 @@ impl Counts {
 impl Voice<'_> {
     /// Asks for a seat in any room of `game`.
     pub(crate) fn join(&mut self, game: &str) -> Result<(), Reject> {
-        self.session.join(game, None, self.framing, self.out)
+        self.session.join(game, Wanted::Any, self.framing, self.out)
     }
 
     pub(crate) fn input(&mut self, op: u32, data: &[u8]) -> Result<(), Reject> {

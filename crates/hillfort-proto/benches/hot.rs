@@ -8,7 +8,7 @@ use hillfort_proto::frame::{self, Framing};
 use hillfort_proto::hello::{AppId, Hello, HelloKey, KeyId, KeyRing};
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::message::schema::ClientMessage;
-use hillfort_proto::message::{ClientBody, ClientView, Encode};
+use hillfort_proto::message::{ClientBody, ClientView, Encode, Wanted};
 use hillfort_proto::session::server::Session;
 use hillfort_proto::time::{Time, UnixMs};
 use prost::Message;
@@ -66,7 +66,7 @@ fn seated() -> Session {
     };
     feed(&mut session, 0, ClientBody::Login { name: "bench" });
     session.accept_login(now, SessionId(256), [0; 16], Framing::Tcp, &mut out).unwrap();
-    feed(&mut session, 1, ClientBody::Join { game: "hilltop", room: None });
+    feed(&mut session, 1, ClientBody::Join { game: "hilltop", room: Wanted::Any });
     session.enqueue_joined(RoomId(1), "hilltop", 20, 0, Framing::Tcp, &mut out).unwrap();
     session
 }

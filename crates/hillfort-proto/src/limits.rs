@@ -18,6 +18,14 @@ pub const ROOM_DATA_BYTES_MAX: usize = 60 * 1024;
 pub const NAME_CHARS_MAX: usize = 24;
 /// Most bytes of a game's name.
 pub const GAME_BYTES_MAX: usize = 32;
+/// Most bytes of a room's name.
+pub const ROOM_NAME_BYTES_MAX: usize = 64;
+/// Largest `Join.params`.
+pub const ROOM_PARAMS_BYTES_MAX: usize = 1024;
+/// Largest `List.label`, and how much of a room's label a list shows.
+pub const LIST_LABEL_BYTES_MAX: usize = 256;
+/// Most rooms in one list.
+pub const LIST_ROOMS_MAX: usize = 100;
 /// Bytes of the token that resumes a session.
 pub const RESUME_TOKEN_BYTES: usize = 16;
 /// Largest `pad` of a ping.
@@ -50,6 +58,12 @@ pub const ACK_EVERY_MESSAGES: u64 = 32;
 pub const ACK_DELAY_MAX: Duration = Duration::from_millis(500);
 
 const _: () = assert!(INPUT_BYTES_MAX + 64 <= CLIENT_PAYLOAD_BYTES_MAX, "an input and its envelope fit a client payload");
+const _: () = assert!(
+    LIST_ROOMS_MAX * (ROOM_NAME_BYTES_MAX + LIST_LABEL_BYTES_MAX + 64) <= ROOM_DATA_BYTES_MAX,
+    "a list fits a server payload"
+);
+const _: () =
+    assert!(ROOM_PARAMS_BYTES_MAX + ROOM_NAME_BYTES_MAX + GAME_BYTES_MAX + 64 <= CLIENT_PAYLOAD_BYTES_MAX, "a join fits");
 const _: () = assert!(ROOM_DATA_BYTES_MAX + 64 <= SERVER_PAYLOAD_BYTES_MAX, "room data and its envelope fit a server payload");
 const _: () = assert!(SERVER_PAYLOAD_BYTES_MAX <= UNACKED_BYTES_MAX, "one largest message fits the resume log");
 const _: () = assert!(ACK_EVERY_MESSAGES as usize * 2 <= UNACKED_MESSAGES_MAX, "acks come well before the log is full");

@@ -200,6 +200,14 @@ rejects! {
     AlreadyJoined = 611, "already_joined", Room;
     /// Not in a room.
     NotJoined = 612, "not_joined", Room;
+    /// Not a room's name.
+    RoomName = 613, "room_name", Room;
+    /// Parameters of a room longer than the limit.
+    RoomParams = 614, "room_params", Room;
+    /// Filter of a list longer than the limit.
+    RoomFilter = 615, "room_filter", Room;
+    /// Away for longer than the room keeps a seat.
+    RoomAway = 616, "room_away", Room;
 }
 
 impl Reject {

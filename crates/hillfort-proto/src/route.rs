@@ -6,6 +6,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use crate::ids::{RoomId, SessionId};
+use crate::message::{Ask, Wanted};
 use crate::reject::Reject;
 
 /// Entries that one batch holds at most.
@@ -22,8 +23,8 @@ pub struct BatchFull;
 /// From a session to the rooms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inbound<'a> {
-    /// Wants a seat. `room` is `None` for any room of the game.
-    Join { session: SessionId, room: Option<RoomId>, game: &'a str, name: &'a str },
+    /// Wants a seat; `name` is the player's.
+    Join { session: SessionId, room: Wanted<'a>, game: &'a str, name: &'a str },
     /// One input; at most [`crate::limits::INPUT_BYTES_MAX`] bytes.
     Input { session: SessionId, room: RoomId, op: u32, data: &'a [u8] },
     /// Gives the seat up.
@@ -51,11 +52,22 @@ pub enum Outbound<'a> {
 
 /// Hands inputs to the rooms. Owned by one edge thread.
 pub trait RoomPort: Send {
-    /// World thread that is to decide about this join. Fails when the game or the room is unknown.
+    /// World thread that is to decide about this join: one and the same for all who want the room of one name. Fails when the game or
+    /// the room is unknown.
     ///
     /// # Errors
-    /// [`Reject::RoomGame`], [`Reject::RoomUnknown`], [`Reject::RoomsFull`].
-    fn place(&mut self, game: &str, room: Option<RoomId>) -> Result<u8, Reject>;
+    /// [`Reject::RoomGame`], [`Reject::RoomUnknown`], [`Reject::RoomsFull`], [`Reject::Draining`].
+    fn place(&mut self, game: &str, room: Wanted<'_>) -> Result<u8, Reject>;
+
+    /// The join that was placed could not be handed over: what was set aside for it is free again.
+    fn unplace(&mut self, game: &str, room: Wanted<'_>);
+
+    /// Appends the rooms that `ask` is for to `lines`, at most [`crate::limits::LIST_ROOMS_MAX`]. Returns whether there are more. What
+    /// it sees is a second old at most, and it may not look at all rooms.
+    ///
+    /// # Errors
+    /// [`Reject::RoomGame`].
+    fn list(&mut self, ask: &Ask<'_>, lines: &mut Vec<u8>) -> Result<bool, Reject>;
 
     /// Number of world threads.
     fn worlds(&self) -> usize;
@@ -82,8 +94,15 @@ struct Span {
 }
 
 #[derive(Debug, Clone, Copy)]
+enum WantedSpan {
+    Any,
+    Room(RoomId),
+    Named { name: Span, params: Span },
+}
+
+#[derive(Debug, Clone, Copy)]
 enum InboundEntry {
-    Join { session: SessionId, room: Option<RoomId>, game: Span, name: Span },
+    Join { session: SessionId, room: WantedSpan, game: Span, name: Span },
     Input { session: SessionId, room: RoomId, op: u32, data: Span },
     Leave { session: SessionId, room: RoomId },
     Drop { session: SessionId, room: RoomId },
@@ -206,6 +225,9 @@ impl InboundBatch {
     /// [`BatchFull`]: nothing was appended.
     pub fn push(&mut self, entry: Inbound<'_>) -> Result<(), BatchFull> {
         let more = match entry {
+            Inbound::Join { game, name, room: Wanted::Named { name: room, params }, .. } => {
+                game.len() + name.len() + room.len() + params.len()
+            }
             Inbound::Join { game, name, .. } => game.len() + name.len(),
             Inbound::Input { data, .. } => data.len(),
             _ => 0,
@@ -215,6 +237,14 @@ impl InboundBatch {
         self.entries.push(match entry {
             Inbound::Join { session, room, game, name } => {
                 let game = Span::put(&mut self.bytes, game.as_bytes());
+                let room = match room {
+                    Wanted::Any => WantedSpan::Any,
+                    Wanted::Room(room) => WantedSpan::Room(room),
+                    Wanted::Named { name, params } => WantedSpan::Named {
+                        name: Span::put(&mut self.bytes, name.as_bytes()),
+                        params: Span::put(&mut self.bytes, params),
+                    },
+                };
                 InboundEntry::Join { session, room, game, name: Span::put(&mut self.bytes, name.as_bytes()) }
             }
             Inbound::Input { session, room, op, data } => {
@@ -232,6 +262,11 @@ impl InboundBatch {
         let bytes = &self.bytes;
         self.entries.iter().map(move |entry| match *entry {
             InboundEntry::Join { session, room, game, name } => {
+                let room = match room {
+                    WantedSpan::Any => Wanted::Any,
+                    WantedSpan::Room(room) => Wanted::Room(room),
+                    WantedSpan::Named { name, params } => Wanted::Named { name: name.text(bytes), params: params.of(bytes) },
+                };
                 Inbound::Join { session, room, game: game.text(bytes), name: name.text(bytes) }
             }
             InboundEntry::Input { session, room, op, data } => Inbound::Input { session, room, op, data: data.of(bytes) },

@@ -5,7 +5,7 @@
 use allocation_counter::measure;
 use hillfort_proto::frame::{self, Framing};
 use hillfort_proto::ids::{RoomId, SessionId};
-use hillfort_proto::message::{ClientBody, ClientView, Encode};
+use hillfort_proto::message::{ClientBody, ClientView, Encode, Wanted};
 use hillfort_proto::session::{client, server};
 use hillfort_proto::time::Time;
 
@@ -36,7 +36,7 @@ fn opened(up: &mut Vec<u8>, down: &mut Vec<u8>) -> (client::Session, server::Ses
 
 fn seated(up: &mut Vec<u8>, down: &mut Vec<u8>) -> (client::Session, server::Session) {
     let (mut client, mut server) = opened(up, down);
-    client.join("hilltop", None, F, up).unwrap();
+    client.join("hilltop", Wanted::Any, F, up).unwrap();
     each_frame(up, |payload| assert!(server.handle_payload(NOW, payload, F, &mut Vec::new()).unwrap().is_some()));
     server.enqueue_joined(ROOM, "hilltop", 20, 0, F, down).unwrap();
     each_frame(down, |payload| assert!(client.handle_payload(NOW, payload, F, &mut Vec::new()).unwrap().is_some()));

@@ -47,6 +47,10 @@ fn the_limits_are_those_of_the_code() {
         (limits::ROOM_DATA_BYTES_MAX as u64, "ROOM_DATA_BYTES_MAX"),
         (limits::NAME_CHARS_MAX as u64, "NAME_CHARS_MAX"),
         (limits::GAME_BYTES_MAX as u64, "GAME_BYTES_MAX"),
+        (limits::ROOM_NAME_BYTES_MAX as u64, "ROOM_NAME_BYTES_MAX"),
+        (limits::ROOM_PARAMS_BYTES_MAX as u64, "ROOM_PARAMS_BYTES_MAX"),
+        (limits::LIST_LABEL_BYTES_MAX as u64, "LIST_LABEL_BYTES_MAX"),
+        (limits::LIST_ROOMS_MAX as u64, "LIST_ROOMS_MAX"),
         (limits::RESUME_TOKEN_BYTES as u64, "RESUME_TOKEN_BYTES"),
         (limits::PING_PAD_BYTES_MAX as u64, "PING_PAD_BYTES_MAX"),
         (limits::WORK_SALT_BYTES as u64, "WORK_SALT_BYTES"),
@@ -82,5 +86,5 @@ fn the_examples_are_vectors() {
         assert_eq!(vector.unwrap_or_else(|| panic!("{path}"))["hex"], bytes, "{path}");
         seen += 1;
     }
-    assert_eq!(seen, 16);
+    assert_eq!(seen, 19);
 }

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use hillfort_proto::ids::SessionId;
+use hillfort_proto::message::Wanted;
 use hillfort_proto::route::{Inbound, InboundBatch, OutboundBatch, Recycle, RoomPort, SessionPort};
 use hillfort_proto::time::Time;
 use hillfort_realm::{Clock, Config, Game, Realm};
@@ -202,7 +203,7 @@ fn world() -> f64 {
 fn seat_players(port: &mut dyn RoomPort, mut turn: impl FnMut()) {
     let mut batch = InboundBatch::default();
     for id in 1..=u64::from(ROOMS) {
-        let join = Inbound::Join { session: SessionId(id << 8), room: None, game: "work", name: "a" };
+        let join = Inbound::Join { session: SessionId(id << 8), room: Wanted::Any, game: "work", name: "a" };
         if batch.push(join).is_err() {
             assert!(port.submit(0, &mut batch), "the lane has room");
             turn();

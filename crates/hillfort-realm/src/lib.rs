@@ -8,6 +8,7 @@
 
 mod clock;
 mod config;
+mod directory;
 mod echo;
 mod game;
 mod luau_room;

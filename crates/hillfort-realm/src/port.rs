@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 
-use hillfort_proto::ids::RoomId;
+use hillfort_proto::message::{Ask, Wanted};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{InboundBatch, LaneSender, RoomPort};
 
@@ -21,8 +21,16 @@ pub(crate) struct EdgePort {
 }
 
 impl RoomPort for EdgePort {
-    fn place(&mut self, game: &str, room: Option<RoomId>) -> Result<u8, Reject> {
+    fn place(&mut self, game: &str, room: Wanted<'_>) -> Result<u8, Reject> {
         self.placement.place(game, room)
+    }
+
+    fn unplace(&mut self, game: &str, room: Wanted<'_>) {
+        self.placement.unplace(game, room);
+    }
+
+    fn list(&mut self, ask: &Ask<'_>, lines: &mut Vec<u8>) -> Result<bool, Reject> {
+        self.placement.list(ask, lines)
     }
 
     fn worlds(&self) -> usize {

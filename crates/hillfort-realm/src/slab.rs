@@ -14,6 +14,8 @@ pub(crate) struct Hosted {
     pub(crate) index: u32,
     pub(crate) game: usize,
     pub(crate) game_name: Arc<str>,
+    /// Empty for a room without a name.
+    pub(crate) name: Arc<str>,
     pub(crate) cell: RoomCell,
     pub(crate) slot: Slot,
     /// Since when nobody has had a seat.
@@ -82,6 +84,10 @@ impl Slab {
     pub(crate) fn find(&self, id: RoomId) -> Option<u32> {
         let index = (id.0 >> 8) as u32 & 0x00ff_ffff;
         self.get(index).filter(|room| room.id == id).map(|room| room.index)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Hosted> {
+        self.entries.iter().filter_map(|entry| entry.room.as_deref())
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Hosted> {

@@ -62,6 +62,8 @@ struct LocalGame {
     name: Arc<str>,
     rules: Arc<str>,
     factory: Factory,
+    /// Rooms with names.
+    named: HashMap<Arc<str>, u32>,
     /// Rooms with free seats; the newest is filled first.
     open: Vec<u32>,
     seats_free: u32,
@@ -109,6 +111,7 @@ impl World {
             name: Arc::clone(game.name()),
             rules: Arc::clone(game.rules()),
             factory,
+            named: HashMap::new(),
             open: Vec::new(),
             seats_free: 0,
         });

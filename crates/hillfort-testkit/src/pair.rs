@@ -6,6 +6,7 @@ use std::time::Duration;
 use hillfort_proto::frame::{self, Framing};
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::limits::{CLIENT_PAYLOAD_BYTES_MAX, SERVER_PAYLOAD_BYTES_MAX};
+use hillfort_proto::message::Wanted;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::session::{client, put_close, server, survives};
 use hillfort_proto::time::Time;
@@ -86,7 +87,7 @@ impl Pair {
         let mut pair = Self::new(seed);
         pair.connect();
         pair.settle();
-        pair.client.join("hilltop", None, F, pair.up.writer()).expect("logged in");
+        pair.client.join("hilltop", Wanted::Any, F, pair.up.writer()).expect("logged in");
         pair.settle();
         assert_eq!(pair.client.seat().room(), Some(ROOM));
         pair
@@ -242,7 +243,7 @@ impl Pair {
                 self.server = None;
                 return Err(Reject::Goodbye);
             }
-            None => return Ok(()),
+            Some(Event::List(_)) | None => return Ok(()),
         };
         match self.challenge {
             Some(bits) => {

@@ -38,10 +38,15 @@ test('hellos are those of the vectors', () => {
 
 // Vectors have 64-bit numbers as text and bytes as hexadecimal digits.
 function bodyOf({ body, fields }, envelope) {
-  const types = SCHEMA[SCHEMA[envelope].oneof[body][1]].fields;
+  return fieldsOf(fields, SCHEMA[envelope].oneof[body][1]);
+}
+
+function fieldsOf(fields, message) {
+  const types = SCHEMA[message].fields;
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => {
-      const type = types[name][1];
+      const [, type, repeated] = types[name];
+      if (repeated !== undefined) return [name, value.map((item) => fieldsOf(item, type))];
       const read = { fixed64: BigInt, uint64: Number, bytes: fromHex }[type] ?? ((plain) => plain);
       return [name, read(value)];
     }),
@@ -122,8 +127,11 @@ test('the tables of fields are those of session.proto', () => {
       inOneof = true;
       current.oneof = {};
     }
-    const field = text.match(/^(\w+) (\w+) = (\d+);/);
-    if (field && field[1] !== 'syntax') (inOneof ? current.oneof : current.fields)[field[2]] = [Number(field[3]), field[1]];
+    const field = text.match(/^(repeated )?(\w+) (\w+) = (\d+);/);
+    if (field && field[2] !== 'syntax') {
+      const [, repeated, type, name, number] = field;
+      (inOneof ? current.oneof : current.fields)[name] = repeated ? [Number(number), type, 'repeated'] : [Number(number), type];
+    }
   }
   assert.deepEqual(SCHEMA, schema);
 });

@@ -244,7 +244,12 @@ export class FakeServer {
     else if (kind === 'bye') this.sessions.delete(session.id);
     else if (kind === 'join') {
       session.joins += 1;
+      session.asked = body;
       this.push(session, 'joined', { room: 9n, game: body.game, hz: 20, tick: 1 });
+    } else if (kind === 'list') {
+      const rooms = [{ room: 9n, name: 'den', label: body.label, seats_taken: 1, seats_max: 2, hz: 20 }];
+      if (body.game === 'hilltop') this.#say(session.socket, { kind: 'rooms', body: { ask: body.ask, more: true, rooms } });
+      else this.#say(session.socket, { kind: 'refused', body: { code: 600, reason: 'room_game' } });
     } else if (kind === 'leave') {
       this.push(session, 'left', { code: 0, reason: '' });
     } else if (kind === 'input') {

@@ -422,3 +422,33 @@ test('leaves a server that wants more work than the protocol allows', async () =
   assert.deepEqual(seen.statuses, ['connecting', 'lost']);
   assert.equal(seen.details[1].reject.code, 304);
 });
+
+test('rooms by name keep their name and parameters through a reload and a restart of the server', async () => {
+  const { clock, server, session } = start();
+  session.join({ game: 'hilltop', name: 'den', params: Uint8Array.of(1, 2) });
+  await clock.pass(100);
+  const asked = { game: 'hilltop', room: 0n, name: 'den', params: Uint8Array.of(1, 2) };
+  assert.deepEqual(only(server).asked, asked);
+  session.suspend();
+  const saved = JSON.parse(JSON.stringify(session.save()));
+  server.sessions.clear();
+  start({ clock, server, saved });
+  await clock.pass(5000);
+  assert.deepEqual(only(server).asked, asked);
+});
+
+test('lists of rooms are promises', async () => {
+  const { clock, server, session, seen } = await startJoined();
+  const ask = (game) => session.list({ game, label: 'mode=duel', free: true });
+  const [good, bad] = [ask('hilltop'), assert.rejects(ask('chess'), ({ reject: { label } }) => label === 'room_game')];
+  await clock.pass(0);
+  const line = { room: 9n, name: 'den', label: 'mode=duel', seats_taken: 1, seats_max: 2, hz: 20 };
+  assert.deepEqual(await good, { rooms: [line], more: true });
+  await bad;
+  assert.deepEqual(seen.refusals, [], 'the promise has said it');
+  server.silent = true;
+  const lost = assert.rejects(ask('hilltop'), /lost/);
+  server.cut();
+  await lost;
+  await assert.rejects(ask('hilltop'), /not connected/);
+});

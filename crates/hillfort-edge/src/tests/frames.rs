@@ -2,7 +2,7 @@
 
 use hillfort_proto::frame::{self, Framing};
 use hillfort_proto::limits::CLIENT_PAYLOAD_BYTES_MAX;
-use hillfort_proto::message::{ClientBody, ClientView, Encode, ServerBody, ServerView};
+use hillfort_proto::message::{ClientBody, ClientView, Encode, ServerBody, ServerView, Wanted};
 use hillfort_proto::reject::Reject;
 
 use super::rig::*;
@@ -112,9 +112,9 @@ fn refused_messages_leave_the_session_alone() {
     check(&mut rig, &mut client, Reject::NotJoined);
     client.sequenced(ClientBody::Input { op: 1, data: &[0; 1025] });
     check(&mut rig, &mut client, Reject::InputLength);
-    client.sequenced(ClientBody::Join { game: "go", room: None });
+    client.sequenced(ClientBody::Join { game: "go", room: Wanted::Any });
     check(&mut rig, &mut client, Reject::RoomGame);
-    client.sequenced(ClientBody::Join { game: GAME, room: Some(hillfort_proto::ids::RoomId(0x101)) });
+    client.sequenced(ClientBody::Join { game: GAME, room: Wanted::Room(hillfort_proto::ids::RoomId(0x101)) });
     check(&mut rig, &mut client, Reject::RoomUnknown);
     assert_eq!((rig.edge.sessions.len(), rig.told()), (1, None));
 }

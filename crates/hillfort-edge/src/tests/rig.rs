@@ -13,7 +13,7 @@ use hillfort_proto::frame::{self, Framing};
 use hillfort_proto::hello::{AppId, Hello, HelloKey, KeyId, KeyRing};
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::limits::{HELLO_BYTES, SERVER_PAYLOAD_BYTES_MAX};
-use hillfort_proto::message::{ClientBody, ClientView, Encode, ServerBody, ServerView};
+use hillfort_proto::message::{Ask, ClientBody, ClientView, Encode, RoomLine, ServerBody, ServerView, Wanted};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{Inbound, InboundBatch, Outbound, OutboundBatch, Recycle, RoomPort, SessionPort};
 use hillfort_proto::time::UnixMs;
@@ -53,11 +53,23 @@ pub(super) struct Rooms {
 struct FakeRooms(Arc<Mutex<Rooms>>);
 
 impl RoomPort for FakeRooms {
-    fn place(&mut self, game: &str, room: Option<RoomId>) -> Result<u8, Reject> {
+    fn place(&mut self, game: &str, room: Wanted<'_>) -> Result<u8, Reject> {
         if game != GAME {
             return Err(Reject::RoomGame);
         }
-        if room.is_some_and(|room| room.owner() != 0) { Err(Reject::RoomUnknown) } else { Ok(0) }
+        if matches!(room, Wanted::Room(room) if room.owner() != 0) { Err(Reject::RoomUnknown) } else { Ok(0) }
+    }
+
+    fn unplace(&mut self, game: &str, room: Wanted<'_>) {
+        self.0.lock().unwrap().told.push_back(format!("unplace {game} {room:?}"));
+    }
+
+    fn list(&mut self, ask: &Ask<'_>, lines: &mut Vec<u8>) -> Result<bool, Reject> {
+        if ask.game != GAME {
+            return Err(Reject::RoomGame);
+        }
+        RoomLine { room: RoomId(0x100), name: "one", label: ask.label, seats_taken: 1, seats_max: 2, hz: 20 }.put(lines);
+        Ok(true)
     }
 
     fn worlds(&self) -> usize {
@@ -91,7 +103,13 @@ impl RoomPort for FakeRooms {
 pub(super) struct Quiet;
 
 impl RoomPort for Quiet {
-    fn place(&mut self, _game: &str, _room: Option<RoomId>) -> Result<u8, Reject> {
+    fn place(&mut self, _game: &str, _room: Wanted<'_>) -> Result<u8, Reject> {
+        Err(Reject::RoomGame)
+    }
+
+    fn unplace(&mut self, _game: &str, _room: Wanted<'_>) {}
+
+    fn list(&mut self, _ask: &Ask<'_>, _lines: &mut Vec<u8>) -> Result<bool, Reject> {
         Err(Reject::RoomGame)
     }
 
@@ -270,7 +288,7 @@ impl Rig {
 
     /// The client sits in this room afterwards.
     pub(super) fn seat(&mut self, client: &mut Client, room: RoomId) {
-        client.sequenced(ClientBody::Join { game: GAME, room: Some(room) });
+        client.sequenced(ClientBody::Join { game: GAME, room: Wanted::Room(room) });
         self.until("the join", |rig| rig.told().is_some());
         self.say(Outbound::Joined { session: client.session, room, game: GAME, hz: 20, tick: 1 });
         let message = self.next(client);

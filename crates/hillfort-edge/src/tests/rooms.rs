@@ -1,7 +1,7 @@
 //! Between sessions and rooms: joins, inputs, outputs, full lanes, slow readers.
 
 use hillfort_proto::ids::RoomId;
-use hillfort_proto::message::{ClientBody, ServerBody, ServerView};
+use hillfort_proto::message::{Ask, ClientBody, ServerBody, ServerView, Wanted};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{BATCH_ENTRIES_MAX, Inbound, Outbound};
 
@@ -14,7 +14,7 @@ const ROOM: RoomId = RoomId(0x100);
 fn a_visit_to_a_room() {
     let mut rig = Rig::new(config());
     let mut client = rig.login("ann");
-    client.sequenced(ClientBody::Join { game: GAME, room: None });
+    client.sequenced(ClientBody::Join { game: GAME, room: Wanted::Any });
     rig.expect_told("join chess ann");
     rig.say(Outbound::Joined { session: client.session, room: ROOM, game: GAME, hz: 20, tick: 5 });
     let message = rig.next(&mut client);
@@ -34,7 +34,7 @@ fn a_visit_to_a_room() {
     rig.say(Outbound::Left { session: client.session, room: ROOM, reject: None });
     let message = rig.next(&mut client);
     assert!(matches!(ServerView::read(&message).unwrap().body, ServerBody::Left { code: 0, .. }));
-    client.sequenced(ClientBody::Join { game: GAME, room: None });
+    client.sequenced(ClientBody::Join { game: GAME, room: Wanted::Any });
     rig.expect_told("join chess ann");
     rig.say(Outbound::JoinRefused { session: client.session, reject: Reject::RoomFull });
     let message = rig.next(&mut client);
@@ -43,10 +43,31 @@ fn a_visit_to_a_room() {
 }
 
 #[test]
+fn a_list_is_answered() {
+    let mut rig = Rig::new(config());
+    let mut client = rig.login("ann");
+    client.say(ClientBody::List(Ask { ask: 7, game: GAME, label: "open", free: true }));
+    let message = rig.next(&mut client);
+    let ServerBody::Rooms { ask: 7, more: true, rooms } = ServerView::read(&message).unwrap().body else { panic!("no list") };
+    let line = rooms.iter().next().unwrap();
+    assert_eq!((line.name, line.label, line.seats_taken, line.seats_max), ("one", "open", 1, 2));
+}
+
+#[test]
+fn a_list_of_no_game_is_refused() {
+    let mut rig = Rig::new(config());
+    let mut client = rig.login("ann");
+    client.say(ClientBody::List(Ask { ask: 7, game: "go", label: "", free: false }));
+    let message = rig.next(&mut client);
+    let ServerBody::Refused { code, .. } = ServerView::read(&message).unwrap().body else { panic!("not refused") };
+    assert_eq!(Reject::from_code(code), Some(Reject::RoomGame));
+}
+
+#[test]
 fn a_seat_for_nobody_is_given_back() {
     let mut rig = Rig::new(config());
     let mut client = rig.login("ann");
-    client.sequenced(ClientBody::Join { game: GAME, room: None });
+    client.sequenced(ClientBody::Join { game: GAME, room: Wanted::Any });
     rig.expect_told("join chess ann");
     let session = client.session;
     client.say(ClientBody::Bye);
@@ -196,7 +217,7 @@ fn a_leave_that_is_owed_is_not_forgotten_for_a_lost_connection() {
 fn a_seat_for_nobody_is_given_back_when_the_lane_was_full() {
     let mut rig = Rig::new(config());
     let mut client = rig.login("ann");
-    client.sequenced(ClientBody::Join { game: GAME, room: None });
+    client.sequenced(ClientBody::Join { game: GAME, room: Wanted::Any });
     rig.expect_told("join chess ann");
     let session = client.session;
     client.say(ClientBody::Bye);

@@ -3,7 +3,10 @@
 use super::Encode;
 use super::wire::{bytes_len, each, fixed64_len, message_head_len, put_bytes, put_fixed64, put_message, put_uint, uint_len};
 use crate::ids::{RoomId, SessionId};
-use crate::limits::{GAME_BYTES_MAX, INPUT_BYTES_MAX, NAME_CHARS_MAX, PING_PAD_BYTES_MAX, RESUME_TOKEN_BYTES};
+use crate::limits::{
+    GAME_BYTES_MAX, INPUT_BYTES_MAX, LIST_LABEL_BYTES_MAX, NAME_CHARS_MAX, PING_PAD_BYTES_MAX, RESUME_TOKEN_BYTES,
+    ROOM_NAME_BYTES_MAX, ROOM_PARAMS_BYTES_MAX,
+};
 use crate::reject::Reject;
 
 /// One message from a client.
@@ -38,8 +41,8 @@ pub enum ClientBody<'a> {
     Join {
         /// Name of the game; see [`check_game`].
         game: &'a str,
-        /// `None`: any room with a free seat.
-        room: Option<RoomId>,
+        /// Which room.
+        room: Wanted<'a>,
     },
     /// Gives the seat up. Sequenced.
     Leave,
@@ -73,6 +76,48 @@ pub enum ClientBody<'a> {
         /// See [`crate::work`].
         nonce: u64,
     },
+    /// Asks for a list of rooms.
+    List(Ask<'a>),
+}
+
+/// Which room a join is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// Any room with a free seat, or a new one.
+    Any,
+    /// This one.
+    Room(RoomId),
+    /// The one of this name, made when there is none.
+    Named {
+        /// See [`check_room_name`]; never empty.
+        name: &'a str,
+        /// For a room that is made now; at most [`ROOM_PARAMS_BYTES_MAX`] bytes.
+        params: &'a [u8],
+    },
+}
+
+/// Which rooms a list is to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask<'a> {
+    /// Comes back in the answer.
+    pub ask: u32,
+    /// Name of the game.
+    pub game: &'a str,
+    /// Words that a room's label must have; at most [`LIST_LABEL_BYTES_MAX`] bytes. See [`Ask::fits`].
+    pub label: &'a str,
+    /// Only rooms with a free seat.
+    pub free: bool,
+}
+
+impl Ask<'_> {
+    /// Whether a label has all the words of the filter. A word with `=` must be there as a whole word, another one anywhere in the label;
+    /// words end at white space, large and small letters differ.
+    #[must_use]
+    pub fn fits(&self, label: &str) -> bool {
+        self.label.split_whitespace().all(|word| {
+            if word.contains('=') { label.split_whitespace().any(|found| found == word) } else { label.contains(word) }
+        })
+    }
 }
 
 impl<'a> ClientView<'a> {
@@ -93,8 +138,8 @@ impl<'a> ClientView<'a> {
             match number {
                 1 => seq = value.uint64()?,
                 2 => ack = value.uint64()?,
-                3..=12 if body.is_some() => return Err(Reject::Message),
-                3..=12 => body = Some(ClientBody::read(number, value.bytes()?)?),
+                3..=13 if body.is_some() => return Err(Reject::Message),
+                3..=13 => body = Some(ClientBody::read(number, value.bytes()?)?),
                 _ => {}
             }
             Ok(())
@@ -113,12 +158,20 @@ impl<'a> ClientBody<'a> {
     /// Whether its fields are within their limits.
     ///
     /// # Errors
-    /// [`Reject::LoginName`], [`Reject::RoomGame`], [`Reject::InputLength`]; [`Reject::Message`] for a pad that is too long.
+    /// [`Reject::LoginName`], [`Reject::RoomGame`], [`Reject::RoomName`], [`Reject::RoomParams`], [`Reject::RoomFilter`],
+    /// [`Reject::InputLength`]; [`Reject::Message`] for a pad that is too long.
     #[inline]
     pub fn check(&self) -> Result<(), Reject> {
         match self {
             Self::Login { name } => check_name(name),
+            Self::Join { game, room: Wanted::Named { name, params } } => {
+                check_game(game)?;
+                check_room_name(name)?;
+                if params.len() > ROOM_PARAMS_BYTES_MAX { Err(Reject::RoomParams) } else { Ok(()) }
+            }
             Self::Join { game, .. } => check_game(game),
+            Self::List(Ask { label, .. }) if label.len() > LIST_LABEL_BYTES_MAX => Err(Reject::RoomFilter),
+            Self::List(Ask { game, .. }) => check_game(game),
             Self::Input { data, .. } if data.len() > INPUT_BYTES_MAX => Err(Reject::InputLength),
             Self::Ping { pad, .. } | Self::Pong { pad, .. } if pad.len() > PING_PAD_BYTES_MAX => Err(Reject::Message),
             _ => Ok(()),
@@ -137,6 +190,7 @@ impl<'a> ClientBody<'a> {
             10 => each(bytes, |_, _| Ok(())).map(|()| Self::Ack),
             11 => each(bytes, |_, _| Ok(())).map(|()| Self::Bye),
             12 => Self::read_work(bytes),
+            13 => Self::read_list(bytes),
             _ => Err(Reject::Message),
         }
     }
@@ -168,16 +222,40 @@ impl<'a> ClientBody<'a> {
     }
 
     fn read_join(bytes: &'a [u8]) -> Result<Self, Reject> {
-        let (mut game, mut room) = ("", 0);
+        let (mut game, mut room, mut name, mut params) = ("", 0, "", &[][..]);
         each(bytes, |number, value| {
             match number {
                 1 => game = value.text()?,
                 2 => room = value.fixed64()?,
+                3 => name = value.text()?,
+                4 => params = value.bytes()?,
                 _ => {}
             }
             Ok(())
         })?;
-        Ok(Self::Join { game, room: (room != 0).then_some(RoomId(room)) })
+        let room = match (room, name, params) {
+            (0, "", []) => Wanted::Any,
+            (room, "", []) => Wanted::Room(RoomId(room)),
+            (_, "", _) => return Err(Reject::Message),
+            (0, name, params) => Wanted::Named { name, params },
+            _ => return Err(Reject::Message),
+        };
+        Ok(Self::Join { game, room })
+    }
+
+    fn read_list(bytes: &'a [u8]) -> Result<Self, Reject> {
+        let mut list = Ask { ask: 0, game: "", label: "", free: false };
+        each(bytes, |number, value| {
+            match number {
+                1 => list.ask = value.uint32()?,
+                2 => list.game = value.text()?,
+                3 => list.label = value.text()?,
+                4 => list.free = value.uint64()? != 0,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(Self::List(list))
     }
 
     fn read_work(bytes: &[u8]) -> Result<Self, Reject> {
@@ -202,7 +280,17 @@ impl<'a> ClientBody<'a> {
         match self {
             Self::Login { name } => bytes_len(name.as_bytes()),
             Self::Resume { session, token, received } => fixed64_len(session.0) + bytes_len(*token) + uint_len(*received),
-            Self::Join { game, room } => bytes_len(game.as_bytes()) + fixed64_len(room.map_or(0, |room| room.0)),
+            Self::Join { game, room } => {
+                bytes_len(game.as_bytes())
+                    + match room {
+                        Wanted::Any => 0,
+                        Wanted::Room(room) => fixed64_len(room.0),
+                        Wanted::Named { name, params } => bytes_len(name.as_bytes()) + bytes_len(params),
+                    }
+            }
+            Self::List(Ask { ask, game, label, free }) => {
+                uint_len(u64::from(*ask)) + bytes_len(game.as_bytes()) + bytes_len(label.as_bytes()) + uint_len(u64::from(*free))
+            }
             Self::Input { op, data } => uint_len(u64::from(*op)) + bytes_len(data),
             Self::Ping { echo, pad } | Self::Pong { echo, pad } => fixed64_len(*echo) + bytes_len(pad),
             Self::Leave | Self::Ack | Self::Bye => 0,
@@ -222,6 +310,7 @@ impl<'a> ClientBody<'a> {
             Self::Ack => 10,
             Self::Bye => 11,
             Self::Work { .. } => 12,
+            Self::List(_) => 13,
         }
     }
 }
@@ -247,7 +336,20 @@ impl Encode for ClientView<'_> {
             }
             ClientBody::Join { game, room } => {
                 put_bytes(1, game.as_bytes(), out);
-                put_fixed64(2, room.map_or(0, |room| room.0), out);
+                match room {
+                    Wanted::Any => {}
+                    Wanted::Room(room) => put_fixed64(2, room.0, out),
+                    Wanted::Named { name, params } => {
+                        put_bytes(3, name.as_bytes(), out);
+                        put_bytes(4, params, out);
+                    }
+                }
+            }
+            ClientBody::List(Ask { ask, game, label, free }) => {
+                put_uint(1, u64::from(ask), out);
+                put_bytes(2, game.as_bytes(), out);
+                put_bytes(3, label.as_bytes(), out);
+                put_uint(4, u64::from(free), out);
             }
             ClientBody::Input { op, data } => {
                 put_uint(1, u64::from(op), out);
@@ -288,6 +390,16 @@ pub fn check_game(game: &str) -> Result<(), Reject> {
     let fits = (1..=GAME_BYTES_MAX).contains(&game.len());
     let plain = game.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
     if fits && plain { Ok(()) } else { Err(Reject::RoomGame) }
+}
+
+/// Whether this can be the name of a room: 1 to [`ROOM_NAME_BYTES_MAX`] bytes, no space at either end, and none of the characters that
+/// [`check_name`] refuses.
+///
+/// # Errors
+/// [`Reject::RoomName`].
+pub fn check_room_name(name: &str) -> Result<(), Reject> {
+    let fits = (1..=ROOM_NAME_BYTES_MAX).contains(&name.len()) && name.trim().len() == name.len();
+    if fits && !name.chars().any(is_hidden) { Ok(()) } else { Err(Reject::RoomName) }
 }
 
 /// Fields of Ping and Pong, the same in both directions.

@@ -5,7 +5,10 @@ pub struct ClientMessage {
     pub seq: u64,
     #[prost(uint64, tag = "2")]
     pub ack: u64,
-    #[prost(oneof = "client_message::Body", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(
+        oneof = "client_message::Body",
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
+    )]
     pub body: ::core::option::Option<client_message::Body>,
 }
 /// Nested message and enum types in `ClientMessage`.
@@ -42,9 +45,12 @@ pub mod client_message {
         /// not sequenced; answers Challenge
         #[prost(message, tag = "12")]
         Work(super::Work),
+        /// not sequenced; answered by Rooms
+        #[prost(message, tag = "13")]
+        List(super::List),
     }
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ServerMessage {
     #[prost(uint64, tag = "1")]
     pub seq: u64,
@@ -52,13 +58,13 @@ pub struct ServerMessage {
     pub ack: u64,
     #[prost(
         oneof = "server_message::Body",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
     )]
     pub body: ::core::option::Option<server_message::Body>,
 }
 /// Nested message and enum types in `ServerMessage`.
 pub mod server_message {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Body {
         /// not sequenced; answers Login and Resume
         #[prost(message, tag = "3")]
@@ -93,6 +99,9 @@ pub mod server_message {
         /// not sequenced; answers Login and Resume when the client has to work first
         #[prost(message, tag = "13")]
         Challenge(super::Challenge),
+        /// not sequenced; answers List
+        #[prost(message, tag = "14")]
+        Rooms(super::Rooms),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -120,6 +129,12 @@ pub struct Join {
     /// 0: any room of the game with a free seat, or a new one
     #[prost(fixed64, tag = "2")]
     pub room: u64,
+    /// 1 to 64 bytes: the room of this name, made when there is none; not together with `room`
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    /// at most 1024 bytes, for a room that is made by this join; only with `name`
+    #[prost(bytes = "vec", tag = "4")]
+    pub params: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Leave {}
@@ -157,6 +172,21 @@ pub struct Work {
     /// SHA-256(salt, then nonce in 8 bytes big endian) begins with that many zero bits
     #[prost(fixed64, tag = "1")]
     pub nonce: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct List {
+    /// comes back in Rooms
+    #[prost(uint32, tag = "1")]
+    pub ask: u32,
+    /// name of the game
+    #[prost(string, tag = "2")]
+    pub game: ::prost::alloc::string::String,
+    /// at most 256 bytes: words that the room's label must have, all of them; a=b only as a whole word
+    #[prost(string, tag = "3")]
+    pub label: ::prost::alloc::string::String,
+    /// only rooms with a free seat
+    #[prost(bool, tag = "4")]
+    pub free: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Welcome {
@@ -234,4 +264,33 @@ pub struct Challenge {
     /// 0 to 24
     #[prost(uint32, tag = "2")]
     pub bits: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Rooms {
+    /// of the List that it answers
+    #[prost(uint32, tag = "1")]
+    pub ask: u32,
+    /// there are more than these
+    #[prost(bool, tag = "2")]
+    pub more: bool,
+    /// at most 100
+    #[prost(message, repeated, tag = "3")]
+    pub rooms: ::prost::alloc::vec::Vec<RoomLine>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RoomLine {
+    #[prost(fixed64, tag = "1")]
+    pub room: u64,
+    /// empty for a room without a name
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// its first 256 bytes
+    #[prost(string, tag = "3")]
+    pub label: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub seats_taken: u32,
+    #[prost(uint32, tag = "5")]
+    pub seats_max: u32,
+    #[prost(uint32, tag = "6")]
+    pub hz: u32,
 }

@@ -2,6 +2,7 @@
 
 use super::Encode;
 use super::client::{read_op_data, read_ping};
+use super::rooms::{RoomLines, read_rooms};
 use super::wire::{bytes_len, each, fixed64_len, message_head_len, put_bytes, put_fixed64, put_message, put_uint, uint_len};
 use crate::ids::{RoomId, SessionId};
 use crate::limits::{RESUME_TOKEN_BYTES, WORK_SALT_BYTES};
@@ -105,6 +106,15 @@ pub enum ServerBody<'a> {
         /// How hard it is.
         bits: u32,
     },
+    /// Answers List.
+    Rooms {
+        /// From the List.
+        ask: u32,
+        /// There are more than these.
+        more: bool,
+        /// At most [`crate::limits::LIST_ROOMS_MAX`].
+        rooms: RoomLines<'a>,
+    },
 }
 
 impl<'a> ServerView<'a> {
@@ -125,8 +135,8 @@ impl<'a> ServerView<'a> {
             match number {
                 1 => seq = value.uint64()?,
                 2 => ack = value.uint64()?,
-                3..=13 if body.is_some() => return Err(Reject::Message),
-                3..=13 => body = Some(ServerBody::read(number, value.bytes()?)?),
+                3..=14 if body.is_some() => return Err(Reject::Message),
+                3..=14 => body = Some(ServerBody::read(number, value.bytes()?)?),
                 _ => {}
             }
             Ok(())
@@ -177,6 +187,10 @@ impl<'a> ServerBody<'a> {
             11 => read_verdict(bytes).map(|(code, reason)| Self::Refused { code, reason }),
             12 => read_verdict(bytes).map(|(code, reason)| Self::Close { code, reason }),
             13 => Self::read_challenge(bytes),
+            14 => {
+                let (ask, more, rooms) = read_rooms(bytes)?;
+                Ok(Self::Rooms { ask, more, rooms })
+            }
             _ => Err(Reject::Message),
         }
     }
@@ -265,6 +279,7 @@ impl<'a> ServerBody<'a> {
                 uint_len(u64::from(code)) + bytes_len(reason.as_bytes())
             }
             Self::Challenge { salt, bits } => bytes_len(salt) + uint_len(u64::from(bits)),
+            Self::Rooms { ask, more, rooms } => uint_len(u64::from(ask)) + uint_len(u64::from(more)) + rooms.encoded().len(),
         }
     }
 
@@ -281,6 +296,7 @@ impl<'a> ServerBody<'a> {
             Self::Refused { .. } => 11,
             Self::Close { .. } => 12,
             Self::Challenge { .. } => 13,
+            Self::Rooms { .. } => 14,
         }
     }
 }
@@ -332,6 +348,11 @@ impl Encode for ServerView<'_> {
             ServerBody::Challenge { salt, bits } => {
                 put_bytes(1, salt, out);
                 put_uint(2, u64::from(bits), out);
+            }
+            ServerBody::Rooms { ask, more, rooms } => {
+                put_uint(1, u64::from(ask), out);
+                put_uint(2, u64::from(more), out);
+                out.extend_from_slice(rooms.encoded());
             }
         }
     }

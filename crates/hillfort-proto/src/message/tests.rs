@@ -15,7 +15,17 @@ fn client_to_owned(view: &ClientView<'_>) -> ClientMessage {
         ClientBody::Resume { session, token, received } => {
             Body::Resume(schema::Resume { session: session.0, token: token.into(), received })
         }
-        ClientBody::Join { game, room } => Body::Join(schema::Join { game: game.into(), room: room.map_or(0, |room| room.0) }),
+        ClientBody::Join { game, room } => {
+            let (room, name, params) = match room {
+                Wanted::Any => (0, "", &[][..]),
+                Wanted::Room(room) => (room.0, "", &[][..]),
+                Wanted::Named { name, params } => (0, name, params),
+            };
+            Body::Join(schema::Join { game: game.into(), room, name: name.into(), params: params.into() })
+        }
+        ClientBody::List(Ask { ask, game, label, free }) => {
+            Body::List(schema::List { ask, game: game.into(), label: label.into(), free })
+        }
         ClientBody::Leave => Body::Leave(schema::Leave {}),
         ClientBody::Input { op, data } => Body::Input(schema::Input { op, data: data.into() }),
         ClientBody::Ping { echo, pad } => Body::Ping(schema::Ping { echo, pad: pad.into() }),
@@ -43,8 +53,16 @@ fn server_to_owned(view: &ServerView<'_>) -> ServerMessage {
         ServerBody::Refused { code, reason } => Body::Refused(schema::Refused { code, reason: reason.into() }),
         ServerBody::Close { code, reason } => Body::Close(schema::Close { code, reason: reason.into() }),
         ServerBody::Challenge { salt, bits } => Body::Challenge(schema::Challenge { salt: salt.into(), bits }),
+        ServerBody::Rooms { ask, more, rooms } => {
+            Body::Rooms(schema::Rooms { ask, more, rooms: rooms.iter().map(line_to_owned).collect() })
+        }
     };
     ServerMessage { seq: view.seq, ack: view.ack, body: Some(body) }
+}
+
+fn line_to_owned(line: RoomLine<'_>) -> schema::RoomLine {
+    let RoomLine { room, name, label, seats_taken, seats_max, hz } = line;
+    schema::RoomLine { room: room.0, name: name.into(), label: label.into(), seats_taken, seats_max, hz }
 }
 
 fn written(message: &impl Encode) -> Vec<u8> {
@@ -65,6 +83,7 @@ struct Values {
     c: u32,
     d: u32,
     flag: bool,
+    lines: Vec<u8>,
 }
 
 /// Numbers of every length, zero among them.
@@ -75,27 +94,38 @@ fn number() -> impl Strategy<Value = u64> {
 fn values() -> impl Strategy<Value = Values> {
     let text = prop::collection::vec(any::<char>(), 0..40).prop_map(String::from_iter);
     let data = prop::collection::vec(any::<u8>(), 0..300);
-    (text, data, any::<[u8; 16]>(), number(), number(), number(), number(), any::<bool>())
-        .prop_map(|(text, data, token, a, b, c, d, flag)| Values { text, data, token, a, b, c: c as u32, d: d as u32, flag })
+    (text, data, any::<[u8; 16]>(), number(), number(), number(), number(), any::<bool>()).prop_map(
+        |(text, data, token, a, b, c, d, flag)| {
+            let (c, d, mut lines) = (c as u32, d as u32, Vec::new());
+            for room in 0..data.len() as u64 % 4 {
+                let line =
+                    RoomLine { room: RoomId(a ^ room), name: &text, label: "mode=duel", seats_taken: c, seats_max: d, hz: 20 };
+                line.put(&mut lines);
+            }
+            Values { text, data, token, a, b, c, d, flag, lines }
+        },
+    )
 }
 
 fn client_body(kind: u8, v: &Values) -> ClientBody<'_> {
-    match kind % 9 {
+    match kind % 12 {
         0 => ClientBody::Login { name: &v.text },
         1 => ClientBody::Resume { session: SessionId(v.a), token: &v.token, received: v.b },
-        2 => ClientBody::Join { game: &v.text, room: (v.a != 0).then_some(RoomId(v.a)) },
+        2 => ClientBody::Join { game: &v.text, room: if v.a == 0 { Wanted::Any } else { Wanted::Room(RoomId(v.a)) } },
         3 => ClientBody::Leave,
         4 => ClientBody::Input { op: v.c, data: &v.data },
         5 => ClientBody::Ping { echo: v.a, pad: &v.data },
         6 => ClientBody::Pong { echo: v.a, pad: &v.data },
         7 => ClientBody::Ack,
         8 => ClientBody::Work { nonce: v.a },
+        9 if !v.text.is_empty() => ClientBody::Join { game: "", room: Wanted::Named { name: &v.text, params: &v.data } },
+        10 => ClientBody::List(Ask { ask: v.c, game: "hilltop", label: &v.text, free: v.flag }),
         _ => ClientBody::Bye,
     }
 }
 
 fn server_body(kind: u8, v: &Values) -> ServerBody<'_> {
-    match kind % 10 {
+    match kind % 12 {
         0 => ServerBody::Welcome {
             session: SessionId(v.a),
             token: &v.token,
@@ -113,6 +143,7 @@ fn server_body(kind: u8, v: &Values) -> ServerBody<'_> {
         7 => ServerBody::Ack,
         8 => ServerBody::Refused { code: v.c, reason: &v.text },
         9 => ServerBody::Challenge { salt: &v.token, bits: v.c },
+        10 => ServerBody::Rooms { ask: v.c, more: v.flag, rooms: RoomLines::new(&v.lines) },
         _ => ServerBody::Close { code: v.c, reason: &v.text },
     }
 }
@@ -151,7 +182,7 @@ proptest! {
     /// An older end reads what a newer one added, as if it were not there.
     #[test]
     fn unknown_fields_are_skipped(
-        kind: u8, v in values(), number in 13u32..1 << 28, wire: u8, data in prop::collection::vec(any::<u8>(), 0..50), front: bool,
+        kind: u8, v in values(), number in 15u32..1 << 28, wire: u8, data in prop::collection::vec(any::<u8>(), 0..50), front: bool,
     ) {
         let view = ClientView { seq: 1, ack: 2, body: client_body(kind, &v) };
         let field = unknown_field(number, wire, &data);
@@ -218,4 +249,27 @@ fn names_and_games_are_judged_at_their_edges() {
     game("Hill", false);
     game("a_b", false);
     game("höhe", false);
+}
+
+#[test]
+fn room_names_and_filters_are_judged_at_their_edges() {
+    let name = |name: &str, good: bool| assert_eq!(client::check_room_name(name).is_ok(), good, "{name:?}");
+    name("a", true);
+    name("Zoë's room", true);
+    name(&"a".repeat(64), true);
+    name(&"a".repeat(65), false);
+    name("", false);
+    name("a ", false);
+    name("a\nb", false);
+    let fits = |filter: &str, label: &str, expect: bool| {
+        let ask = Ask { ask: 0, game: "g", label: filter, free: false };
+        assert_eq!(ask.fits(label), expect, "{filter:?} {label:?}");
+    };
+    fits("", "", true);
+    fits("duel", "mode=duel open", true);
+    fits("mode=duel", "mode=duel open", true);
+    fits("mode=du", "mode=duel open", false);
+    fits("open mode=duel", "mode=duel open", true);
+    fits("open Mode=duel", "mode=duel open", false);
+    fits("ope", "mode=duel open", true);
 }

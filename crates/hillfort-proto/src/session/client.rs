@@ -12,7 +12,7 @@ use super::{Seat, survives};
 use crate::frame::Framing;
 use crate::ids::{RoomId, SessionId};
 use crate::limits::{RESUME_TOKEN_BYTES, WORK_BITS_MAX};
-use crate::message::{ClientBody, ClientView, Encode, ServerBody, ServerView};
+use crate::message::{Ask, ClientBody, ClientView, Encode, RoomLines, ServerBody, ServerView, Wanted};
 use crate::reject::Reject;
 use crate::time::Time;
 use crate::work::Puzzle;
@@ -77,6 +77,15 @@ pub enum Event<'a> {
     },
     /// The server wants work before it answers the login or the resume: find an answer and give it with [`Session::work`].
     Challenge(Puzzle),
+    /// The answer to [`Session::list`].
+    Rooms {
+        /// Of the question.
+        ask: u32,
+        /// There are more than these.
+        more: bool,
+        /// The rooms.
+        rooms: RoomLines<'a>,
+    },
     /// One message was refused; the session goes on.
     Refused {
         /// Number in the reject table.
@@ -193,7 +202,7 @@ impl Session {
     /// # Errors
     /// What the server would say: [`Reject::OutOfState`] before the first Welcome, [`Reject::AlreadyJoined`], [`Reject::RoomGame`];
     /// [`Reject::SlowConsumer`] when too much waits for the server's acknowledgement. Nothing was sent.
-    pub fn join(&mut self, game: &str, room: Option<RoomId>, framing: Framing, out: &mut Vec<u8>) -> Result<(), Reject> {
+    pub fn join(&mut self, game: &str, room: Wanted<'_>, framing: Framing, out: &mut Vec<u8>) -> Result<(), Reject> {
         if self.seat != Seat::Free {
             return Err(Reject::AlreadyJoined);
         }
@@ -229,6 +238,14 @@ impl Session {
         if self.state == State::Open {
             let echo = self.liveness.on_ping_sent(now);
             self.put(ClientBody::Ping { echo, pad }, framing, out);
+        }
+    }
+
+    /// Asks for a list of rooms; the answer is [`Event::Rooms`] with the same `ask`, or [`Event::Refused`]. It is lost with the connection.
+    /// Ignored unless the session is open.
+    pub fn list(&mut self, ask: Ask<'_>, framing: Framing, out: &mut Vec<u8>) {
+        if self.state == State::Open {
+            self.put(ClientBody::List(ask), framing, out);
         }
     }
 
@@ -352,6 +369,7 @@ impl Session {
                 Event::Left { code, reason }
             }
             ServerBody::Refused { code, reason } => Event::Refused { code, reason },
+            ServerBody::Rooms { ask, more, rooms } => Event::Rooms { ask, more, rooms },
             ServerBody::Close { code, reason } => self.handle_close(now, code, reason),
             ServerBody::Challenge { salt, bits } => {
                 if self.state != State::Starting || self.puzzle.is_some() {

@@ -23,7 +23,7 @@ use super::log::{Log, Received, put_record};
 use crate::frame::Framing;
 use crate::ids::{RoomId, SessionId};
 use crate::limits::{HEARTBEAT, LOGIN_WAIT, RESUME_TOKEN_BYTES, RESUME_WINDOW};
-use crate::message::{ClientBody, ClientView, Encode, ServerBody, ServerView};
+use crate::message::{ClientBody, ClientView, Encode, RoomLines, ServerBody, ServerView, Wanted};
 use crate::reject::Reject;
 use crate::time::Time;
 use crate::work::Puzzle;
@@ -133,6 +133,10 @@ impl Session {
                     Event::Leave { room }
                 }
                 _ => self.refused(Reject::NotJoined, framing, out),
+            },
+            ClientBody::List(ask) => match message.body.check() {
+                Ok(()) => Event::List(ask),
+                Err(reject) => self.refused(reject, framing, out),
             },
             ClientBody::Bye => {
                 self.state = State::Ended;
@@ -293,6 +297,13 @@ impl Session {
         }
     }
 
+    /// Answers [`Event::List`]. Ignored without a connection.
+    pub fn enqueue_rooms(&mut self, ask: u32, more: bool, rooms: RoomLines<'_>, framing: Framing, out: &mut Vec<u8>) {
+        if self.state == State::Open {
+            self.put(ServerBody::Rooms { ask, more, rooms }, framing, out);
+        }
+    }
+
     /// When [`Session::handle_timeout`] has something to do. Later is harmless: nothing depends on being called exactly then.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
@@ -418,7 +429,7 @@ impl Session {
     fn handle_join<'a>(
         &mut self,
         game: &'a str,
-        room: Option<RoomId>,
+        room: Wanted<'a>,
         check: Result<(), Reject>,
         framing: Framing,
         out: &mut Vec<u8>,

@@ -4,6 +4,7 @@ use super::client;
 use super::server::{self, Event};
 use super::*;
 use crate::ids::SessionId;
+use crate::message::Wanted;
 use crate::time::Time;
 
 const T: Framing = Framing::Bare;
@@ -31,8 +32,8 @@ fn login_join_input_and_event_reach_the_other_side() {
         Ok(Some(client::Event::Welcome { session: SessionId(0x700), resumed: false }))
     );
 
-    let join = one(|out| client.join("hilltop", None, T, out).unwrap());
-    assert_eq!(server.handle_payload(now, &join, T, &mut none), Ok(Some(Event::Join { game: "hilltop", room: None })));
+    let join = one(|out| client.join("hilltop", Wanted::Any, T, out).unwrap());
+    assert_eq!(server.handle_payload(now, &join, T, &mut none), Ok(Some(Event::Join { game: "hilltop", room: Wanted::Any })));
     let joined = one(|out| assert_eq!(server.enqueue_joined(ROOM, "hilltop", 20, 5, T, out), Ok(true)));
     assert_eq!(
         client.handle_payload(now, &joined, T, &mut none),

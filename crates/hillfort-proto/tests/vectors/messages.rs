@@ -2,7 +2,7 @@
 
 use hillfort_proto::frame::Framing;
 use hillfort_proto::ids::{RoomId, SessionId};
-use hillfort_proto::message::{ClientBody, ClientView, Encode, ServerBody, ServerView};
+use hillfort_proto::message::{Ask, ClientBody, ClientView, Encode, RoomLine, RoomLines, ServerBody, ServerView, Wanted};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::work::Puzzle;
 use serde_json::{Value, json};
@@ -36,7 +36,17 @@ fn client_fields(body: &ClientBody<'_>) -> (&'static str, Value) {
         ClientBody::Resume { session, token, received } => {
             ("resume", json!({ "session": text(session.0), "token": hex(token), "received": text(received) }))
         }
-        ClientBody::Join { game, room } => ("join", json!({ "game": game, "room": text(room.map_or(0, |room| room.0)) })),
+        ClientBody::Join { game, room } => {
+            let (room, name, params) = match room {
+                Wanted::Any => (0, "", &[][..]),
+                Wanted::Room(room) => (room.0, "", &[][..]),
+                Wanted::Named { name, params } => (0, name, params),
+            };
+            ("join", json!({ "game": game, "room": text(room), "name": name, "params": hex(params) }))
+        }
+        ClientBody::List(Ask { ask, game, label, free }) => {
+            ("list", json!({ "ask": ask, "game": game, "label": label, "free": free }))
+        }
         ClientBody::Leave => ("leave", json!({})),
         ClientBody::Input { op, data } => ("input", json!({ "op": op, "data": hex(data) })),
         ClientBody::Ping { echo, pad } => ("ping", json!({ "echo": text(echo), "pad": hex(pad) })),
@@ -77,6 +87,15 @@ fn server_fields(body: &ServerBody<'_>) -> (&'static str, Value) {
         ServerBody::Refused { code, reason } => ("refused", verdict(code, reason)),
         ServerBody::Close { code, reason } => ("close", verdict(code, reason)),
         ServerBody::Challenge { salt, bits } => ("challenge", json!({ "salt": hex(salt), "bits": bits })),
+        ServerBody::Rooms { ask, more, rooms } => {
+            let line = |line: RoomLine<'_>| {
+                let RoomLine { room, name, label, seats_taken, seats_max, hz } = line;
+                json!({
+                    "room": text(room.0), "name": name, "label": label, "seats_taken": seats_taken, "seats_max": seats_max, "hz": hz,
+                })
+            };
+            ("rooms", json!({ "ask": ask, "more": more, "rooms": rooms.iter().map(line).collect::<Vec<_>>() }))
+        }
     }
 }
 
@@ -117,8 +136,14 @@ fn client_messages() -> Vec<Value> {
     vec![
         client("login", 0, 0, ClientBody::Login { name: "Zoë 山" }),
         client("resume", 0, 0, ClientBody::Resume { session: SESSION, token: &TOKEN, received: 300 }),
-        client("join any room", 1, 0, ClientBody::Join { game: "hilltop", room: None }),
-        client("join one room", 2, 5, ClientBody::Join { game: "hilltop", room: Some(ROOM) }),
+        client("join any room", 1, 0, ClientBody::Join { game: "hilltop", room: Wanted::Any }),
+        client("join one room", 2, 5, ClientBody::Join { game: "hilltop", room: Wanted::Room(ROOM) }),
+        client(
+            "join a room by its name",
+            2,
+            5,
+            ClientBody::Join { game: "hilltop", room: Wanted::Named { name: "Zoë's", params: b"duel" } },
+        ),
         client("leave", 3, 0, ClientBody::Leave),
         client("input", 4, 0, ClientBody::Input { op: 2, data: &[1, 2, 3] }),
         client("input of nothing", 5, 0, ClientBody::Input { op: 0, data: &[] }),
@@ -129,10 +154,15 @@ fn client_messages() -> Vec<Value> {
         client("only an acknowledgement", 0, 128, ClientBody::Ack),
         client("bye", 0, 0, ClientBody::Bye),
         client("work", 0, 0, ClientBody::Work { nonce: answer(BITS) }),
+        client("list", 0, 0, ClientBody::List(Ask { ask: 1, game: "hilltop", label: "mode=duel", free: true })),
     ]
 }
 
 fn server_messages() -> Vec<Value> {
+    let mut lines = Vec::new();
+    let line = RoomLine { room: ROOM, name: "Zoë's", label: "mode=duel open", seats_taken: 1, seats_max: 2, hz: 20 };
+    line.put(&mut lines);
+    RoomLine { room: RoomId(ROOM.0 + 256), name: "", label: "", seats_taken: 0, seats_max: 16, hz: 1 }.put(&mut lines);
     let welcome = |resumed, received| ServerBody::Welcome {
         session: SESSION,
         token: &TOKEN,
@@ -155,6 +185,8 @@ fn server_messages() -> Vec<Value> {
         server("one input refused", 0, 0, ServerBody::refused(Reject::InputRate)),
         server("close", 0, 0, ServerBody::close(Reject::Replaced)),
         server("challenge", 0, 0, ServerBody::Challenge { salt: &SALT, bits: u32::from(BITS) }),
+        server("rooms", 0, 0, ServerBody::Rooms { ask: 1, more: true, rooms: RoomLines::new(&lines) }),
+        server("no rooms", 0, 0, ServerBody::Rooms { ask: 2, more: false, rooms: RoomLines::new(&[]) }),
     ]
 }
 
@@ -203,11 +235,15 @@ fn messages() {
         bad("name is not UTF-8", &[0x1A, 3, 0x0A, 1, 0xFF], Reject::Message),
         bad("token of 15 bytes", &[&[0x22, 17, 0x12, 15][..], &[7; 15]].concat(), Reject::ResumeToken),
         bad("work whose number is a varint", &[0x62, 2, 0x08, 1], Reject::Message),
+        bad("join of a room by number and name", &[&[0x2A, 12, 0x11][..], &[1; 8], &[0x1A, 1, b'a']].concat(), Reject::Message),
+        bad("parameters without the name of a room", &[0x2A, 3, 0x22, 1, 9], Reject::Message),
         bad("token missing", &[0x22, 0], Reject::ResumeToken),
     ];
     let (letters, most) = ("a".repeat(25), "山".repeat(24));
     let data = [0; 1025];
-    let join = |game| ClientBody::Join { game, room: None };
+    let join = |game| ClientBody::Join { game, room: Wanted::Any };
+    let named = |name, params| ClientBody::Join { game: "hilltop", room: Wanted::Named { name, params } };
+    let list = |label| ClientBody::List(Ask { ask: 1, game: "hilltop", label, free: false });
     let ada = ClientBody::Login { name: "Ada" };
     let beyond = [
         beyond(
@@ -227,6 +263,10 @@ fn messages() {
             ClientBody::Input { op: 1, data: &data },
             Reject::InputLength,
         ),
+        beyond("name of a room of 65 bytes", named(&"n".repeat(64), &[]), named(&"n".repeat(65), &[]), Reject::RoomName),
+        beyond("line break in the name of a room", named("a b", &[]), named("a\nb", &[]), Reject::RoomName),
+        beyond("parameters of 1025 bytes", named("a", &data[..1024]), named("a", &data), Reject::RoomParams),
+        beyond("filter of 257 bytes", list(&"f".repeat(256)), list(&"f".repeat(257)), Reject::RoomFilter),
         beyond(
             "pad of 65 bytes",
             ClientBody::Ping { echo: 1, pad: &data[..64] },

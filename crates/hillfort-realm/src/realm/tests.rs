@@ -1,8 +1,10 @@
 //! Realms with threads of their own.
 
+use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use hillfort_proto::ids::SessionId;
+use hillfort_proto::message::Wanted;
 use hillfort_proto::route::{Inbound, InboundBatch, LaneReceiver, LaneSender, Outbound, OutboundBatch};
 use hillfort_world::{Ctx, Room, RoomConfig};
 
@@ -14,6 +16,19 @@ struct Idle;
 impl Room for Idle {
     fn on_create(&mut self, _: &mut Ctx, _: &[u8]) -> Result<RoomConfig, RoomFault> {
         Ok(RoomConfig::default())
+    }
+    fn on_tick(&mut self, _: &mut Ctx) -> Result<(), RoomFault> {
+        Ok(())
+    }
+}
+
+const FEW: u16 = 50;
+
+struct Few;
+
+impl Room for Few {
+    fn on_create(&mut self, _: &mut Ctx, _: &[u8]) -> Result<RoomConfig, RoomFault> {
+        Ok(RoomConfig { seats_max: FEW, ..RoomConfig::default() })
     }
     fn on_tick(&mut self, _: &mut Ctx) -> Result<(), RoomFault> {
         Ok(())
@@ -67,6 +82,48 @@ impl Door {
 }
 
 #[test]
+fn one_name_is_one_room_for_all_who_ask_at_once() {
+    const ASKING: u64 = 200;
+    let (ports, mut doors): (Vec<_>, Vec<_>) = (0..2).map(|_| door(2)).unzip();
+    let game = Game::native("few", || Few).expect("good name");
+    let handle = Realm::start(Config::default(), vec![game], ports).expect("starts");
+    let room = Wanted::Named { name: "den", params: b"" };
+    let edges = [0, 1].map(|edge: u64| (edge, handle.port().expect("two edges")));
+    let (mut seated, mut full) = (HashSet::new(), 0);
+    thread::scope(|scope| {
+        for (edge, mut port) in edges {
+            scope.spawn(move || {
+                let mut batch = InboundBatch::default();
+                for n in 1..=ASKING {
+                    let world = port.place("few", room).expect("placed");
+                    assert_eq!(world, 0, "all come to one thread");
+                    batch
+                        .push(Inbound::Join { session: SessionId(n << 8 | edge), room, game: "few", name: "ann" })
+                        .expect("fits");
+                    while !port.submit(world, &mut batch) {
+                        thread::yield_now();
+                    }
+                }
+            });
+        }
+        doors[0].wait(|entry| {
+            match entry {
+                Outbound::Joined { room, session, .. } => assert!(seated.insert((room, session))),
+                Outbound::JoinRefused { reject, .. } => {
+                    assert_eq!(reject, Reject::RoomFull);
+                    full += 1;
+                }
+                _ => {}
+            }
+            (seated.len() as u64 + full == 2 * ASKING).then_some(())
+        });
+    });
+    let rooms: HashSet<_> = seated.iter().map(|(room, _)| room).collect();
+    assert_eq!((rooms.len(), seated.len()), (1, usize::from(FEW)));
+    handle.drain(Duration::ZERO);
+}
+
+#[test]
 fn threads_play_answer_and_end() {
     let (port, mut door) = door(1);
     let handle = Realm::start(Config::default(), vec![echo(64)], vec![port]).expect("starts");
@@ -75,8 +132,8 @@ fn threads_play_answer_and_end() {
     assert!(handle.port().is_none());
     let session = SessionId(0x100);
     let mut batch = InboundBatch::default();
-    assert_eq!(edge.place("echo", None), Ok(0));
-    batch.push(Inbound::Join { session, room: None, game: "echo", name: "ann" }).expect("fits");
+    assert_eq!(edge.place("echo", Wanted::Any), Ok(0));
+    batch.push(Inbound::Join { session, room: Wanted::Any, game: "echo", name: "ann" }).expect("fits");
     assert!(edge.submit(0, &mut batch));
     let room = door.wait(|entry| match entry {
         Outbound::Joined { room, .. } => Some(room),
@@ -102,7 +159,7 @@ fn a_realm_without_a_handle_ends() {
     let (port, mut door) = door(1);
     let handle = Realm::start(Config::default(), vec![echo(20)], vec![port]).expect("starts");
     let mut batch = InboundBatch::default();
-    batch.push(Inbound::Join { session: SessionId(0x100), room: None, game: "echo", name: "ann" }).expect("fits");
+    batch.push(Inbound::Join { session: SessionId(0x100), room: Wanted::Any, game: "echo", name: "ann" }).expect("fits");
     assert!(handle.port().expect("one edge").submit(0, &mut batch));
     door.wait(|entry| matches!(entry, Outbound::Joined { .. }).then_some(()));
     drop(handle);

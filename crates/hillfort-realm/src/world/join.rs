@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hillfort_proto::ids::{RoomId, SessionId};
+use hillfort_proto::message::Wanted;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 use hillfort_world::{End, HZ_IDLE, Rng, RoomCell, RoomFault, Who};
@@ -16,26 +17,41 @@ use crate::wall;
 const ROOMS_ASKED: usize = 8;
 
 impl World {
-    pub(super) fn on_join(&mut self, now: Time, session: SessionId, room: Option<RoomId>, game: &str, name: &str) {
+    pub(super) fn on_join(&mut self, now: Time, session: SessionId, room: Wanted<'_>, game: &str, name: &str) {
         let who = Who { session, name };
-        if let Err(reject) = self.find_seat(now, who, room, game) {
+        let game = self.games.iter().position(|local| *local.name == *game);
+        let seat = game.ok_or(Reject::RoomGame).and_then(|game| self.find_seat(now, who, room, game));
+        if let Err(reject) = seat {
             self.meter.totals.joins_refused += 1;
             self.outbox.refused(session, reject);
         }
+        if let (Some(game), Wanted::Named { name, .. }) = (game, room) {
+            self.placement.directory().answered(game, name);
+        }
     }
 
-    fn find_seat(&mut self, now: Time, who: Who<'_>, room: Option<RoomId>, game: &str) -> Result<(), Reject> {
+    fn find_seat(&mut self, now: Time, who: Who<'_>, room: Wanted<'_>, game: usize) -> Result<(), Reject> {
         if self.drain_until.is_some() {
             return Err(Reject::Draining);
         }
         if self.sessions.contains_key(&who.session) {
             return Err(Reject::AlreadyJoined);
         }
-        let game = self.games.iter().position(|local| *local.name == *game).ok_or(Reject::RoomGame)?;
-        if let Some(id) = room {
-            let index = self.rooms.find(id).filter(|&index| self.rooms.get(index).is_some_and(|hosted| hosted.game == game));
-            return self.seat_in(now, who, index.ok_or(Reject::RoomUnknown)?);
-        }
+        let index = match room {
+            Wanted::Any => return self.find_any_seat(now, who, game),
+            Wanted::Room(id) => {
+                let index = self.rooms.find(id).filter(|&index| self.rooms.get(index).is_some_and(|hosted| hosted.game == game));
+                index.ok_or(Reject::RoomUnknown)?
+            }
+            Wanted::Named { name, params } => match self.games[game].named.get(name) {
+                Some(&index) => index,
+                None => self.create_room(now, game, name, params)?,
+            },
+        };
+        self.seat_in(now, who, index)
+    }
+
+    fn find_any_seat(&mut self, now: Time, who: Who<'_>, game: usize) -> Result<(), Reject> {
         for back in 0..ROOMS_ASKED {
             // The list is read anew each time: a room that fails leaves it.
             let open = &self.games[game].open;
@@ -45,7 +61,7 @@ impl World {
                 answer => return answer,
             }
         }
-        let index = self.create_room(now, game)?;
+        let index = self.create_room(now, game, "", &[])?;
         self.seat_in(now, who, index)
     }
 
@@ -80,18 +96,23 @@ impl World {
         seat.map(|_| ())
     }
 
-    fn create_room(&mut self, now: Time, game: usize) -> Result<u32, Reject> {
+    fn create_room(&mut self, now: Time, game: usize, name: &str, params: &[u8]) -> Result<u32, Reject> {
         if !self.placement.open_room() {
             return Err(Reject::RoomsFull);
         }
         let (index, id) = self.rooms.reserve();
-        match self.make_cell(id, game) {
+        match self.make_cell(id, game, params) {
             Ok(cell) => {
                 self.meter.totals.rooms_created += 1;
                 let slot = self.wheel.insert(now, index, HZ_IDLE);
                 let game_name = Arc::clone(&self.games[game].name);
+                let name: Arc<str> = name.into();
+                if !name.is_empty() {
+                    self.games[game].named.insert(Arc::clone(&name), index);
+                    self.placement.directory().open(game, &name, self.id);
+                }
                 let (empty_since, seats_counted) = (Some(now), 0);
-                let hosted = Hosted { id, index, game, game_name, cell, slot, empty_since, seats_counted, listed: None };
+                let hosted = Hosted { id, index, game, game_name, name, cell, slot, empty_since, seats_counted, listed: None };
                 self.deliver(&hosted);
                 self.settle(now, Box::new(hosted), Ok(()));
                 Ok(index)
@@ -108,13 +129,13 @@ impl World {
         }
     }
 
-    fn make_cell(&mut self, id: RoomId, game: usize) -> Result<RoomCell, RoomFault> {
+    fn make_cell(&mut self, id: RoomId, game: usize, params: &[u8]) -> Result<RoomCell, RoomFault> {
         let room = wall::behind(&mut self.games[game].factory)?;
         let seed = Rng::new(self.config.seed ^ id.0).next_u64();
         let mut cell = RoomCell::new(room, seed);
         self.record(&mut cell, id, game, seed);
         // The cell stays outside of the wall: a panic inside must not drop it while it unwinds.
-        let created = wall::behind(|| cell.on_create(&[], &mut self.out));
+        let created = wall::behind(|| cell.on_create(params, &mut self.out));
         match created {
             Ok(()) => Ok(cell),
             Err(fault) => {

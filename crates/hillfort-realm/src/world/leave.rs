@@ -122,6 +122,10 @@ impl World {
         self.out.clear();
         self.wheel.remove(hosted.slot, hosted.index);
         self.count_seats(&mut hosted, 0);
+        if !hosted.name.is_empty() {
+            self.games[hosted.game].named.remove(&hosted.name);
+            self.placement.directory().close(hosted.game, &hosted.name);
+        }
         self.meter.totals.rooms_ended += 1;
         self.rooms.release(hosted.index);
         self.placement.close_room();

@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, PoisonError};
 
+use hillfort_proto::limits::LIST_LABEL_BYTES_MAX;
 use hillfort_proto::time::Time;
 
 use super::World;
+use crate::directory::{LISTED_MAX, Listed};
 use crate::slab::Hosted;
 use crate::snapshot::{ROOMS_LISTED_MAX, RoomSnapshot, WorldSnapshot};
 
@@ -22,11 +24,19 @@ impl World {
             rooms: self.list_rooms(now),
             ..WorldSnapshot::default()
         };
+        self.placement.directory().publish(self.id, self.list_for_players());
         let load = self.meter.finish_window(now, &mut snapshot);
         self.placement.set_load(self.id, load);
         // Readers hold the lock for as long as it takes to clone an Arc. The old snapshot is freed after it is let go.
         let mut snapshot = Arc::new(snapshot);
         std::mem::swap(&mut *self.published.lock().unwrap_or_else(PoisonError::into_inner), &mut snapshot);
+    }
+
+    /// Rooms with names, then others, up to a bound: ten thousand of them would cost a tick.
+    fn list_for_players(&self) -> Vec<Listed> {
+        let named = self.games.iter().flat_map(|game| game.named.values()).filter_map(|&index| self.rooms.get(index));
+        let others = self.rooms.iter().filter(|hosted| hosted.name.is_empty());
+        named.chain(others).take(LISTED_MAX).map(listed).collect()
     }
 
     fn list_rooms(&mut self, now: Time) -> Vec<RoomSnapshot> {
@@ -37,6 +47,21 @@ impl World {
         }
         rooms.sort_unstable_by_key(|hosted| (std::cmp::Reverse(hosted.cell.seats_taken()), hosted.index));
         rooms.into_iter().map(|hosted| room(hosted, now)).collect()
+    }
+}
+
+fn listed(hosted: &Hosted) -> Listed {
+    let ctx = hosted.cell.ctx();
+    let label = ctx.label();
+    let seats_taken = hosted.cell.seats_taken();
+    Listed {
+        room: hosted.id,
+        game: hosted.game,
+        name: Arc::clone(&hosted.name),
+        label: label[..label.floor_char_boundary(LIST_LABEL_BYTES_MAX)].into(),
+        seats_taken,
+        seats_max: seats_taken + hosted.cell.seats_free(),
+        hz: ctx.hz(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use hillfort_proto::message::{Ask, RoomLine, RoomLines, Wanted};
 use hillfort_proto::route::{Outbound, OutboundBatch, Recycle, RoomPort, SessionPort};
 use hillfort_world::{Ctx, FaultKind, Room, RoomConfig, To, Verdict, Who};
 
@@ -10,6 +11,7 @@ use crate::game::Game;
 use crate::realm::{Realm, RealmHandle};
 
 mod faults;
+mod named;
 mod play;
 mod recorded;
 
@@ -98,11 +100,25 @@ impl Rig {
     }
 
     fn join(&mut self, session: u64, game: &str) {
-        self.send(Inbound::Join { session: SessionId(session), room: None, game, name: "ann" });
+        self.send(Inbound::Join { session: SessionId(session), room: Wanted::Any, game, name: "ann" });
     }
 
     fn join_as(&mut self, session: u64, game: &str, name: &str) {
-        self.send(Inbound::Join { session: SessionId(session), room: None, game, name });
+        self.send(Inbound::Join { session: SessionId(session), room: Wanted::Any, game, name });
+    }
+
+    fn join_named(&mut self, session: u64, game: &str, room: &str, params: &[u8]) {
+        let room = Wanted::Named { name: room, params };
+        assert_eq!(self.port.place(game, room), Ok(0));
+        self.send(Inbound::Join { session: SessionId(session), room, game, name: "ann" });
+    }
+
+    /// Lines of a list: name, label, seats.
+    fn list(&mut self, game: &str, label: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.port.list(&Ask { ask: 0, game, label, free: false }, &mut lines).expect("a game");
+        let line = |line: RoomLine<'_>| format!("{} {} {}/{}", line.name, line.label, line.seats_taken, line.seats_max);
+        RoomLines::new(&lines).iter().map(line).collect()
     }
 
     fn input(&mut self, session: u64, op: u32, data: &[u8]) {

@@ -32,7 +32,7 @@ fn seated() -> Session {
     let mut client = started();
     let mut out = Vec::new();
     client.handle_payload(ms(0), &welcome(1, false, 0), F, &mut out).unwrap();
-    client.join("hilltop", None, F, &mut out).unwrap();
+    client.join("hilltop", Wanted::Any, F, &mut out).unwrap();
     let joined = payload(1, 0, ServerBody::Joined { room: ROOM, game: "hilltop", hz: 20, tick: 0 });
     client.handle_payload(ms(0), &joined, F, &mut out).unwrap();
     client
@@ -141,16 +141,16 @@ fn a_server_that_breaks_the_protocol_is_left() {
 fn what_the_server_would_refuse_is_not_sent() {
     let mut out = Vec::new();
     let mut client = started();
-    assert_eq!(client.join("hilltop", None, F, &mut out), Err(Reject::OutOfState));
+    assert_eq!(client.join("hilltop", Wanted::Any, F, &mut out), Err(Reject::OutOfState));
     assert_eq!(client.input(0, b"", F, &mut out), Err(Reject::NotJoined));
     assert_eq!(client.leave(F, &mut out), Err(Reject::NotJoined));
     client.ping(ms(0), b"", F, &mut out);
     client.handle_payload(ms(0), &welcome(1, false, 0), F, &mut out).unwrap();
-    assert_eq!(client.join("Hilltop", None, F, &mut out), Err(Reject::RoomGame));
+    assert_eq!(client.join("Hilltop", Wanted::Any, F, &mut out), Err(Reject::RoomGame));
     assert!(out.is_empty());
 
     let mut client = seated();
-    assert_eq!(client.join("hilltop", None, F, &mut out), Err(Reject::AlreadyJoined));
+    assert_eq!(client.join("hilltop", Wanted::Any, F, &mut out), Err(Reject::AlreadyJoined));
     assert_eq!(client.input(0, &[0; 1025], F, &mut out), Err(Reject::InputLength));
     assert!(out.is_empty());
     let mut sent = 0;

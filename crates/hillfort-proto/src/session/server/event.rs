@@ -2,6 +2,7 @@
 
 use crate::ids::{RoomId, SessionId};
 use crate::limits::RESUME_TOKEN_BYTES;
+use crate::message::{Ask, Wanted};
 use crate::reject::Reject;
 
 /// What a connection asks for first.
@@ -42,9 +43,11 @@ pub enum Event<'a> {
     Join {
         /// Name of the game, well formed.
         game: &'a str,
-        /// `None`: any room with a free seat.
-        room: Option<RoomId>,
+        /// Which room, well formed.
+        room: Wanted<'a>,
     },
+    /// Answer with [`super::Session::enqueue_rooms`]. Well formed.
+    List(Ask<'a>),
     /// Give the seat up; answer with [`super::Session::enqueue_left`], now or later.
     Leave {
         /// Where the session sits.

@@ -29,7 +29,7 @@ fn opened() -> Session {
 /// Sits in a room; 1 message received, 1 sent.
 fn seated() -> Session {
     let mut session = opened();
-    let join = payload(1, 0, ClientBody::Join { game: "hilltop", room: None });
+    let join = payload(1, 0, ClientBody::Join { game: "hilltop", room: Wanted::Any });
     session.handle_payload(ms(0), &join, F, &mut Vec::new()).unwrap();
     assert_eq!(session.enqueue_joined(ROOM, "hilltop", 20, 0, F, &mut Vec::new()), Ok(true));
     session
@@ -78,7 +78,7 @@ fn each_state_takes_its_messages_and_refuses_the_others() {
         session
     };
     let (input, ping) = (ClientBody::Input { op: 2, data: b"x" }, ClientBody::Ping { echo: 9, pad: b"" });
-    let join = ClientBody::Join { game: "hilltop", room: None };
+    let join = ClientBody::Join { game: "hilltop", room: Wanted::Any };
     let login = ClientBody::Login { name: "Ada" };
     let resume = ClientBody::Resume { session: ID, token: &TOKEN, received: 3 };
 
@@ -99,8 +99,8 @@ fn each_state_takes_its_messages_and_refuses_the_others() {
     check(&opened, 0, ClientBody::Ping { echo: 9, pad: &[0; 65] }, "! message", "-");
     check(&opened, 0, ClientBody::Ack, "-", "-");
     check(&opened, 0, ClientBody::Bye, "Bye", "-");
-    check(&opened, 1, join, "Join { game: \"hilltop\", room: None }", "-");
-    check(&opened, 1, ClientBody::Join { game: "No", room: None }, "Refused(RoomGame)", "#1 Left room_game");
+    check(&opened, 1, join, "Join { game: \"hilltop\", room: Any }", "-");
+    check(&opened, 1, ClientBody::Join { game: "No", room: Wanted::Any }, "Refused(RoomGame)", "#1 Left room_game");
     check(&opened, 1, ClientBody::Leave, "Refused(NotJoined)", "Refused not_joined");
     check(&opened, 1, input, "Refused(NotJoined)", "Refused not_joined");
     check(&opened, 0, input, "! sequence_gap", "-");
@@ -139,7 +139,7 @@ fn a_join_gets_exactly_one_answer_and_stale_ones_are_ignored() {
     session.enqueue_state(ROOM, 1, b"x", F, &mut out);
     assert!(out.is_empty(), "nobody asked for a seat");
 
-    feed(&mut session, ms(0), 1, 0, ClientBody::Join { game: "hilltop", room: None });
+    feed(&mut session, ms(0), 1, 0, ClientBody::Join { game: "hilltop", room: Wanted::Any });
     session.enqueue_join_refused(Reject::RoomFull, F, &mut out).unwrap();
     assert_eq!((said(&out).as_str(), session.seat()), ("#1 Left room_full", Seat::Free));
 

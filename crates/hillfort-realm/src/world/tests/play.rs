@@ -42,11 +42,11 @@ fn joins_are_refused_for_a_reason() {
     rig.join(0x100, "puppet");
     rig.join(0x200, "chess");
     rig.join_as(0x300, "puppet", "mallory");
-    rig.send(Inbound::Join { session: SessionId(0x400), room: Some(RoomId(0x77_0000_0000)), game: "puppet", name: "a" });
+    rig.send(Inbound::Join { session: SessionId(0x400), room: Wanted::Room(RoomId(0x77_0000_0000)), game: "puppet", name: "a" });
     let refused = ["100 refused already_joined", "200 refused room_game", "300 refused room_refused", "400 refused room_unknown"];
     assert_eq!(rig.run(0), refused);
     let room = rig.room_of(0x100);
-    rig.send(Inbound::Join { session: SessionId(0x500), room: Some(room), game: "puppet", name: "a" });
+    rig.send(Inbound::Join { session: SessionId(0x500), room: Wanted::Room(room), game: "puppet", name: "a" });
     assert_eq!(rig.run(0)[0], "500 joined puppet 20 Hz at 0");
     assert_eq!(rig.totals().joins_refused, 4);
 }
@@ -64,12 +64,12 @@ fn full_rooms_open_others_up_to_the_limit() {
     assert_eq!(rig.room_of(0x100), rig.room_of(0x200));
     assert_ne!(rig.room_of(0x100), rig.room_of(0x300));
     let room = rig.room_of(0x100);
-    rig.send(Inbound::Join { session: SessionId(0x500), room: Some(room), game: "puppet", name: "a" });
+    rig.send(Inbound::Join { session: SessionId(0x500), room: Wanted::Room(room), game: "puppet", name: "a" });
     assert_eq!(rig.run(0), ["500 refused room_full"]);
-    assert_eq!(rig.port.place("puppet", None), Err(Reject::RoomsFull));
+    assert_eq!(rig.port.place("puppet", Wanted::Any), Err(Reject::RoomsFull));
     rig.send(Inbound::Leave { session: SessionId(0x100), room });
     rig.run(0);
-    assert_eq!(rig.port.place("puppet", None), Ok(0));
+    assert_eq!(rig.port.place("puppet", Wanted::Any), Ok(0));
     rig.join(0x500, "puppet");
     rig.run(0);
     assert_eq!(rig.room_of(0x500), room, "the free seat is found");
@@ -132,7 +132,7 @@ fn rooms_rest_while_nobody_is_connected_and_end_when_deserted() {
     rig.run(25_000);
     assert_eq!(rig.snapshot().rooms_open, 0);
     assert_eq!(rig.snapshot().totals.rooms_ended, 1);
-    rig.send(Inbound::Join { session: SessionId(0x100), room: Some(room), game: "puppet", name: "a" });
+    rig.send(Inbound::Join { session: SessionId(0x100), room: Wanted::Room(room), game: "puppet", name: "a" });
     assert_eq!(rig.run(0), ["100 refused room_unknown"]);
 }
 
@@ -218,7 +218,7 @@ fn a_drain_gives_grace_then_ends_all() {
     rig.run(0);
     rig.handle.begin_drain(Duration::from_millis(300));
     assert_eq!(rig.run(0), ["0> 100,200 event 9 ends in 300 ms"]);
-    assert_eq!(rig.port.place("puppet", None), Err(Reject::Draining));
+    assert_eq!(rig.port.place("puppet", Wanted::Any), Err(Reject::Draining));
     rig.join(0x300, "puppet");
     rig.input(0x100, SAY, b"last words");
     assert_eq!(rig.run(100), ["300 refused draining", "0> 100,200 event 0 last words"]);

@@ -69,7 +69,7 @@ const TABLE = [
   [607, 'room_memory', 'go on', 'The match ended because it used too much memory.'],
   [608, 'room_closed', 'go on', 'The match is over.'],
   [609, 'room_kicked', 'go on', 'The match removed you.'],
-  [610, 'world_busy', 'go on', 'The match is too busy: one order was dropped.'],
+  [610, 'world_busy', 'go on', 'The server is too busy for this just now.'],
   [611, 'already_joined', 'go on', 'You are in a match already.'],
   [612, 'not_joined', 'go on', 'You are not in a match.'],
   [613, 'room_name', 'go on', 'This name is not allowed for a match: 1 to 64 bytes, please.'],

@@ -19,7 +19,6 @@ use hillfort_edge::{Config, Door, Edge};
 use hillfort_guard::{InputRates, Rate};
 use hillfort_proto::frame::Framing;
 use hillfort_proto::hello::{AppId, Hello, HelloKey, KeyId, KeyRing};
-use hillfort_proto::ids::RoomId;
 use hillfort_proto::message::{Ask, ClientBody, ClientView, Encode, Wanted};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{InboundBatch, RoomPort};

@@ -194,7 +194,7 @@ rejects! {
     RoomClosed = 608, "room_closed", Room;
     /// Kicked by the room's rules.
     RoomKicked = 609, "room_kicked", Room;
-    /// World queue is full: the input was dropped.
+    /// The world has too much to do: the input was dropped, or the join refused.
     WorldBusy = 610, "world_busy", Room;
     /// Already in a room.
     AlreadyJoined = 611, "already_joined", Room;

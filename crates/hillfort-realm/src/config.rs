@@ -11,8 +11,12 @@ pub const ROOMS_MAX: u32 = 1 << 24;
 pub struct Config {
     /// Rooms on all world threads together, at most [`ROOMS_MAX`].
     pub rooms_max: u32,
-    /// A room that nobody has had a seat in for this long is ended.
+    /// A room that nobody has had a seat in for this long is ended, or sleeps when it has a name and its rules can save it.
     pub empty_room: Duration,
+    /// Bytes that sleeping rooms may take on each world thread; beyond that those that have slept longest end. 0: no room sleeps.
+    pub asleep_bytes_max: usize,
+    /// Where rooms are saved for the next start; `None`: nowhere.
+    pub saves: Option<Saves>,
     /// Start of all rooms' random numbers. A fixed one makes rooms repeatable, a random one makes them unpredictable.
     pub seed: u64,
     /// What is recorded and kept.
@@ -52,9 +56,25 @@ impl Default for Recordings {
     }
 }
 
+/// How rooms are saved for the next start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saves {
+    /// Folder for their files; made when it is absent.
+    pub folder: PathBuf,
+    /// How often each room is saved: what a crash of the process loses at most.
+    pub every: Duration,
+}
+
 impl Default for Config {
-    /// 20,000 rooms, empty ones kept for 30 s, seed 0, recorded as [`Recordings`] has it.
+    /// 20,000 rooms, empty ones kept for 30 s, 64 MiB of sleeping ones, none saved, seed 0, recorded as [`Recordings`] has it.
     fn default() -> Self {
-        Self { rooms_max: 20_000, empty_room: Duration::from_secs(30), seed: 0, recordings: Recordings::default() }
+        Self {
+            rooms_max: 20_000,
+            empty_room: Duration::from_secs(30),
+            asleep_bytes_max: 64 * 1024 * 1024,
+            saves: None,
+            seed: 0,
+            recordings: Recordings::default(),
+        }
     }
 }

@@ -34,6 +34,7 @@ impl Room for Echo {
             seats_max: SEATS_MAX,
             late: LatePolicy::Skip,
             inputs: InputCaps { player_tick: 256, player_queue: 256, room_tick: OUTPUTS_MAX as u32 },
+            ..RoomConfig::default()
         })
     }
 

@@ -5,10 +5,11 @@
 //! set it right when a seat is taken or freed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use hillfort_proto::message::{Ask, Wanted};
 use hillfort_proto::reject::Reject;
+use hillfort_world::Rng;
 
 use crate::directory::Directory;
 
@@ -20,6 +21,12 @@ pub(crate) struct Placement {
     seats_free: Vec<AtomicU32>,
     /// Busy share of each world thread, in thousandths.
     load: Vec<AtomicU32>,
+    /// Nanoseconds a second that the rooms of each world thread take.
+    cost: Vec<AtomicU64>,
+    /// World threads that take nobody new.
+    closed: Vec<AtomicBool>,
+    /// Where the sequence is that picks two world threads.
+    dice: AtomicU64,
     rooms: AtomicU32,
     rooms_max: u32,
     draining: AtomicBool,
@@ -27,11 +34,14 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
-    pub(crate) fn new(games: Vec<Arc<str>>, worlds: usize, rooms_max: u32) -> Self {
+    pub(crate) fn new(games: Vec<Arc<str>>, worlds: usize, rooms_max: u32, seed: u64) -> Self {
         let zeros = |count| std::iter::repeat_with(|| AtomicU32::new(0)).take(count).collect();
         Self {
             seats_free: zeros(games.len() * worlds),
             load: zeros(worlds),
+            cost: std::iter::repeat_with(|| AtomicU64::new(0)).take(worlds).collect(),
+            closed: std::iter::repeat_with(|| AtomicBool::new(false)).take(worlds).collect(),
+            dice: AtomicU64::new(seed),
             rooms: AtomicU32::new(0),
             rooms_max,
             draining: AtomicBool::new(false),
@@ -76,7 +86,9 @@ impl Placement {
     }
 
     fn place_any(&self, game: usize) -> Result<u8, Reject> {
-        if let Some(world) = self.least_loaded(|world| self.seats_of(game, world).load(Relaxed) > 0) {
+        if let Some(world) =
+            self.least_loaded(|world| !self.closed[world].load(Relaxed) && self.seats_of(game, world).load(Relaxed) > 0)
+        {
             // Two doors may take the same last seat: the world thread opens another room then.
             let _was_zero = self.seats_of(game, world).fetch_update(Relaxed, Relaxed, |seats| seats.checked_sub(1));
             return Ok(world as u8);
@@ -84,12 +96,28 @@ impl Placement {
         self.place_new()
     }
 
-    /// World thread for a new room.
+    /// World thread for a new room: the one with the cheaper rooms of two that are picked by chance, which keeps many threads nearly as
+    /// even as asking all of them, and does not send everybody to the same one. The room counts as an average one until it is measured.
     fn place_new(&self) -> Result<u8, Reject> {
-        if self.rooms.load(Relaxed) >= self.rooms_max {
+        let rooms = self.rooms.load(Relaxed);
+        if rooms >= self.rooms_max {
             return Err(Reject::RoomsFull);
         }
-        self.least_loaded(|_| true).map(|world| world as u8).ok_or(Reject::RoomsFull)
+        let open: Vec<usize> = (0..self.load.len()).filter(|&world| !self.closed[world].load(Relaxed)).collect();
+        if open.is_empty() {
+            return Err(Reject::WorldBusy);
+        }
+        let mut dice = Rng::new(self.dice.fetch_add(1, Relaxed));
+        let count = open.len() as u64;
+        let first = dice.below(count);
+        // Another one than the first, unless there is none.
+        let second = (first + 1 + dice.below((count - 1).max(1))) % count;
+        let (first, second) = (open[first.min(second) as usize], open[first.max(second) as usize]);
+        let cost = |world: usize| self.cost[world].load(Relaxed);
+        let world = if cost(second) < cost(first) { second } else { first };
+        let all: u64 = self.cost.iter().map(|cost| cost.load(Relaxed)).sum();
+        self.cost[world].fetch_add(all / u64::from(rooms.max(1)) + 1, Relaxed);
+        Ok(world as u8)
     }
 
     /// Counts a new room. `false`: there are `rooms_max` already.
@@ -107,6 +135,14 @@ impl Placement {
 
     pub(crate) fn set_load(&self, world: u8, permille: u32) {
         self.load[usize::from(world)].store(permille, Relaxed);
+    }
+
+    pub(crate) fn set_cost(&self, world: u8, ns_a_second: u64) {
+        self.cost[usize::from(world)].store(ns_a_second, Relaxed);
+    }
+
+    pub(crate) fn set_closed(&self, world: u8, closed: bool) {
+        self.closed[usize::from(world)].store(closed, Relaxed);
     }
 
     pub(crate) fn drain(&self) {
@@ -135,21 +171,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn free_seats_first_then_the_idler_thread() {
-        let placement = Placement::new(vec!["a".into(), "b".into()], 2, 3);
+    fn free_seats_first_then_the_cheaper_thread() {
+        let placement = Placement::new(vec!["a".into(), "b".into()], 2, 3, 0);
         assert_eq!(placement.place("c", Wanted::Any), Err(Reject::RoomGame));
         assert_eq!(placement.place("a", Wanted::Any), Ok(0));
-        placement.set_load(0, 150);
-        assert_eq!(placement.place("a", Wanted::Any), Ok(1), "world 1 is idler");
+        placement.set_cost(0, 1_000);
+        assert_eq!(placement.place("a", Wanted::Any), Ok(1), "world 1 has less to do");
         placement.set_seats_free(0, 0, 2);
         let taken: Vec<_> = (0..3).map(|_| placement.place("a", Wanted::Any)).collect();
-        assert_eq!(taken, [Ok(0), Ok(0), Ok(1)], "two seats, then a new room on the idler thread");
+        assert_eq!(taken[..2], [Ok(0), Ok(0)], "two seats");
+        placement.set_cost(1, 0);
         assert_eq!(placement.place("b", Wanted::Any), Ok(1), "seats of another game do not count");
+        placement.set_closed(1, true);
+        assert_eq!(placement.place("b", Wanted::Any), Ok(0), "1 takes nobody");
+        placement.set_closed(0, true);
+        assert_eq!(placement.place("b", Wanted::Any), Err(Reject::WorldBusy));
+    }
+
+    #[test]
+    fn many_rooms_spread_evenly_over_threads_also_between_measurements() {
+        let placement = Placement::new(vec!["a".into()], 8, 20_000, 7);
+        let mut placed = [0_u32; 8];
+        for _ in 0..8_000 {
+            let world = placement.place("a", Wanted::Any).expect("there is room");
+            assert!(placement.open_room());
+            placed[usize::from(world)] += 1;
+        }
+        assert!(placed.iter().all(|count| (980..=1_020).contains(count)), "{placed:?}");
+        let again = Placement::new(vec!["a".into()], 8, 20_000, 7);
+        let first: Vec<_> = (0..20).map(|_| again.place("a", Wanted::Any)).collect();
+        let same = Placement::new(vec!["a".into()], 8, 20_000, 7);
+        assert_eq!(first, (0..20).map(|_| same.place("a", Wanted::Any)).collect::<Vec<_>>(), "the seed decides");
     }
 
     #[test]
     fn named_rooms_go_to_their_owner_and_limits_hold() {
-        let placement = Placement::new(vec!["a".into()], 2, 1);
+        let placement = Placement::new(vec!["a".into()], 2, 1, 0);
         assert_eq!(placement.place("a", Wanted::Room(RoomId(0x0901))), Ok(1));
         assert_eq!(placement.place("a", Wanted::Room(RoomId(0x0902))), Err(Reject::RoomUnknown));
         assert!(placement.open_room());

@@ -18,10 +18,12 @@ use crate::game::Game;
 use crate::outbox::Outbox;
 use crate::placement::Placement;
 use crate::port::{EdgePort, Waker};
+use crate::saved::SavedRoom;
 use crate::shelf::Shelf;
 use crate::snapshot::{Snapshot, WorldSnapshot};
+use crate::vault::Vault;
 use crate::wall;
-use crate::world::{Command, Parts, World};
+use crate::world::{Command, Parts, Saving, World};
 
 /// Commands that wait for one world thread at most.
 const COMMANDS_WAITING: usize = 64;
@@ -55,6 +57,9 @@ pub enum StartError {
     /// The folder of recordings cannot be used.
     #[error("the folder of recordings cannot be made or written")]
     Recordings(#[source] std::io::Error),
+    /// The folder of saved rooms cannot be used.
+    #[error("the folder of saved rooms cannot be made or read")]
+    Saves(#[source] std::io::Error),
     /// The operating system gave no thread.
     #[error("no thread for a world")]
     Thread(#[from] std::io::Error),
@@ -79,6 +84,9 @@ pub struct RealmHandle {
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// With the thread that writes.
     shelf: Mutex<Option<(Shelf, JoinHandle<()>)>>,
+    /// Writes saved rooms. It has its thread from the start of a realm on; a test works it by hand.
+    vault: Mutex<Option<Vault>>,
+    saver: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Why no recording was written.
@@ -109,6 +117,10 @@ impl Realm {
     /// [`StartError`]; threads that were started before end again.
     pub fn start(config: Config, games: Vec<Game>, ports: Vec<Box<dyn SessionPort>>) -> Result<RealmHandle, StartError> {
         let (handle, makers) = Self::assemble(config, games, ports)?;
+        if let Some(vault) = locked(&handle.vault).take() {
+            let saver = Builder::new().name("room-saver".to_owned()).spawn(move || vault.run())?;
+            *locked(&handle.saver) = Some(saver);
+        }
         let clock = SystemClock::start();
         for maker in makers {
             let (ready, started) = sync_channel(1);
@@ -159,7 +171,21 @@ impl Realm {
         let shelf = recordings.folder.as_ref().filter(|_| recordings.keep != Keep::Nothing);
         let shelf =
             shelf.map(|folder| Shelf::open(folder, recordings.folder_bytes)).transpose().map_err(StartError::Recordings)?;
-        let placement = Arc::new(Placement::new(names, ports.len(), config.rooms_max));
+        let (vault, jobs, saved) = match &config.saves {
+            Some(saves) => {
+                let (vault, jobs, saved) = Vault::open(&saves.folder, config.rooms_max).map_err(StartError::Saves)?;
+                (Some(vault), Some((jobs, saves.every)), saved)
+            }
+            None => (None, None, Vec::new()),
+        };
+        let mut saved_of: Vec<Vec<SavedRoom>> = vec![Vec::new(); ports.len()];
+        for room in saved {
+            let owner = room.id.map_or(0, |id| usize::from(id.owner()));
+            // A realm with fewer threads than before: the first takes those of the missing ones.
+            let owner = if owner < saved_of.len() { owner } else { 0 };
+            saved_of[owner].push(room);
+        }
+        let placement = Arc::new(Placement::new(names, ports.len(), config.rooms_max, config.seed));
         let edges = ports.iter().map(|port| port.edges()).max().unwrap_or(0);
         let mut edge_ports: Vec<_> =
             std::iter::repeat_with(|| EdgePort { placement: Arc::clone(&placement), lanes: Vec::new() }).take(edges).collect();
@@ -181,13 +207,28 @@ impl Realm {
                 placement: Arc::clone(&placement),
                 shelf: shelf.as_ref().map(|(shelf, _)| shelf.clone()),
                 published: Arc::clone(&published),
+                saves: jobs.as_ref().map(|(jobs, every)| Saving {
+                    jobs: jobs.clone(),
+                    every: *every,
+                    busy_until: Time::ZERO,
+                    gone: Vec::new(),
+                }),
+                saved: std::mem::take(&mut saved_of[id]),
             };
             makers.push(WorldMaker { parts, games: games.clone(), waker: Arc::clone(&waker) });
             worlds.push(WorldEnd { commands, waker, published });
         }
         // Taken from the end, so that edge thread 0 gets the first.
         edge_ports.reverse();
-        Ok((RealmHandle { ports: Mutex::new(edge_ports), worlds, threads: Mutex::default(), shelf: Mutex::new(shelf) }, makers))
+        let handle = RealmHandle {
+            ports: Mutex::new(edge_ports),
+            worlds,
+            threads: Mutex::default(),
+            shelf: Mutex::new(shelf),
+            vault: Mutex::new(vault),
+            saver: Mutex::default(),
+        };
+        Ok((handle, makers))
     }
 }
 
@@ -196,13 +237,16 @@ impl WorldMaker {
     ///
     /// # Errors
     /// [`StartError::Game`].
-    pub fn make(self, now: Time) -> Result<World, StartError> {
+    pub fn make(mut self, now: Time) -> Result<World, StartError> {
         let mut games = Vec::new();
         for game in &self.games {
             let factory = wall::behind(|| game.factory());
             games.push((game, factory.map_err(|fault| StartError::Game { game: Arc::clone(game.name()), fault })?));
         }
-        Ok(World::new(now, self.parts, games))
+        let saved = std::mem::take(&mut self.parts.saved);
+        let mut world = World::new(now, self.parts, games);
+        world.take_up(now, saved);
+        Ok(world)
     }
 }
 
@@ -251,7 +295,7 @@ impl RealmHandle {
     }
 
     /// Ends the realm: no more joins; rooms are told and may go on for `grace`, or until their players are gone; then players are told
-    /// and the threads end. Blocks until they have. A second call does nothing.
+    /// and the threads end, and rooms that can be saved are. Blocks until they have. A second call does nothing.
     pub fn drain(&self, grace: Duration) {
         self.begin_drain(grace);
         let threads = std::mem::take(&mut *locked(&self.threads));
@@ -266,6 +310,11 @@ impl RealmHandle {
             if writes.join().is_err() {
                 tracing::error!("the thread that writes recordings panicked");
             }
+        }
+        // It ends when it has written what the worlds handed over.
+        let saver = locked(&self.saver).take();
+        if saver.is_some_and(|saver| saver.join().is_err()) {
+            tracing::error!("the thread that saves rooms panicked");
         }
     }
 
@@ -282,6 +331,13 @@ impl RealmHandle {
 
 #[cfg(test)]
 impl RealmHandle {
+    /// Writes what waits to be written.
+    pub(crate) fn write_saved(&self) {
+        if let Some(vault) = locked(&self.vault).as_mut() {
+            vault.work(None);
+        }
+    }
+
     pub(crate) fn tell(&self, world: usize, command: Command) {
         self.worlds[world].tell(command).expect("is there and not full");
     }

@@ -7,6 +7,9 @@ use hillfort_proto::ids::RoomId;
 use hillfort_proto::time::Time;
 use hillfort_world::{RoomCell, Slot};
 
+use crate::saved::SavedRoom;
+use crate::world::Withheld;
+
 /// A room and what its world thread knows about it.
 #[derive(Debug)]
 pub(crate) struct Hosted {
@@ -18,12 +21,30 @@ pub(crate) struct Hosted {
     pub(crate) name: Arc<str>,
     pub(crate) cell: RoomCell,
     pub(crate) slot: Slot,
+    /// What it was made from.
+    pub(crate) params: Box<[u8]>,
+    /// When it is to be saved next; `None` when its rules cannot.
+    pub(crate) save_at: Option<Time>,
+    /// There may be a file of it.
+    pub(crate) has_file: bool,
     /// Since when nobody has had a seat.
     pub(crate) empty_since: Option<Time>,
     /// Free seats as they are counted in the game's sum.
     pub(crate) seats_counted: u16,
+    /// States that an overloaded thread held back.
+    pub(crate) withheld: Option<Box<Withheld>>,
+    /// Moving average of what a tick takes, and that for a second at the last rate, in nanoseconds.
+    pub(crate) cost_ns: u64,
+    pub(crate) cost_per_s: i64,
     /// Inputs heard when the room was last listed, and when that was.
     pub(crate) listed: Option<(Time, u64)>,
+}
+
+/// A room without its code, until somebody joins it.
+#[derive(Debug)]
+pub(crate) struct Asleep {
+    pub(crate) game: usize,
+    pub(crate) saved: SavedRoom,
 }
 
 /// Rooms by number.
@@ -32,27 +53,74 @@ pub(crate) struct Slab {
     world: u8,
     entries: Vec<Entry>,
     free: Vec<u32>,
+    asleep: usize,
 }
 
 #[derive(Debug)]
 struct Entry {
     generation: u32,
     room: Option<Box<Hosted>>,
+    asleep: Option<Box<Asleep>>,
 }
 
 impl Slab {
     pub(crate) const fn new(world: u8) -> Self {
-        Self { world, entries: Vec::new(), free: Vec::new() }
+        Self { world, entries: Vec::new(), free: Vec::new(), asleep: 0 }
     }
 
     /// Reserves a number and its name; [`Slab::put`] or [`Slab::release`] must follow.
     pub(crate) fn reserve(&mut self) -> (u32, RoomId) {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(Entry { generation: 1, room: None });
+            self.entries.push(Entry { generation: 1, room: None, asleep: None });
             u32::try_from(self.entries.len() - 1).expect("rooms are at most ROOMS_MAX")
         });
         let generation = u64::from(self.entries[index as usize].generation);
         (index, RoomId(generation << 32 | u64::from(index) << 8 | u64::from(self.world)))
+    }
+
+    /// Reserves the number of a name that was given before. `None`: it is taken, not this world's, or above `numbers_max`.
+    pub(crate) fn reserve_again(&mut self, id: RoomId, numbers_max: u32) -> Option<u32> {
+        let index = (id.0 >> 8) as u32 & 0x00ff_ffff;
+        if id.owner() != self.world || index >= numbers_max {
+            return None;
+        }
+        while self.numbers() <= index {
+            self.free.push(self.numbers());
+            self.entries.push(Entry { generation: 1, room: None, asleep: None });
+        }
+        let at = self.free.iter().position(|&free| free == index)?;
+        self.free.swap_remove(at);
+        self.entries[index as usize].generation = (id.0 >> 32) as u32;
+        Some(index)
+    }
+
+    /// Lets a room whose number is reserved sleep there.
+    pub(crate) fn lay(&mut self, index: u32, room: Asleep) {
+        self.asleep += 1;
+        self.entries[index as usize].asleep = Some(Box::new(room));
+    }
+
+    /// Takes a room up that sleeps. [`Slab::put`] or [`Slab::release`] must follow.
+    pub(crate) fn rouse(&mut self, index: u32) -> Option<Box<Asleep>> {
+        let room = self.entries.get_mut(index as usize)?.asleep.take()?;
+        self.asleep -= 1;
+        Some(room)
+    }
+
+    /// A room that sleeps.
+    pub(crate) fn asleep(&self, index: u32) -> Option<&Asleep> {
+        self.entries.get(index as usize)?.asleep.as_deref()
+    }
+
+    /// The number of a room that sleeps.
+    pub(crate) fn find_asleep(&self, id: RoomId) -> Option<u32> {
+        let index = (id.0 >> 8) as u32 & 0x00ff_ffff;
+        self.asleep(index).filter(|room| room.saved.id == Some(id)).map(|_| index)
+    }
+
+    /// Rooms that sleep.
+    pub(crate) const fn len_asleep(&self) -> usize {
+        self.asleep
     }
 
     /// Frees a number. Its name is not used again until the generation has gone round.
@@ -99,12 +167,22 @@ impl Slab {
         self.entries.len() as u32
     }
 
+    /// Rooms that are awake.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len() - self.free.len()
+        self.entries.len() - self.free.len() - self.asleep
     }
 }
 
 impl Hosted {
+    /// A tick took this long, at this many ticks a second. Returns by how much the room's cost of a second changed.
+    pub(crate) fn on_cost(&mut self, duration: Duration, hz: u32) -> i64 {
+        let ns = duration.as_nanos() as u64;
+        self.cost_ns = if self.cost_ns == 0 { ns } else { (self.cost_ns * 15 + ns) / 16 };
+        let before = self.cost_per_s;
+        self.cost_per_s = i64::try_from(self.cost_ns.saturating_mul(u64::from(hz))).unwrap_or(i64::MAX / 2);
+        self.cost_per_s - before
+    }
+
     /// Whether nobody has had a seat for `long`.
     pub(crate) fn is_deserted(&self, now: Time, long: Duration) -> bool {
         self.empty_since.is_some_and(|since| now.since(since) >= long)

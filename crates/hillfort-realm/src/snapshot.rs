@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hillfort_proto::ids::RoomId;
-use hillfort_world::{RoomFault, Spread};
+use hillfort_world::{Overload, RoomFault, Spread};
 
 /// Rooms that a snapshot of one world thread lists at most. Those with players come first.
 pub const ROOMS_LISTED_MAX: usize = 256;
@@ -25,6 +25,10 @@ pub struct WorldSnapshot {
     pub world: u8,
     /// Open rooms.
     pub rooms_open: u32,
+    /// Rooms that sleep until somebody joins them.
+    pub rooms_asleep: u32,
+    /// Bytes that they take, about.
+    pub asleep_bytes: u64,
     /// Players with a seat.
     pub players: u32,
     /// Time that a room's tick took, with delivery, in the last second.
@@ -33,6 +37,10 @@ pub struct WorldSnapshot {
     pub lateness: Distribution,
     /// Busy share of the thread in the last second, 0 to 1.
     pub utilisation: f64,
+    /// What it gives up because it has too much to do.
+    pub overload: Overload,
+    /// Nanoseconds a second that its rooms take, by moving averages of their ticks.
+    pub cost_ns: u64,
     /// Counts since the start.
     pub totals: Totals,
     /// At most [`ROOMS_LISTED_MAX`] of the rooms.
@@ -100,6 +108,16 @@ pub struct Totals {
     pub joins: u64,
     /// Joins refused.
     pub joins_refused: u64,
+    /// Rooms that fell asleep.
+    pub rooms_slept: u64,
+    /// Rooms that were taken up again, from sleep or from an earlier start.
+    pub rooms_woken: u64,
+    /// Sleeping rooms that ended because others needed their memory.
+    pub rooms_outslept: u64,
+    /// Rooms handed over to be written.
+    pub saves: u64,
+    /// Rooms that could not be handed over in time: the disk is slower than they ask.
+    pub saves_late: u64,
     /// Ticks run.
     pub ticks: u64,
     /// Deadlines that passed without a tick of their own.
@@ -114,6 +132,10 @@ pub struct Totals {
     pub outputs_refused: u64,
     /// States not sent, counted for each receiver, because an edge thread took nothing.
     pub states_dropped: u64,
+    /// States of rooms that an overloaded thread did not send because newer ones followed.
+    pub states_thinned: u64,
+    /// Steps up and down the ladder of overload.
+    pub overload_changes: u64,
     /// Sessions cut off because an event for them would have been lost.
     pub sessions_cut: u64,
     /// Recordings that were to be written, and were not because too many waited.
@@ -184,6 +206,11 @@ each_total!(
     faults_memory,
     joins,
     joins_refused,
+    rooms_slept,
+    rooms_woken,
+    rooms_outslept,
+    saves,
+    saves_late,
     ticks,
     ticks_missed,
     inputs,
@@ -191,6 +218,8 @@ each_total!(
     inputs_stray,
     outputs_refused,
     states_dropped,
+    states_thinned,
+    overload_changes,
     sessions_cut,
     lanes_full,
     log_lines_lost,

@@ -3,23 +3,26 @@
 //! A turn looks at commands and lanes, ticks what is due, and hands the outputs over. There is no lock, no await and no wake-up of another
 //! thread within a tick.
 
+mod deliver;
 mod join;
+mod keep;
 mod leave;
 mod publish;
 mod record;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub(crate) use deliver::Withheld;
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::limits::INPUT_BYTES_MAX;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{Inbound, InboundBatch, LaneReceiver};
 use hillfort_proto::time::Time;
-use hillfort_world::{Due, Output, Outputs, RecordBudget, Recording, RoomFault, Seat, Wheel};
+use hillfort_world::{Due, Ladder, Outputs, RecordBudget, Recording, RoomFault, Seat, Wheel};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -27,9 +30,11 @@ use crate::game::{Factory, Game};
 use crate::meter::Meter;
 use crate::outbox::Outbox;
 use crate::placement::Placement;
+use crate::saved::SavedRoom;
 use crate::shelf::Shelf;
 use crate::slab::{Hosted, Slab};
 use crate::snapshot::WorldSnapshot;
+use crate::vault::Job;
 use crate::wall;
 
 /// A turn begins no further slot after this long, so that a thread that is always late still looks at its commands.
@@ -91,6 +96,24 @@ pub struct World {
     meter: Meter,
     published: Arc<Mutex<Arc<WorldSnapshot>>>,
     drain_until: Option<Time>,
+    saves: Option<Saving>,
+    /// Rooms in the order in which they fell asleep; some of them may be awake again.
+    asleep: VecDeque<(u32, RoomId)>,
+    asleep_bytes: usize,
+    ladder: Ladder,
+    /// Nanoseconds a second that the rooms take, as far as it was measured.
+    cost: i64,
+}
+
+/// Where rooms are saved.
+#[derive(Debug)]
+pub(crate) struct Saving {
+    pub(crate) jobs: SyncSender<Job>,
+    pub(crate) every: Duration,
+    /// The queue was full; nothing is saved before.
+    pub(crate) busy_until: Time,
+    /// Rooms whose files are to go, and which the queue had no place for.
+    pub(crate) gone: Vec<RoomId>,
 }
 
 /// What a [`World`] is made of, besides its games.
@@ -103,6 +126,9 @@ pub(crate) struct Parts {
     pub(crate) placement: Arc<Placement>,
     pub(crate) shelf: Option<Shelf>,
     pub(crate) published: Arc<Mutex<Arc<WorldSnapshot>>>,
+    pub(crate) saves: Option<Saving>,
+    /// Rooms of an earlier start.
+    pub(crate) saved: Vec<SavedRoom>,
 }
 
 impl World {
@@ -134,6 +160,11 @@ impl World {
             meter: Meter::new(now),
             published: parts.published,
             drain_until: None,
+            saves: parts.saves,
+            asleep: VecDeque::new(),
+            asleep_bytes: 0,
+            ladder: Ladder::default(),
+            cost: 0,
         }
     }
 
@@ -154,7 +185,11 @@ impl World {
             self.end_all();
         }
         self.outbox.flush();
+        if self.is_drained() {
+            self.order_forgotten();
+        }
         if now >= self.meter.window_end() {
+            self.flush_forgotten();
             self.publish(now);
         }
         let ended = clock.now();
@@ -230,7 +265,9 @@ impl World {
             Inbound::Leave { session, room } => self.on_leave(now, session, room),
             Inbound::Drop { session, room } => {
                 self.with_seat(now, session, room, |world, hosted, seat| {
-                    wall::behind(|| hosted.cell.on_drop(now, seat, &mut world.out))
+                    wall::behind(|| hosted.cell.on_drop(now, seat, &mut world.out))?;
+                    world.deliver(hosted);
+                    world.expire(now, hosted)
                 });
             }
             Inbound::Reconnect { session, room } => {
@@ -275,6 +312,7 @@ impl World {
             let ended = clock.now();
             let (duration, lateness) = (ended.since(started) / ticks, started.since(due.deadline));
             hosted.cell.stats_mut().record(duration, lateness);
+            self.cost += hosted.on_cost(duration, due.slot.hz());
             self.meter.on_tick(duration, lateness);
             self.settle(ended, hosted, result);
             started = ended;
@@ -285,9 +323,7 @@ impl World {
     }
 
     fn tick_room(&mut self, now: Time, hosted: &mut Hosted, ticks: u32) -> Result<(), RoomFault> {
-        while let Some(seat) = hosted.cell.poll_expired(now) {
-            self.leave_seat(hosted, seat, Some(Reject::ResumeUnknown))?;
-        }
+        self.expire(now, hosted)?;
         for _ in 0..ticks {
             wall::behind(|| hosted.cell.on_tick(&mut self.out))?;
             self.meter.totals.ticks += 1;
@@ -297,25 +333,6 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    /// Sends what the room put out; kicks are noted for [`World::settle`].
-    fn deliver(&mut self, hosted: &Hosted) {
-        if self.out.is_untouched() {
-            return;
-        }
-        let tick = hosted.cell.ctx().tick();
-        for output in self.out.iter() {
-            match output {
-                Output::Event { to, op, data } => self.outbox.event(hosted.cell.recipients(to, false), hosted.id, op, data),
-                Output::State { to, data } => self.outbox.state(hosted.cell.recipients(to, true), hosted.id, tick, data),
-                Output::Kick { seat } => self.kicked.push(seat),
-                Output::Log { line } => self.meter.on_log(hosted.id, &hosted.game_name, tick, line),
-            }
-        }
-        self.meter.totals.outputs_refused += self.out.refused();
-        self.meter.totals.log_lines_lost += self.out.log_lines_lost();
-        self.out.clear();
     }
 
     /// Calls into the room in which `session` sits. `false`: it does not sit in `room`.
@@ -333,7 +350,7 @@ impl World {
         let Some(mut hosted) = self.rooms.take(place.room) else { return false };
         let result = call(self, &mut hosted, place.seat);
         if result.is_ok() {
-            self.deliver(&hosted);
+            self.deliver(&mut hosted);
         }
         self.settle(now, hosted, result);
         true
@@ -346,7 +363,7 @@ impl World {
         let result = wall::behind(|| hosted.cell.on_signal(data, &mut reply, &mut self.out));
         let answer = result.as_ref().map(|()| reply).map_err(RoomFault::reject);
         if result.is_ok() {
-            self.deliver(&hosted);
+            self.deliver(&mut hosted);
         }
         self.settle(now, hosted, result);
         answer

@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use hillfort_proto::ids::SessionId;
-use hillfort_proto::limits::RESUME_WINDOW;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 
@@ -16,6 +15,7 @@ use crate::ctx::{Ctx, Seat, To};
 use crate::fault::RoomFault;
 use crate::inputs::InputQueue;
 use crate::outputs::Outputs;
+use crate::overload::Overload;
 use crate::pace::Pace;
 use crate::record::{Call, Recorder};
 use crate::room::{Room, Stored, Verdict, Who};
@@ -28,8 +28,10 @@ pub struct RoomCell {
     room: Box<dyn Room>,
     ctx: Ctx,
     pace: Pace,
+    overload: Overload,
     caps: InputCaps,
     seats_max: u16,
+    reconnect: Duration,
     /// By number; grows to `seats_max` as seats are needed. Kept apart from `ctx.players`, which the room could take away.
     seats: Vec<SeatRecord>,
     taken: u16,
@@ -60,8 +62,10 @@ impl RoomCell {
             room,
             ctx: Ctx::new(seed),
             pace: Pace::new(1, LatePolicy::Skip),
+            overload: Overload::None,
             caps: InputCaps::default(),
             seats_max: 0,
+            reconnect: Duration::ZERO,
             seats: Vec::new(),
             taken: 0,
             connected: 0,
@@ -86,6 +90,7 @@ impl RoomCell {
         self.pace = Pace::new(config.hz, config.late);
         self.caps = config.inputs;
         self.seats_max = config.seats_max;
+        self.reconnect = config.reconnect;
         self.ctx.created(config.hz, config.label);
         Ok(())
     }
@@ -148,7 +153,7 @@ impl RoomCell {
 
     /// The slot came, `missed` times too late: how many ticks to run now.
     pub fn on_due(&mut self, missed: u64) -> u32 {
-        self.pace.on_due(missed)
+        self.pace.on_due(missed, self.overload >= Overload::Slower)
     }
 
     /// One tick: inputs in turns, timers, the step.
@@ -172,18 +177,21 @@ impl RoomCell {
         result
     }
 
-    /// The player's connection is gone; the seat is kept for [`RESUME_WINDOW`] from `now`.
+    /// The player's connection is gone; the seat is kept from `now` for as long as the config or [`Ctx::allow_reconnect`] says.
     ///
     /// # Errors
     /// The room's fault.
     pub fn on_drop(&mut self, now: Time, seat: Seat, out: &mut Outputs) -> Result<(), RoomFault> {
         let Some(record) = self.seated(seat).filter(|record| record.away_until.is_none()) else { return Ok(()) };
-        let until = now + RESUME_WINDOW;
-        record.away_until = Some(until);
-        self.next_expiry = self.next_expiry.min(until);
+        record.away_until = Some(now);
         self.connected -= 1;
         self.ctx.set_connected(seat, false);
-        self.call("on_drop", &Call::Drop(seat), out, |room, ctx| room.on_drop(ctx, seat))
+        self.ctx.take_reconnect();
+        let result = self.call("on_drop", &Call::Drop(seat), out, |room, ctx| room.on_drop(ctx, seat));
+        let until = now + self.ctx.take_reconnect().unwrap_or(self.reconnect);
+        self.seats[usize::from(seat.0)].away_until = Some(until);
+        self.next_expiry = self.next_expiry.min(until);
+        result
     }
 
     /// The player is back.
@@ -263,6 +271,17 @@ impl RoomCell {
     /// The room's fault.
     pub fn on_dispose(&mut self, grace: Duration, out: &mut Outputs) -> Result<(), RoomFault> {
         self.call("on_dispose", &Call::Dispose(grace), out, |room, ctx| room.on_dispose(ctx, grace))
+    }
+
+    /// What its thread gives up at the moment.
+    #[must_use]
+    pub const fn overload(&self) -> Overload {
+        self.overload
+    }
+
+    /// Has it slow down from [`Overload::Slower`] on, if its late policy allows. The rest is for whoever sends its outputs.
+    pub const fn set_overload(&mut self, overload: Overload) {
+        self.overload = overload;
     }
 
     /// Whether the room ended itself.

@@ -1,5 +1,9 @@
 //! What a room says about itself when it is made, and the bounds of it. Knows nothing of how it is obeyed.
 
+use std::time::Duration;
+
+use hillfort_proto::limits::RESUME_WINDOW;
+
 /// Fastest rate class: ticks a second.
 pub const HZ_MAX: u32 = 128;
 /// Rate of a room in which nobody is connected.
@@ -8,6 +12,9 @@ pub const HZ_IDLE: u32 = 1;
 pub const LABEL_BYTES_MAX: usize = 2048;
 /// Most seats of a room.
 pub const SEATS_MAX: u16 = 4096;
+
+/// Longest time for which a seat is kept for a player whose connection is gone.
+pub const RECONNECT_MAX: Duration = Duration::from_secs(600);
 
 /// Answer of [`crate::Room::on_create`].
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +30,10 @@ pub struct RoomConfig {
     pub late: LatePolicy,
     /// How many inputs wait and are heard.
     pub inputs: InputCaps,
+    /// How long the seat of a player whose connection is gone is kept, at most [`RECONNECT_MAX`]; [`crate::Ctx::allow_reconnect`] says
+    /// otherwise for one player. A session that is not resumed within [`RESUME_WINDOW`] is over, and its seat with it, however long
+    /// the room would wait.
+    pub reconnect: Duration,
 }
 
 /// What a room does when its thread was too busy to run its ticks in time.
@@ -73,12 +84,22 @@ pub enum ConfigError {
     /// A cap is 0, or fewer inputs wait than one tick hears.
     #[error("inputs a tick must be at least 1, and a player's queue at least its inputs a tick")]
     Inputs,
+    /// Longer than [`RECONNECT_MAX`].
+    #[error("reconnect must be at most {} seconds", RECONNECT_MAX.as_secs())]
+    Reconnect,
 }
 
 impl Default for RoomConfig {
-    /// 20 Hz, no label, 16 seats, missed ticks skipped.
+    /// 20 Hz, no label, 16 seats, missed ticks skipped, seats kept for as long as sessions are.
     fn default() -> Self {
-        Self { hz: 20, label: String::new(), seats_max: 16, late: LatePolicy::Skip, inputs: InputCaps::default() }
+        Self {
+            hz: 20,
+            label: String::new(),
+            seats_max: 16,
+            late: LatePolicy::Skip,
+            inputs: InputCaps::default(),
+            reconnect: RESUME_WINDOW,
+        }
     }
 }
 
@@ -107,6 +128,9 @@ impl RoomConfig {
         }
         if caps.player_tick == 0 || caps.room_tick == 0 || caps.player_queue < caps.player_tick {
             return Err(ConfigError::Inputs);
+        }
+        if self.reconnect > RECONNECT_MAX {
+            return Err(ConfigError::Reconnect);
         }
         match self.late {
             LatePolicy::CatchUp { max: 0 } => Err(ConfigError::Late),
@@ -145,6 +169,9 @@ mod tests {
         check(|c| c.late = LatePolicy::Dilate { min: 1.0 }, Err(ConfigError::Late));
         check(|c| c.late = LatePolicy::Dilate { min: f32::NAN }, Err(ConfigError::Late));
         check(|c| c.late = LatePolicy::Dilate { min: 0.1 }, Ok(()));
+        check(|c| c.reconnect = Duration::ZERO, Ok(()));
+        check(|c| c.reconnect = RECONNECT_MAX, Ok(()));
+        check(|c| c.reconnect = RECONNECT_MAX + Duration::from_nanos(1), Err(ConfigError::Reconnect));
         check(|c| c.inputs.player_tick = 0, Err(ConfigError::Inputs));
         check(|c| c.inputs.room_tick = 0, Err(ConfigError::Inputs));
         check(|c| c.inputs.player_queue = c.inputs.player_tick - 1, Err(ConfigError::Inputs));

@@ -1,9 +1,11 @@
 //! What a room may see and ask for during a callback. Knows nothing of clocks, sessions' connections and threads.
 
+use std::time::Duration;
+
 use hillfort_proto::ids::SessionId;
 use hillfort_proto::limits::ROOM_DATA_BYTES_MAX;
 
-use crate::config::LABEL_BYTES_MAX;
+use crate::config::{LABEL_BYTES_MAX, RECONNECT_MAX};
 use crate::outputs::Outputs;
 use crate::rng::Rng;
 use crate::room::Who;
@@ -68,6 +70,8 @@ pub struct Ctx {
     label: String,
     timers: Timers,
     ended: bool,
+    /// What the room said during `on_drop`.
+    reconnect: Option<Duration>,
     pub(crate) out: Outputs,
 }
 
@@ -173,6 +177,16 @@ impl Ctx {
     /// Ends the room when this callback is over: the players are told that it closed.
     pub const fn end(&mut self) {
         self.ended = true;
+    }
+
+    /// During [`crate::Room::on_drop`]: keeps that player's seat for this long instead of [`crate::RoomConfig::reconnect`], at most
+    /// [`RECONNECT_MAX`]. Zero gives the seat up at once. Has no effect in other callbacks.
+    pub fn allow_reconnect(&mut self, time: Duration) {
+        self.reconnect = Some(time.min(RECONNECT_MAX));
+    }
+
+    pub(crate) const fn take_reconnect(&mut self) -> Option<Duration> {
+        self.reconnect.take()
     }
 
     fn at(&self, seat: Seat) -> Result<usize, usize> {

@@ -13,6 +13,7 @@ mod fault;
 mod inputs;
 pub mod math;
 mod outputs;
+mod overload;
 mod pace;
 mod record;
 mod replay;
@@ -25,11 +26,12 @@ mod wheel;
 mod wire;
 
 pub use cell::RoomCell;
-pub use config::{ConfigError, HZ_IDLE, HZ_MAX, InputCaps, LABEL_BYTES_MAX, LatePolicy, RoomConfig, SEATS_MAX};
+pub use config::{ConfigError, HZ_IDLE, HZ_MAX, InputCaps, LABEL_BYTES_MAX, LatePolicy, RECONNECT_MAX, RoomConfig, SEATS_MAX};
 pub use ctx::{Ctx, Player, Seat, SendError, To};
 pub use fault::{FAULT_BYTES_MAX, FaultKind, RoomFault};
 pub use inputs::PLAYER_QUEUE_BYTES_MAX;
 pub use outputs::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, OUTPUT_BYTES_MAX, OUTPUTS_MAX, Output, Outputs};
+pub use overload::{Ladder, Load, Overload};
 pub use record::{
     Call, End, FILE_BYTES_MAX, Keyframe, Origin, ReadError, RecordBudget, RecordLimits, Recorder, Recording, Segment,
 };

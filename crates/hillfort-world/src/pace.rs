@@ -18,13 +18,14 @@ impl Pace {
         Self { hz, policy, dilated_hz: hz, calm: 0 }
     }
 
-    /// The room's slot came, `missed` times later than it should. Returns how many ticks to run.
-    pub(crate) fn on_due(&mut self, missed: u64) -> u32 {
+    /// The room's slot came, `missed` times later than it should, on a thread that wants rooms to be `slower` or not. Returns how many
+    /// ticks to run.
+    pub(crate) fn on_due(&mut self, missed: u64, slower: bool) -> u32 {
         match self.policy {
             LatePolicy::Skip => 1,
             LatePolicy::CatchUp { max } => 1 + u32::try_from(missed).unwrap_or(max).min(max),
             LatePolicy::Dilate { min } => {
-                self.dilate(missed > 0, min);
+                self.dilate(missed > 0 || slower, min);
                 1
             }
         }
@@ -60,7 +61,7 @@ mod tests {
     fn skip_and_catch_up() {
         #[track_caller]
         fn check(policy: LatePolicy, missed: u64, expect: u32) {
-            assert_eq!(Pace::new(20, policy).on_due(missed), expect);
+            assert_eq!(Pace::new(20, policy).on_due(missed, true), expect);
         }
         check(LatePolicy::Skip, 0, 1);
         check(LatePolicy::Skip, 1_000, 1);
@@ -73,15 +74,16 @@ mod tests {
     #[test]
     fn dilation_falls_to_its_floor_and_climbs_back() {
         let mut pace = Pace::new(20, LatePolicy::Dilate { min: 0.3 });
-        let falling: Vec<_> = (0..6).map(|_| (pace.on_due(1), pace.rate(false))).collect();
+        let falling: Vec<_> = (0..6).map(|_| (pace.on_due(1, false), pace.rate(false))).collect();
         assert_eq!(falling, [(1, 15), (1, 11), (1, 8), (1, 6), (1, 6), (1, 6)]);
         let mut visits = 0;
         while pace.rate(false) < 20 {
-            assert_eq!(pace.on_due(0), 1);
+            assert_eq!(pace.on_due(0, false), 1);
             visits += 1;
         }
         // 6, 8, 10, ... 18 Hz for one second each.
         assert_eq!(visits, 6 + 8 + 10 + 12 + 14 + 16 + 18);
         assert_eq!(pace.rate(true), HZ_IDLE);
+        assert_eq!((pace.on_due(0, true), pace.rate(false)), (1, 15), "in time, but the thread wants it slower");
     }
 }

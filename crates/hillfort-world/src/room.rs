@@ -60,7 +60,8 @@ pub trait Room {
     /// The room ends.
     fn on_tick(&mut self, ctx: &mut Ctx) -> Result<(), RoomFault>;
 
-    /// The player's connection is gone. The seat is kept for [`hillfort_proto::limits::RESUME_WINDOW`]; then comes `on_leave`.
+    /// The player's connection is gone. The seat is kept for [`RoomConfig::reconnect`], or as [`Ctx::allow_reconnect`] says in this call;
+    /// then comes `on_leave`.
     ///
     /// # Errors
     /// The room ends.

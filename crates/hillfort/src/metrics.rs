@@ -157,6 +157,16 @@ impl Exposition {
         page.counters("ticks_skipped", "Room ticks skipped because they came too late.", each(|world| world.skipped))?;
         page.gauges("rooms", "Rooms now.", each(|world| world.rooms))?;
         page.gauges("seats", "Seats taken now.", each(|world| world.seats))?;
+        page.gauges("rooms_asleep", "Rooms that sleep until somebody joins them.", each(|world| world.asleep))?;
+        let help = "What a world thread gives up: 0 nothing, 1 every second state, 2 speed, 3 new players.";
+        page.gauges("overload_step", help, each(|world| world.overload))?;
+        let cost = worlds().map(|(label, world)| ([label], world.cost_ns as f64 / 1e9));
+        page.gauges("rooms_cost_ratio", "Share of a core that the rooms take, by moving averages of their ticks.", cost)?;
+        let help = "States that an overloaded world thread did not send.";
+        page.counters("states_thinned", help, each(|world| world.thinned))?;
+        page.counters("rooms_saved", "Rooms handed over to be written.", each(|world| world.saved))?;
+        let help = "Rooms that could not be handed over because the disk was too slow.";
+        page.counters("rooms_saved_late", help, each(|world| world.saved_late))?;
         page.gauges("tick_seconds", "Time that a room tick took in the last half second.", both(|world| world.tick_us))?;
         let help = "How long after its deadline a room tick began, in the last half second.";
         page.gauges("tick_late_seconds", help, both(|world| world.late_us))

@@ -143,9 +143,12 @@ fn open(settings: &Settings) -> Result<Running, ServeError> {
     })?;
     let console_addr = console_listener.local_addr().map_err(system)?;
 
+    let folder = settings.data_folder.join("rooms");
     let realm_config = hillfort_realm::Config {
         rooms_max: settings.rooms_max,
         empty_room: settings.empty_room,
+        asleep_bytes_max: settings.asleep_bytes_max,
+        saves: settings.save_every.map(|every| hillfort_realm::Saves { folder, every }),
         seed: seed()?,
         recordings: settings.recordings.clone(),
     };

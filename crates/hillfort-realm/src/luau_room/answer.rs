@@ -1,5 +1,7 @@
 //! What `on_create` returns, as a config. Owns the names of its fields.
 
+use std::time::Duration;
+
 use hillfort_script::{Object, Value};
 use hillfort_world::{LatePolicy, RoomConfig};
 
@@ -11,9 +13,11 @@ pub(super) fn config(answer: Value) -> Result<RoomConfig, String> {
         Value::Object(table) => table,
         _ => return Err("must return a table or nothing".to_owned()),
     };
-    only(&table, &["hz", "seats", "label", "late", "inputs"])?;
+    only(&table, &["hz", "seats", "label", "late", "inputs", "reconnect"])?;
     config.hz = number(&table, "hz", config.hz)?;
     config.seats_max = number(&table, "seats", config.seats_max)?;
+    let seconds = number::<u32>(&table, "reconnect", config.reconnect.as_secs() as u32)?;
+    config.reconnect = Duration::from_secs(u64::from(seconds));
     match table.get("label") {
         Value::Nil => {}
         Value::Bytes(text) => config.label = String::from_utf8(text.to_vec()).map_err(|_| "label must be UTF-8")?,

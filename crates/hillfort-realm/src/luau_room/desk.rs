@@ -1,5 +1,7 @@
 //! What a script may ask of its room: the functions of its `ctx`. Owns their names and arguments; limits on outputs are the world's.
 
+use std::time::Duration;
+
 use hillfort_proto::limits::ROOM_DATA_BYTES_MAX;
 use hillfort_script::{Bytes, Host, HostError, Library, Vm};
 use hillfort_world::{Ctx, LOG_LINE_BYTES_MAX, Seat, SendError, To};
@@ -48,6 +50,10 @@ pub(super) fn furnish(library: &Library<'_, Desk>) -> Result<(), HostError> {
         .method("name", |desk: &mut Desk, player: u16| Ok(desk.ctx.player(Seat(player)).map(|player| player.name.to_string())))?;
     library.method("connected", |desk: &mut Desk, player: u16| {
         Ok(desk.ctx.player(Seat(player)).is_some_and(|player| player.connected))
+    })?;
+    library.method("allow_reconnect", |desk: &mut Desk, seconds: u32| {
+        desk.ctx.allow_reconnect(Duration::from_secs(u64::from(seconds)));
+        Ok(())
     })?;
     library.method("label", |desk: &mut Desk, text: Bytes| {
         let text = String::from_utf8(text.to_vec()).map_err(|_| HostError("label must be UTF-8".to_owned()))?;

@@ -6,13 +6,26 @@ use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::message::Wanted;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
-use hillfort_world::{End, HZ_IDLE, Rng, RoomCell, RoomFault, Who};
+use hillfort_world::{End, HZ_IDLE, Overload, Rng, RoomCell, RoomFault, Who};
 
 use super::{Place, World};
 use crate::slab::Hosted;
 use crate::snapshot::FaultRecord;
 use crate::wall;
 
+/// A room's place in the world, and what it was made from.
+pub(super) struct Berth<'a> {
+    pub(super) id: RoomId,
+    pub(super) index: u32,
+    pub(super) game: usize,
+    pub(super) name: &'a str,
+    pub(super) params: &'a [u8],
+    /// It was saved before.
+    pub(super) saved: bool,
+}
+
+/// Parts of the interval of saving over which new rooms are spread.
+const SPREAD: u32 = 64;
 /// Open rooms that are asked for a seat before a new one is made.
 const ROOMS_ASKED: usize = 8;
 
@@ -34,20 +47,24 @@ impl World {
         if self.drain_until.is_some() {
             return Err(Reject::Draining);
         }
+        if self.ladder.step() >= Overload::NoJoins {
+            return Err(Reject::WorldBusy);
+        }
         if self.sessions.contains_key(&who.session) {
             return Err(Reject::AlreadyJoined);
         }
         let index = match room {
             Wanted::Any => return self.find_any_seat(now, who, game),
             Wanted::Room(id) => {
-                let index = self.rooms.find(id).filter(|&index| self.rooms.get(index).is_some_and(|hosted| hosted.game == game));
-                index.ok_or(Reject::RoomUnknown)?
+                let index = self.rooms.find(id).or_else(|| self.rooms.find_asleep(id));
+                index.filter(|&index| self.game_of(index) == Some(game)).ok_or(Reject::RoomUnknown)?
             }
             Wanted::Named { name, params } => match self.games[game].named.get(name) {
                 Some(&index) => index,
                 None => self.create_room(now, game, name, params)?,
             },
         };
+        self.wake(now, index)?;
         self.seat_in(now, who, index)
     }
 
@@ -77,7 +94,7 @@ impl World {
                 return Err(reject);
             }
         };
-        self.deliver(&hosted);
+        self.deliver(&mut hosted);
         let seat = verdict.and_then(|()| hosted.cell.take_seat(who).ok_or(Reject::RoomFull));
         let result = match seat {
             Ok(seat) => {
@@ -90,7 +107,7 @@ impl World {
             Err(_) => Ok(()),
         };
         if result.is_ok() {
-            self.deliver(&hosted);
+            self.deliver(&mut hosted);
         }
         self.settle(now, hosted, result);
         seat.map(|_| ())
@@ -104,17 +121,11 @@ impl World {
         match self.make_cell(id, game, params) {
             Ok(cell) => {
                 self.meter.totals.rooms_created += 1;
-                let slot = self.wheel.insert(now, index, HZ_IDLE);
-                let game_name = Arc::clone(&self.games[game].name);
-                let name: Arc<str> = name.into();
                 if !name.is_empty() {
-                    self.games[game].named.insert(Arc::clone(&name), index);
-                    self.placement.directory().open(game, &name, self.id);
+                    self.games[game].named.insert(name.into(), index);
+                    self.placement.directory().open(game, name, self.id);
                 }
-                let (empty_since, seats_counted) = (Some(now), 0);
-                let hosted = Hosted { id, index, game, game_name, name, cell, slot, empty_since, seats_counted, listed: None };
-                self.deliver(&hosted);
-                self.settle(now, Box::new(hosted), Ok(()));
+                self.install(now, cell, Berth { id, index, game, name, params, saved: false });
                 Ok(index)
             }
             Err(fault) => {
@@ -129,11 +140,45 @@ impl World {
         }
     }
 
-    fn make_cell(&mut self, id: RoomId, game: usize, params: &[u8]) -> Result<RoomCell, RoomFault> {
+    /// Gives a room that was made, and its outputs, their place in the world.
+    pub(super) fn install(&mut self, now: Time, cell: RoomCell, berth: Berth<'_>) {
+        let Berth { id, index, game, name, params, saved } = berth;
+        let mut hosted = Box::new(Hosted {
+            id,
+            index,
+            game,
+            game_name: Arc::clone(&self.games[game].name),
+            name: name.into(),
+            cell,
+            slot: self.wheel.insert(now, index, HZ_IDLE),
+            params: params.into(),
+            // Rooms that are taken up together are not saved together.
+            save_at: self.saves.as_ref().map(|saves| now + saves.every / SPREAD * (index % SPREAD + 1)),
+            has_file: saved,
+            empty_since: Some(now),
+            seats_counted: 0,
+            listed: None,
+            withheld: None,
+            cost_ns: 0,
+            cost_per_s: 0,
+        });
+        hosted.cell.set_overload(self.ladder.step());
+        self.deliver(&mut hosted);
+        // It has no players yet, and is not looked at as one that nobody wants.
+        self.kicked.clear();
+        if hosted.cell.is_ended() {
+            return self.end_room(now, hosted, Reject::RoomClosed);
+        }
+        let seats_free = hosted.cell.seats_free();
+        self.count_seats(&mut hosted, seats_free);
+        self.rooms.put(hosted);
+    }
+
+    pub(super) fn make_cell(&mut self, id: RoomId, game: usize, params: &[u8]) -> Result<RoomCell, RoomFault> {
         let room = wall::behind(&mut self.games[game].factory)?;
         let seed = Rng::new(self.config.seed ^ id.0).next_u64();
         let mut cell = RoomCell::new(room, seed);
-        self.record(&mut cell, id, game, seed);
+        self.record(&mut cell, id, game, seed, params);
         // The cell stays outside of the wall: a panic inside must not drop it while it unwinds.
         let created = wall::behind(|| cell.on_create(params, &mut self.out));
         match created {

@@ -9,6 +9,7 @@ use hillfort_proto::time::Time;
 use hillfort_world::{End, RoomFault, Seat, To};
 
 use super::World;
+use super::keep::Sleep;
 use crate::config::Keep;
 use crate::slab::Hosted;
 use crate::snapshot::FaultRecord;
@@ -37,6 +38,14 @@ impl World {
         Ok(())
     }
 
+    /// Has those leave whose time to come back is over.
+    pub(super) fn expire(&mut self, now: Time, hosted: &mut Hosted) -> Result<(), RoomFault> {
+        while let Some(seat) = hosted.cell.poll_expired(now) {
+            self.leave_seat(hosted, seat, Some(Reject::RoomAway))?;
+        }
+        Ok(())
+    }
+
     /// After any call into a room: carries out its kicks, ends it or gives it back its place, at the rate that it needs now.
     pub(super) fn settle(&mut self, now: Time, mut hosted: Box<Hosted>, mut result: Result<(), RoomFault>) {
         while let Some(seat) = self.kicked.pop() {
@@ -56,12 +65,18 @@ impl World {
         }
         hosted.empty_since = empty.then(|| hosted.empty_since.unwrap_or(now));
         if hosted.is_deserted(now, self.config.empty_room) {
-            let disposed = wall::behind(|| hosted.cell.on_dispose(Duration::ZERO, &mut self.out));
-            self.out.clear();
-            if let Err(fault) = disposed {
-                self.on_fault(now, &mut hosted, fault);
+            match self.lay_to_sleep(now, hosted) {
+                Sleep::Gone => return,
+                Sleep::Later(awake) => hosted = awake,
+                Sleep::Never(awake) => return self.dispose(now, awake),
             }
-            return self.end_room(now, hosted, Reject::RoomClosed);
+        }
+        if hosted.save_at.is_some_and(|at| at <= now)
+            && let Err(fault) = self.save(now, &mut hosted)
+        {
+            let reject = fault.reject();
+            self.on_fault(now, &mut hosted, fault);
+            return self.end_room(now, hosted, reject);
         }
         let rate = hosted.cell.rate();
         if rate != hosted.slot.hz() {
@@ -71,6 +86,16 @@ impl World {
         let seats_free = hosted.cell.seats_free();
         self.count_seats(&mut hosted, seats_free);
         self.rooms.put(hosted);
+    }
+
+    /// Ends a room that nobody wants.
+    fn dispose(&mut self, now: Time, mut hosted: Box<Hosted>) {
+        let disposed = wall::behind(|| hosted.cell.on_dispose(Duration::ZERO, &mut self.out));
+        self.out.clear();
+        if let Err(fault) = disposed {
+            self.on_fault(now, &mut hosted, fault);
+        }
+        self.end_room(now, hosted, Reject::RoomClosed);
     }
 
     /// Sessions that could not be sent an event leave their rooms.
@@ -94,7 +119,7 @@ impl World {
             let Some(mut hosted) = self.rooms.take(index) else { continue };
             let result = wall::behind(|| hosted.cell.on_dispose(grace, &mut self.out));
             if result.is_ok() {
-                self.deliver(&hosted);
+                self.deliver(&mut hosted);
             }
             self.settle(now, hosted, result);
         }
@@ -111,7 +136,12 @@ impl World {
     }
 
     /// Ends a room: its players are told why, its number is free, its code is dropped.
-    fn end_room(&mut self, now: Time, mut hosted: Box<Hosted>, reject: Reject) {
+    pub(super) fn end_room(&mut self, now: Time, mut hosted: Box<Hosted>, reject: Reject) {
+        if reject == Reject::Shutdown {
+            self.keep(now, &mut hosted)
+        } else {
+            self.forget(&hosted)
+        }
         for session in hosted.cell.recipients(To::All, false) {
             self.sessions.remove(&session);
             self.outbox.left(session, hosted.id, Some(reject));
@@ -121,11 +151,9 @@ impl World {
         }
         self.out.clear();
         self.wheel.remove(hosted.slot, hosted.index);
+        self.cost -= hosted.cost_per_s;
         self.count_seats(&mut hosted, 0);
-        if !hosted.name.is_empty() {
-            self.games[hosted.game].named.remove(&hosted.name);
-            self.placement.directory().close(hosted.game, &hosted.name);
-        }
+        self.unname(hosted.game, &Arc::clone(&hosted.name));
         self.meter.totals.rooms_ended += 1;
         self.rooms.release(hosted.index);
         self.placement.close_room();
@@ -135,7 +163,7 @@ impl World {
         }
     }
 
-    fn on_fault(&mut self, now: Time, hosted: &mut Hosted, fault: RoomFault) {
+    pub(super) fn on_fault(&mut self, now: Time, hosted: &mut Hosted, fault: RoomFault) {
         let callback = hosted.cell.callback();
         self.shelve(&mut hosted.cell, End::fault(callback, &fault));
         let (game, tick) = (Arc::clone(&hosted.game_name), hosted.cell.ctx().tick());

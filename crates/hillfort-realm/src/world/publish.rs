@@ -5,9 +5,11 @@ use std::sync::{Arc, PoisonError};
 use hillfort_proto::limits::LIST_LABEL_BYTES_MAX;
 use hillfort_proto::time::Time;
 
+use hillfort_world::{Load, Overload};
+
 use super::World;
 use crate::directory::{LISTED_MAX, Listed};
-use crate::slab::Hosted;
+use crate::slab::{Asleep, Hosted};
 use crate::snapshot::{ROOMS_LISTED_MAX, RoomSnapshot, WorldSnapshot};
 
 /// Rooms that are looked at for the list, so that ten thousand of them do not cost a tick.
@@ -21,12 +23,29 @@ impl World {
             world: self.id,
             rooms_open: self.rooms.len() as u32,
             players: self.sessions.len() as u32,
+            rooms_asleep: self.rooms.len_asleep() as u32,
+            asleep_bytes: self.asleep_bytes as u64,
             rooms: self.list_rooms(now),
             ..WorldSnapshot::default()
         };
         self.placement.directory().publish(self.id, self.list_for_players());
         let load = self.meter.finish_window(now, &mut snapshot);
         self.placement.set_load(self.id, load);
+        self.placement.set_cost(self.id, self.cost.max(0) as u64);
+        if let Some(step) = self.ladder.on_window(Load { busy_permille: load, late: snapshot.lateness.p99 }) {
+            tracing::warn!(
+                world = self.id,
+                step = step.label(),
+                busy_permille = load,
+                late_ms = snapshot.lateness.p99.as_millis() as u64,
+                "overload"
+            );
+            self.meter.totals.overload_changes += 1;
+            self.placement.set_closed(self.id, step >= Overload::NoJoins);
+            self.rooms.iter_mut().for_each(|hosted| hosted.cell.set_overload(step));
+        }
+        snapshot.overload = self.ladder.step();
+        snapshot.cost_ns = self.cost.max(0) as u64;
         // Readers hold the lock for as long as it takes to clone an Arc. The old snapshot is freed after it is let go.
         let mut snapshot = Arc::new(snapshot);
         std::mem::swap(&mut *self.published.lock().unwrap_or_else(PoisonError::into_inner), &mut snapshot);
@@ -34,9 +53,12 @@ impl World {
 
     /// Rooms with names, then others, up to a bound: ten thousand of them would cost a tick.
     fn list_for_players(&self) -> Vec<Listed> {
-        let named = self.games.iter().flat_map(|game| game.named.values()).filter_map(|&index| self.rooms.get(index));
-        let others = self.rooms.iter().filter(|hosted| hosted.name.is_empty());
-        named.chain(others).take(LISTED_MAX).map(listed).collect()
+        let named =
+            self.games.iter().flat_map(|game| game.named.values()).filter_map(|&index| {
+                self.rooms.get(index).map(listed).or_else(|| self.rooms.asleep(index).and_then(listed_asleep))
+            });
+        let others = self.rooms.iter().filter(|hosted| hosted.name.is_empty()).map(listed);
+        named.chain(others).take(LISTED_MAX).collect()
     }
 
     fn list_rooms(&mut self, now: Time) -> Vec<RoomSnapshot> {
@@ -52,17 +74,33 @@ impl World {
 
 fn listed(hosted: &Hosted) -> Listed {
     let ctx = hosted.cell.ctx();
-    let label = ctx.label();
     let seats_taken = hosted.cell.seats_taken();
     Listed {
         room: hosted.id,
         game: hosted.game,
         name: Arc::clone(&hosted.name),
-        label: label[..label.floor_char_boundary(LIST_LABEL_BYTES_MAX)].into(),
+        label: start_of(ctx.label()),
         seats_taken,
         seats_max: seats_taken + hosted.cell.seats_free(),
         hz: ctx.hz(),
     }
+}
+
+fn listed_asleep(asleep: &Asleep) -> Option<Listed> {
+    let Asleep { game, saved } = asleep;
+    Some(Listed {
+        room: saved.id?,
+        game: *game,
+        name: saved.name.as_str().into(),
+        label: start_of(&saved.cell.label),
+        seats_taken: 0,
+        seats_max: saved.seats_max,
+        hz: saved.hz,
+    })
+}
+
+fn start_of(label: &str) -> Box<str> {
+    label[..label.floor_char_boundary(LIST_LABEL_BYTES_MAX)].into()
 }
 
 fn room(hosted: &mut Hosted, now: Time) -> RoomSnapshot {

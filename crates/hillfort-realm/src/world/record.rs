@@ -13,7 +13,7 @@ use crate::config::Keep;
 
 impl World {
     /// Has a room recorded that is about to be created.
-    pub(super) fn record(&self, cell: &mut RoomCell, id: RoomId, game: usize, seed: u64) {
+    pub(super) fn record(&self, cell: &mut RoomCell, id: RoomId, game: usize, seed: u64, params: &[u8]) {
         if self.config.recordings.keep == Keep::Nothing {
             return;
         }
@@ -26,7 +26,7 @@ impl World {
             room: id.0,
             made_unix_ms: made.as_millis() as u64,
             seed,
-            params: [].into(),
+            params: params.into(),
         };
         let limits = RecordLimits { room_bytes: self.config.recordings.room_bytes, ..RecordLimits::default() };
         cell.record(Recorder::new(origin, limits, Rc::clone(&self.record_budget)));

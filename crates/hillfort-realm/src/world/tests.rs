@@ -12,8 +12,10 @@ use crate::realm::{Realm, RealmHandle};
 
 mod faults;
 mod named;
+mod overload;
 mod play;
 mod recorded;
+mod rest;
 
 /// Virtual time; a room may move it on, to play a slow one.
 #[derive(Clone, Default)]

@@ -1,6 +1,5 @@
 //! What is kept of a room: its shell's half of the state, and the recording. Knows nothing of callbacks but `on_save`.
 
-use hillfort_proto::limits::RESUME_WINDOW;
 use hillfort_proto::time::Time;
 
 use super::{RoomCell, SeatRecord};
@@ -24,7 +23,8 @@ impl RoomCell {
         state
     }
 
-    /// Replaces the shell's half of the state of a room that was created. Players without a connection have [`RESUME_WINDOW`] from `now`.
+    /// Replaces the shell's half of the state of a room that was created. Players without a connection have
+    /// the config's time to come back from `now`.
     ///
     /// # Errors
     /// [`Damaged`]: a player sits beyond the room's seats. Nothing was changed.
@@ -41,7 +41,7 @@ impl RoomCell {
         let seats = state.players.last().map_or(0, |player| usize::from(player.seat.0) + 1);
         self.seats.clear();
         self.seats.resize_with(seats, SeatRecord::default);
-        let until = now + RESUME_WINDOW;
+        let until = now + self.reconnect;
         for player in &state.players {
             let record = &mut self.seats[usize::from(player.seat.0)];
             record.session = Some(player.session);

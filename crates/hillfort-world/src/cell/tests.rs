@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use hillfort_proto::limits::RESUME_WINDOW;
+
 use super::*;
 use crate::config::RoomConfig;
 use crate::outputs::Output;
@@ -19,6 +21,8 @@ const KICK: u32 = 100;
 const TIMER: u32 = 101;
 const END: u32 = 102;
 const FAIL: u32 = 103;
+/// A player of this name has 5 s to come back.
+const HASTY: &str = "hasty";
 
 impl Diary {
     fn note(&self, line: String) -> Result<(), RoomFault> {
@@ -61,6 +65,9 @@ impl Room for Diary {
     }
 
     fn on_drop(&mut self, ctx: &mut Ctx, seat: Seat) -> Result<(), RoomFault> {
+        if ctx.player(seat).is_some_and(|player| &*player.name == HASTY) {
+            ctx.allow_reconnect(Duration::from_secs(5));
+        }
         self.note(format!("drop {} {}", seat.0, ctx.player(seat).is_some_and(|player| player.connected)))
     }
 
@@ -321,4 +328,26 @@ fn a_steady_stream_allocates_nothing() {
     let counted = allocation_counter::measure(|| sent = (0..100).map(|_| round()).sum());
     assert_eq!(counted.count_total, 0);
     assert_eq!(sent, 100 * 8 * 5);
+}
+
+#[test]
+fn seats_are_kept_as_the_room_says() {
+    let mut rig = Rig::new(|config| config.reconnect = Duration::from_secs(60));
+    let (ann, hasty) = (rig.join(0x100).expect("free"), rig.join_as(0x200, HASTY).expect("free"));
+    let at = |s| Time::ZERO + Duration::from_secs(s);
+    rig.cell.on_drop(at(0), ann, &mut rig.out).expect("no fault");
+    rig.cell.on_drop(at(1), hasty, &mut rig.out).expect("no fault");
+    assert_eq!(rig.cell.poll_expired(at(5)), None);
+    assert_eq!(rig.cell.poll_expired(at(6)), Some(hasty));
+    rig.leave(hasty);
+    assert_eq!(rig.cell.poll_expired(at(59)), None);
+    rig.cell.on_reconnect(ann, &mut rig.out).expect("no fault");
+    rig.cell.on_drop(at(60), ann, &mut rig.out).expect("no fault");
+    assert_eq!(rig.cell.poll_expired(at(119)), None, "counted anew");
+    assert_eq!(rig.cell.poll_expired(at(120)), Some(ann));
+
+    let mut rig = Rig::new(|config| config.reconnect = Duration::ZERO);
+    let ann = rig.join(0x100).expect("free");
+    rig.cell.on_drop(at(0), ann, &mut rig.out).expect("no fault");
+    assert_eq!(rig.cell.poll_expired(at(0)), Some(ann));
 }

@@ -59,6 +59,8 @@ pub const LIMITS: &[Limit] = &[
     at_start("world.threads", 1, 64),
     at_start("world.rooms_max", 1, 16_777_216),
     at_start("world.empty_room_s", 0, 86_400),
+    at_start("world.asleep_bytes", 0, 68_719_476_736),
+    at_start("world.save_s", 0, 86_400),
     at_start("world.record_room_kib", 64, 65_536),
     at_start("world.record_thread_mib", 1, 65_536),
     at_start("world.record_folder_mib", 1, 1_048_576),

@@ -121,6 +121,8 @@ pub(super) struct World {
     pub(super) threads: u8,
     pub(super) rooms_max: u32,
     pub(super) empty_room_s: u64,
+    pub(super) asleep_bytes: usize,
+    pub(super) save_s: u64,
     pub(super) record: String,
     pub(super) record_room_kib: usize,
     pub(super) record_thread_mib: usize,

@@ -36,6 +36,10 @@ pub struct Settings {
     pub rooms_max: u32,
     /// Life of an empty room.
     pub empty_room: Duration,
+    /// Memory for sleeping rooms, on each thread.
+    pub asleep_bytes_max: usize,
+    /// How often rooms are saved; `None`: never.
+    pub save_every: Option<Duration>,
     /// Recordings of rooms, in the data folder.
     pub recordings: Recordings,
     /// Games beside those that ship.
@@ -191,6 +195,8 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
         world_threads: raw.world.threads,
         rooms_max: raw.world.rooms_max,
         empty_room: Duration::from_secs(raw.world.empty_room_s),
+        asleep_bytes_max: raw.world.asleep_bytes,
+        save_every: (raw.world.save_s > 0).then(|| Duration::from_secs(raw.world.save_s)),
         recordings: Recordings {
             keep: [Keep::Nothing, Keep::Faults, Keep::All][keep?],
             room_bytes: raw.world.record_room_kib << 10,

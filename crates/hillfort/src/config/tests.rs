@@ -40,6 +40,7 @@ fn the_defaults_are_development_on_loopback() {
     assert_eq!(settings.edge.guard.open_max, 60_512);
     assert_eq!(settings.data_folder, Path::new("./data"));
     assert_eq!((settings.games_folder, settings.world_threads, settings.rooms_max), (None, 1, 20_000));
+    assert_eq!((settings.asleep_bytes_max, settings.save_every), (64 << 20, Some(Duration::from_secs(30))));
     assert_eq!(settings.keys.iter().map(Key::secret_hex).collect::<Vec<_>>(), [DEVELOPMENT_SECRET_HEX]);
 }
 

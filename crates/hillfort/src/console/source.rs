@@ -112,6 +112,18 @@ pub struct World {
     pub rooms: u64,
     /// Seats taken now.
     pub seats: u64,
+    /// Rooms that sleep until somebody joins them.
+    pub asleep: u64,
+    /// Step of the ladder of overload, 0 to 3.
+    pub overload: u64,
+    /// Nanoseconds a second that the rooms take.
+    pub cost_ns: u64,
+    /// States that an overloaded thread did not send, since the start.
+    pub thinned: u64,
+    /// Times that rooms were handed over to be written, since the start.
+    pub saved: u64,
+    /// Times that they could not be because the disk was too slow, since the start.
+    pub saved_late: u64,
 }
 
 /// Refusals since the start, one counter for each [`Reject`].

@@ -10,14 +10,26 @@ fn everything() -> Reading {
         rejects.add(*reject, u64::from(reject.code()) * 1_000);
     }
     let quantiles = |n| Quantiles { p50: n, p99: n + 1 };
-    let world =
-        |n| World { ticks: n, skipped: n + 1, tick_us: quantiles(n + 2), late_us: quantiles(n + 4), rooms: n + 6, seats: n + 7 };
+    let world = |n| World {
+        ticks: n,
+        skipped: n + 1,
+        tick_us: quantiles(n + 2),
+        late_us: quantiles(n + 4),
+        rooms: n + 6,
+        seats: n + 7,
+        asleep: n + 8,
+        overload: n + 9,
+        cost_ns: n + 10,
+        thinned: n + 11,
+        saved: n + 12,
+        saved_late: n + 13,
+    };
     Reading {
         connections: Connections { open: 1_007, unproven: 1_004, sessions: 2_008, detached: 2_003 },
         traffic: Traffic { accepted: 11, proven: 12, frames_in: 13, frames_out: 14, bytes_in: 15, bytes_out: 16 },
         rejects,
         latency_us: quantiles(21),
-        worlds: vec![world(31), world(51)],
+        worlds: vec![world(31), world(131)],
         wall: wall(),
     }
 }
@@ -94,7 +106,7 @@ fn names_labels_and_units() {
     check("hillfort_frames_total{direction=\"out\"}", 14.0);
     check("hillfort_refused_total{reason=\"hello_mac\",stage=\"hello\"}", 203_000.0);
     check("hillfort_latency_seconds{quantile=\"0.99\"}", 22e-6);
-    check("hillfort_ticks_total{world=\"1\"}", 51.0);
+    check("hillfort_ticks_total{world=\"1\"}", 131.0);
     check("hillfort_tick_late_seconds{world=\"0\",quantile=\"0.5\"}", 35e-6);
     check("hillfort_kernel_packets_total{verdict=\"cookie\"}", 76.0);
     check("hillfort_kernel_syns_total", 80.0);

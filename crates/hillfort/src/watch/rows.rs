@@ -163,6 +163,12 @@ pub(super) fn world(world: &WorldSnapshot) -> World {
         late_us: Quantiles { p50: micros(world.lateness.p50), p99: micros(world.lateness.p99) },
         rooms: u64::from(world.rooms_open),
         seats: u64::from(world.players),
+        asleep: u64::from(world.rooms_asleep),
+        overload: u64::from(world.overload.number()),
+        cost_ns: world.cost_ns,
+        thinned: world.totals.states_thinned,
+        saved: world.totals.saves,
+        saved_late: world.totals.saves_late,
     }
 }
 

@@ -23,6 +23,7 @@ mod play;
 mod recorded;
 mod reload;
 mod resume;
+mod rooms;
 mod start;
 mod tls;
 mod work;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hillfort_proto::hello::HelloKey;
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::limits::RESUME_TOKEN_BYTES;
-use hillfort_proto::message::{ServerBody, ServerView};
+use hillfort_proto::message::{ServerBody, ServerView, Wanted};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::session::client::{Event, Session};
 use hillfort_proto::time::Time;
@@ -103,7 +103,19 @@ impl Player {
 
     /// Asks for a seat.
     pub(crate) fn ask_to_join(&mut self, game: &str, room: Option<RoomId>) {
+        let room = room.map_or(Wanted::Any, Wanted::Room);
         self.speak(|session, _, framing, out| session.join(game, room, framing, out)).unwrap();
+    }
+
+    /// Takes a seat in the room of this name, and waits for it.
+    pub(crate) fn join_named(&mut self, game: &str, name: &str) -> RoomId {
+        let room = Wanted::Named { name, params: &[] };
+        self.speak(|session, _, framing, out| session.join(game, room, framing, out)).unwrap();
+        self.until("Joined", |seen| match seen {
+            Seen::Joined { room, .. } => Some(*room),
+            Seen::Left { .. } => panic!("no seat in {name}: {seen:?}"),
+            _ => None,
+        })
     }
 
     pub(crate) fn leave(&mut self) {
@@ -204,6 +216,7 @@ impl Player {
                 Event::Pong { round_trip } => Seen::Pong { round_trip },
                 Event::Refused { code, .. } => Seen::Refused { code },
                 Event::Closed { code, resumable, .. } => Seen::Closed { code, resumable },
+                Event::Rooms { .. } => return None,
                 Event::Challenge(puzzle) => {
                     session.work(puzzle.solve(0, u64::MAX)?, framing, out);
                     return None;

@@ -554,3 +554,46 @@ fn a_full_room_stays_far_below_its_budgets() {
     assert!(steps < limits.steps_max / 8, "{steps} steps");
     assert!(weight < limits.room_bytes_max, "{weight} bytes");
 }
+
+#[test]
+fn a_saved_match_goes_on_as_if_nothing_had_happened() {
+    let mut game_on = Match::new(4);
+    (0..4).for_each(|seat| game_on.order(seat, 7, CROWN));
+    game_on.until(60, |state| state.squads.iter().any(|squad| squad.target != 255));
+    game_on.rig.cell.on_drop(Time::ZERO, Seat(3), &mut game_on.rig.out).expect("no fault");
+    game_on.rig.out.clear();
+    let (mut saved, cell) = (Vec::new(), game_on.rig.cell.state());
+    assert_eq!(game_on.rig.cell.on_save(&mut saved, &mut game_on.rig.out), Ok(Stored::Done));
+    let mut again = Match::of(Rig::of(&game(), 77), 0);
+    again.rig.cell.put_state(Time::ZERO, &cell).expect("fits");
+    assert_eq!(again.rig.cell.on_restore(&saved, &mut again.rig.out), Ok(Stored::Done));
+    again.rig.cell.put_state(Time::ZERO, &cell).expect("fits");
+    for second in 0..40 {
+        assert_eq!(again.seconds(1), game_on.seconds(1), "second {second}");
+    }
+    assert!(game_on.state.points != [0, 0], "something happened");
+}
+
+#[test]
+fn after_a_restart_the_round_goes_on_without_its_players() {
+    let mut before = Match::new(2);
+    before.order(0, 7, CROWN);
+    before.until(60, |state| state.points[0] >= 5);
+    let (mut saved, mut cell) = (Vec::new(), before.rig.cell.state());
+    before.rig.cell.on_save(&mut saved, &mut before.rig.out).expect("no fault");
+    cell.players.clear();
+    let mut after = Match::of(Rig::of(&game(), 2), 0);
+    after.rig.cell.put_state(Time::ZERO, &cell).expect("fits");
+    after.rig.cell.on_restore(&saved, &mut after.rig.out).expect("no fault");
+    after.rig.out.clear();
+    after.rig.join("ann");
+    after.rig.out.clear();
+    let state = after.ticks(1).clone();
+    assert_eq!((state.points, state.players.len(), state.squads.len()), (before.state.points, 1, 3));
+    assert_eq!(state.hills[CROWN_INDEX].flags & 2, 2, "the hill is held");
+
+    for bad in [&b""[..], b"\x02", &saved[..saved.len() - 1]] {
+        let mut other = Rig::of(&game(), 3);
+        assert!(other.cell.on_restore(bad, &mut other.out).is_err());
+    }
+}

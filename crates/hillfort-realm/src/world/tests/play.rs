@@ -105,7 +105,7 @@ fn lost_connections_keep_their_seat_for_the_window() {
     rig.run(0);
     let window = RESUME_WINDOW.as_millis() as u64;
     assert_eq!(rig.run(window - 100), Vec::<String>::new());
-    assert_eq!(rig.run(200), ["0> 200 event 9 -0", "100 left resume_unknown"]);
+    assert_eq!(rig.run(200), ["0> 200 event 9 -0", "100 left room_away"]);
     rig.send(Inbound::Reconnect { session: SessionId(0x100), room });
     assert_eq!(rig.run(0), ["100 left not_joined"]);
 }
@@ -314,4 +314,14 @@ impl SessionPort for CountingPort {
         batch.clear();
         true
     }
+}
+
+#[test]
+fn a_room_that_keeps_no_seats_frees_them_at_once() {
+    let mut rig = puppets(|puppet| puppet.config.reconnect = Duration::ZERO);
+    rig.join(0x100, "puppet");
+    rig.run(0);
+    let room = rig.room_of(0x100);
+    rig.send(Inbound::Drop { session: SessionId(0x100), room });
+    assert_eq!(rig.run(0), ["0> 100 event 9 ?0", "100 left room_away"]);
 }

@@ -1,0 +1,311 @@
+//! Rooms at rest: saved while they run, asleep while nobody wants them, taken up again. Knows nothing of files: it fills a queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hillfort_proto::ids::RoomId;
+use hillfort_proto::reject::Reject;
+use hillfort_proto::time::Time;
+use hillfort_world::{Damaged, End, RoomCell, RoomFault, Stored};
+
+use super::World;
+use super::join::Berth;
+use crate::config::Keep;
+use crate::saved::{STATE_BYTES_MAX, SavedRoom};
+use crate::slab::{Asleep, Hosted};
+use crate::snapshot::FaultRecord;
+use crate::vault::Job;
+use crate::wall;
+
+/// When the queue is full nothing is saved for this long.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// What became of a room that was to sleep.
+pub(super) enum Sleep {
+    /// It sleeps, or has ended by a fault.
+    Gone,
+    /// The disk is too slow just now.
+    Later(Box<Hosted>),
+    /// It has no name, its rules cannot be saved, or there is no memory for it.
+    Never(Box<Hosted>),
+}
+
+impl World {
+    /// Takes up the rooms of an earlier start. A room whose rules do not take it is lost, and its file is set aside.
+    pub(crate) fn take_up(&mut self, now: Time, rooms: Vec<SavedRoom>) {
+        for mut saved in rooms {
+            let Some(before) = saved.id else { continue };
+            // First of all its number, which no other room may get even when this one stays in its file.
+            let again = self.rooms.reserve_again(before, self.config.rooms_max.saturating_mul(2));
+            let Some(game) = self.games.iter().position(|game| *game.name == *saved.game) else {
+                tracing::warn!(game = %saved.game, "a saved room of a game that is not here stays in its file");
+                continue;
+            };
+            if !self.placement.open_room() {
+                continue;
+            }
+            let (index, id) = again.map_or_else(|| self.rooms.reserve(), |index| (index, before));
+            saved.id = Some(id);
+            if !saved.name.is_empty() {
+                self.games[game].named.insert(saved.name.as_str().into(), index);
+                self.placement.directory().open(game, &saved.name, self.id);
+            }
+            let bytes = (id != before).then(|| saved.encode());
+            if self.revive(now, index, &Asleep { game, saved }).is_err() {
+                self.order(Job::SetAside(before));
+            } else if let Some(bytes) = bytes {
+                self.order(Job::Write(id, bytes));
+                self.order(Job::Remove(before));
+            }
+        }
+    }
+
+    /// Saves a room for the next start, and says when to do it again.
+    pub(super) fn save(&mut self, now: Time, hosted: &mut Hosted) -> Result<(), RoomFault> {
+        let Some(saves) = &self.saves else { return Ok(()) };
+        if now < saves.busy_until {
+            hosted.save_at = Some(saves.busy_until);
+            return Ok(());
+        }
+        let Some(saved) = self.state_of(hosted)? else {
+            hosted.save_at = None;
+            return Ok(());
+        };
+        let sent = self.write(now, hosted.id, &saved);
+        hosted.has_file |= sent;
+        let every = self.saves.as_ref().map_or(RETRY, |saves| saves.every);
+        hosted.save_at = Some(now + if sent { every } else { RETRY });
+        Ok(())
+    }
+
+    /// Hands a room over to be written. `false`: the disk is slower than that.
+    fn write(&mut self, now: Time, room: RoomId, saved: &SavedRoom) -> bool {
+        let Some(saves) = &mut self.saves else { return false };
+        let sent = now >= saves.busy_until && saves.jobs.try_send(Job::Write(room, saved.encode())).is_ok();
+        if sent {
+            self.meter.totals.saves += 1;
+        } else {
+            // Others need not write their state down only to find the same.
+            saves.busy_until = now + RETRY;
+            self.meter.totals.saves_late += 1;
+        }
+        sent
+    }
+
+    /// Saves a room that ends because the server does. The thread ends too, so it may wait for the disk.
+    pub(super) fn keep(&mut self, now: Time, hosted: &mut Hosted) {
+        if self.saves.is_none() || hosted.save_at.is_none() {
+            return;
+        }
+        match self.state_of(hosted) {
+            Ok(Some(saved)) => {
+                self.meter.totals.saves += 1;
+                self.order(Job::Write(hosted.id, saved.encode()));
+            }
+            Ok(None) => {}
+            Err(fault) => {
+                self.on_fault(now, hosted, fault);
+                self.forget(hosted);
+            }
+        }
+    }
+
+    /// The room is no more: nothing of it is taken up at the next start.
+    pub(super) fn forget(&mut self, hosted: &Hosted) {
+        if hosted.has_file {
+            self.forget_file(hosted.id);
+        }
+    }
+
+    fn forget_file(&mut self, room: RoomId) {
+        if let Some(saves) = &mut self.saves {
+            saves.gone.push(room);
+        }
+    }
+
+    /// Hands over what could not be handed over before.
+    pub(super) fn flush_forgotten(&mut self) {
+        let Some(saves) = &mut self.saves else { return };
+        while let Some(&room) = saves.gone.last()
+            && saves.jobs.try_send(Job::Remove(room)).is_ok()
+        {
+            saves.gone.pop();
+        }
+    }
+
+    /// Waits for the queue: for a thread that starts or ends.
+    fn order(&mut self, job: Job) {
+        if let Some(saves) = &self.saves
+            && saves.jobs.send(job).is_err()
+        {
+            tracing::error!("the thread that saves rooms is gone");
+        }
+    }
+
+    /// Hands over what is left, waiting for the queue: the thread ends.
+    pub(super) fn order_forgotten(&mut self) {
+        let gone = self.saves.as_mut().map(|saves| std::mem::take(&mut saves.gone)).unwrap_or_default();
+        gone.into_iter().for_each(|room| self.order(Job::Remove(room)));
+    }
+
+    /// Frees a room that has a name and whose rules can save it, until somebody asks for it.
+    pub(super) fn lay_to_sleep(&mut self, now: Time, mut hosted: Box<Hosted>) -> Sleep {
+        if hosted.name.is_empty() || self.config.asleep_bytes_max == 0 || self.drain_until.is_some() {
+            return Sleep::Never(hosted);
+        }
+        let saved = match self.state_of(&mut hosted) {
+            Ok(Some(saved)) if saved.weight() <= self.config.asleep_bytes_max => saved,
+            Ok(_) => return Sleep::Never(hosted),
+            Err(fault) => {
+                let reject = fault.reject();
+                self.on_fault(now, &mut hosted, fault);
+                self.end_room(now, hosted, reject);
+                return Sleep::Gone;
+            }
+        };
+        // The file of a sleeping room is exact, since nothing writes it again.
+        if self.saves.is_some() && !self.write(now, hosted.id, &saved) {
+            return Sleep::Later(hosted);
+        }
+        while self.asleep_bytes + saved.weight() > self.config.asleep_bytes_max {
+            // Those that were woken meanwhile are no more in the slab under this name.
+            let Some((index, id)) = self.asleep.pop_front() else { break };
+            if self.rooms.find_asleep(id) == Some(index) {
+                self.meter.totals.rooms_outslept += 1;
+                self.end_asleep(index);
+            }
+        }
+        if self.config.recordings.keep == Keep::All {
+            self.shelve(&mut hosted.cell, End::Closed);
+        }
+        let (index, id, game) = (hosted.index, hosted.id, hosted.game);
+        self.asleep_bytes += saved.weight();
+        self.asleep.push_back((index, id));
+        self.wheel.remove(hosted.slot, index);
+        self.cost -= hosted.cost_per_s;
+        self.count_seats(&mut hosted, 0);
+        self.placement.close_room();
+        self.meter.totals.rooms_slept += 1;
+        let (name, tick) = (Arc::clone(&hosted.game_name), hosted.cell.ctx().tick());
+        if let Err(fault) = wall::bury(hosted) {
+            self.meter.on_fault(FaultRecord { at: now, room: id, game: name, tick, callback: "drop", fault });
+        }
+        self.rooms.lay(index, Asleep { game, saved });
+        Sleep::Gone
+    }
+
+    /// Wakes the room of this number if it sleeps.
+    pub(super) fn wake(&mut self, now: Time, index: u32) -> Result<(), Reject> {
+        if self.rooms.asleep(index).is_none() {
+            return Ok(());
+        }
+        if !self.placement.open_room() {
+            return Err(Reject::RoomsFull);
+        }
+        let Some(asleep) = self.rooms.rouse(index) else { return Ok(()) };
+        self.asleep_bytes -= asleep.saved.weight();
+        // Its place in the order of sleep is left: it is looked up before it means anything.
+        if self.asleep.len() > 2 * self.rooms.len_asleep() + 16 {
+            let rooms = &self.rooms;
+            self.asleep.retain(|&(index, id)| rooms.find_asleep(id) == Some(index));
+        }
+        let id = asleep.saved.id;
+        self.revive(now, index, &asleep).inspect_err(|_| id.into_iter().for_each(|id| self.forget_file(id)))
+    }
+
+    /// The game of a room, awake or asleep.
+    pub(super) fn game_of(&self, index: u32) -> Option<usize> {
+        self.rooms.get(index).map(|hosted| hosted.game).or_else(|| self.rooms.asleep(index).map(|asleep| asleep.game))
+    }
+
+    /// Makes a room anew from what was saved. Its number is reserved, and it is counted. When that fails nothing is left of it.
+    fn revive(&mut self, now: Time, index: u32, asleep: &Asleep) -> Result<(), Reject> {
+        let Asleep { game, saved } = asleep;
+        let Some(id) = saved.id else { return Err(Reject::RoomUnknown) };
+        match self.cell_of(now, id, *game, saved) {
+            Ok(cell) => {
+                self.meter.totals.rooms_woken += 1;
+                self.install(now, cell, Berth { id, index, game: *game, name: &saved.name, params: &saved.params, saved: true });
+                Ok(())
+            }
+            Err(fault) => {
+                let reject = fault.reject();
+                let game_name = Arc::clone(&self.games[*game].name);
+                let tick = saved.cell.tick;
+                self.meter.on_fault(FaultRecord { at: now, room: id, game: game_name, tick, callback: "on_restore", fault });
+                self.out.clear();
+                self.unname(*game, &saved.name);
+                self.rooms.release(index);
+                self.placement.close_room();
+                Err(reject)
+            }
+        }
+    }
+
+    fn cell_of(&mut self, now: Time, id: RoomId, game: usize, saved: &SavedRoom) -> Result<RoomCell, RoomFault> {
+        let mut cell = self.make_cell(id, game, &saved.params)?;
+        self.out.clear();
+        let damaged = |damaged: Damaged| RoomFault::crashed(&damaged.to_string());
+        // What the room asks for while it is restored gives way to what it had: then it goes on exactly as it would have.
+        let restored = cell.put_state(now, &saved.cell).map_err(damaged).and_then(|()| {
+            let stored = wall::behind(|| cell.on_restore(&saved.state, &mut self.out))?;
+            cell.put_state(now, &saved.cell).map(|()| stored).map_err(damaged)
+        });
+        self.out.clear();
+        match restored {
+            Ok(Stored::Done) => return Ok(cell),
+            Ok(Stored::NotSupported) => {}
+            Err(fault) => {
+                let _second = wall::bury(cell);
+                return Err(fault);
+            }
+        }
+        let _second = wall::bury(cell);
+        Err(RoomFault::crashed("a saved room's rules have no on_restore"))
+    }
+
+    /// Ends a room that sleeps.
+    fn end_asleep(&mut self, index: u32) {
+        let Some(asleep) = self.rooms.rouse(index) else { return };
+        self.asleep_bytes -= asleep.saved.weight();
+        self.unname(asleep.game, &asleep.saved.name);
+        self.meter.totals.rooms_ended += 1;
+        self.rooms.release(index);
+        asleep.saved.id.into_iter().for_each(|id| self.forget_file(id));
+    }
+
+    /// Frees a room's name.
+    pub(super) fn unname(&mut self, game: usize, name: &str) {
+        if !name.is_empty() {
+            self.games[game].named.remove(name);
+            self.placement.directory().close(game, name);
+        }
+    }
+
+    /// All that is needed to go on with the room, without its players. `None`: its rules cannot be saved.
+    fn state_of(&mut self, hosted: &mut Hosted) -> Result<Option<SavedRoom>, RoomFault> {
+        let mut state = Vec::new();
+        let stored = wall::behind(|| hosted.cell.on_save(&mut state, &mut self.out));
+        // A save is no step of the game: what the room puts out is not sent.
+        self.out.clear();
+        if stored? == Stored::NotSupported {
+            return Ok(None);
+        }
+        if state.len() > STATE_BYTES_MAX {
+            return Err(RoomFault::crashed(&format!("on_save wrote more than {STATE_BYTES_MAX} bytes")));
+        }
+        let mut cell = hosted.cell.state();
+        cell.players.clear();
+        cell.pending.clear();
+        Ok(Some(SavedRoom {
+            id: Some(hosted.id),
+            game: hosted.game_name.as_ref().to_owned(),
+            name: hosted.name.as_ref().to_owned(),
+            params: hosted.params.to_vec(),
+            seats_max: hosted.cell.seats_taken() + hosted.cell.seats_free(),
+            hz: hosted.cell.ctx().hz(),
+            cell,
+            state,
+        }))
+    }
+}

@@ -1,0 +1,230 @@
+//! Rooms that sleep, are saved, and are taken up again.
+
+use hillfort_world::Stored;
+
+use super::*;
+use crate::config::Saves;
+
+/// Counts its ticks and draws; says both when asked.
+#[derive(Default)]
+struct Clockwork {
+    ticks: u64,
+    draws: u64,
+}
+
+const DRAW: u32 = 1;
+const BREAK: u32 = 2;
+const TIMER: u32 = 3;
+
+impl Room for Clockwork {
+    fn on_create(&mut self, _: &mut Ctx, params: &[u8]) -> Result<RoomConfig, RoomFault> {
+        Ok(RoomConfig { label: String::from_utf8_lossy(params).into_owned(), seats_max: 4, ..RoomConfig::default() })
+    }
+
+    fn on_message(&mut self, ctx: &mut Ctx, _: Seat, op: u32, data: &[u8]) -> Result<(), RoomFault> {
+        match op {
+            DRAW => self.draws ^= ctx.rng().next_u64(),
+            TIMER => ctx.set_timer(u64::from(data[0]), 1).map_err(|error| RoomFault::crashed(&error.to_string()))?,
+            _ => self.draws = u64::MAX,
+        }
+        Ok(())
+    }
+
+    fn on_timer(&mut self, ctx: &mut Ctx, _: u32) -> Result<(), RoomFault> {
+        ctx.set_label("rung").map_err(|error| RoomFault::crashed(&error.to_string()))
+    }
+
+    fn on_tick(&mut self, _: &mut Ctx) -> Result<(), RoomFault> {
+        self.ticks += 1;
+        Ok(())
+    }
+
+    fn on_signal(&mut self, ctx: &mut Ctx, _: &[u8], reply: &mut Vec<u8>) -> Result<(), RoomFault> {
+        reply.extend(format!("{} {} {} {}", self.ticks, ctx.tick(), self.draws, ctx.label()).bytes());
+        Ok(())
+    }
+
+    fn on_save(&mut self, _: &mut Ctx, out: &mut Vec<u8>) -> Result<Stored, RoomFault> {
+        out.extend([self.ticks, self.draws].iter().flat_map(|number| number.to_le_bytes()));
+        Ok(Stored::Done)
+    }
+
+    fn on_restore(&mut self, _: &mut Ctx, data: &[u8]) -> Result<Stored, RoomFault> {
+        let (ticks, draws) = data.split_at(8);
+        let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("8 bytes"));
+        (self.ticks, self.draws) = (number(ticks), number(draws));
+        if self.draws == u64::MAX { Err(RoomFault::crashed("broken")) } else { Ok(Stored::Done) }
+    }
+}
+
+fn games() -> Vec<Game> {
+    vec![Game::native("clock", Clockwork::default).expect("good"), Puppet::default().game("puppet")]
+}
+
+fn rig(config: Config) -> Rig {
+    Rig::with(config, games(), 1, TestClock::default())
+}
+
+fn saving(folder: &tempfile::TempDir) -> Config {
+    let saves = Saves { folder: folder.path().join("rooms"), every: Duration::from_secs(10) };
+    Config { saves: Some(saves), ..Config::default() }
+}
+
+impl Rig {
+    fn leave(&mut self, session: u64) {
+        let room = self.room_of(session);
+        self.send(Inbound::Leave { session: SessionId(session), room });
+        self.run(0);
+    }
+
+    fn ask(&mut self, room: RoomId) -> String {
+        let now = self.clock.now();
+        String::from_utf8(self.world.signal(now, room, b"").expect("is there")).expect("text")
+    }
+}
+
+fn files(folder: &tempfile::TempDir) -> Vec<String> {
+    let entries = std::fs::read_dir(folder.path().join("rooms")).expect("is there");
+    let mut names: Vec<_> = entries.map(|entry| entry.expect("read").file_name().into_string().expect("UTF-8")).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_named_room_sleeps_until_somebody_joins_it() {
+    let mut rig = rig(Config::default());
+    rig.join_named(0x100, "clock", "den", b"open");
+    rig.join_named(0x200, "puppet", "den", b"");
+    rig.join(0x300, "clock");
+    rig.run(0);
+    let (den, other) = (rig.room_of(0x100), rig.room_of(0x300));
+    assert_eq!(den, other, "joins without a name find it");
+    rig.input(0x100, DRAW, b"");
+    rig.input(0x100, TIMER, &[200]);
+    rig.run(500);
+    (1..=3).for_each(|n| rig.leave(n << 8));
+    rig.run(40_000);
+    let snapshot = rig.snapshot();
+    assert_eq!((snapshot.rooms_open, snapshot.rooms_asleep), (0, 1), "the puppet cannot be saved, and has ended");
+    assert!(snapshot.asleep_bytes > 0);
+    assert_eq!(rig.list("clock", ""), ["den open 0/4"], "sleeping rooms are listed");
+    rig.run(600_000);
+    rig.send(Inbound::Join { session: SessionId(0x400), room: Wanted::Room(den), game: "clock", name: "ann" });
+    assert_eq!(rig.run(0)[0].split(" at ").next(), Some("400 joined clock 20 Hz"));
+    let said = rig.ask(den);
+    let [ticks, tick, draws, label] = said.split(' ').collect::<Vec<_>>()[..] else { panic!("{said}") };
+    assert_eq!((ticks, label), (tick, "open"), "it slept, and no tick was made up");
+    assert_ne!(draws, "0");
+    rig.run(10_000);
+    assert!(rig.ask(den).ends_with("rung"), "timers go on");
+    let totals = rig.totals();
+    assert_eq!((totals.rooms_slept, totals.rooms_woken), (1, 1));
+    assert_eq!(rig.snapshot().asleep_bytes, 0);
+    rig.leave(0x400);
+    rig.run(40_000);
+    rig.join_named(0x500, "clock", "den", b"ignored");
+    rig.run(0);
+    assert_eq!((rig.room_of(0x500), rig.list("clock", "")), (den, vec!["den rung 0/4".to_owned()]));
+}
+
+#[test]
+fn sleep_is_bounded_and_the_oldest_gives_way() {
+    let mut rig = rig(Config { asleep_bytes_max: 1_200, ..Config::default() });
+    for (session, name) in [(0x100, "one"), (0x200, "two"), (0x300, "three")] {
+        rig.join_named(session, "clock", name, b"");
+        rig.run(0);
+        rig.leave(session);
+        rig.run(40_000);
+    }
+    assert_eq!(rig.list("clock", "").len(), 2);
+    assert_eq!(rig.totals().rooms_outslept, 1);
+    rig.join_named(0x400, "clock", "one", b"new");
+    rig.run(1_001);
+    assert!(rig.list("clock", "").contains(&"one new 1/4".to_owned()), "a name that gave way is free");
+}
+
+#[test]
+fn a_room_that_does_not_wake_is_gone_and_others_are_not() {
+    let mut rig = rig(Config::default());
+    rig.join_named(0x100, "clock", "den", b"");
+    rig.run(0);
+    rig.input(0x100, BREAK, b"");
+    rig.run(100);
+    rig.leave(0x100);
+    rig.run(40_000);
+    rig.join_named(0x200, "clock", "den", b"");
+    assert_eq!(rig.run(0), ["200 refused room_crashed"]);
+    rig.join_named(0x200, "clock", "den", b"");
+    assert_eq!(rig.run(0), ["200 joined clock 20 Hz at 0"], "made anew");
+}
+
+#[test]
+fn a_restart_goes_on_with_the_rooms_that_a_drain_saved() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut first = rig(saving(&folder));
+    first.join_named(0x100, "clock", "den", b"open");
+    first.join(0x200, "puppet");
+    first.run(5_000);
+    first.input(0x100, DRAW, b"");
+    first.run(50);
+    let den = first.room_of(0x100);
+    let before = first.ask(den);
+    first.handle.begin_drain(Duration::ZERO);
+    assert!(first.run(0).contains(&"100 left shutdown".to_owned()));
+    first.handle.write_saved();
+    assert_eq!(files(&folder), [format!("{den}.room")]);
+    drop(first);
+
+    let mut second = rig(saving(&folder));
+    assert_eq!(second.ask(den), before);
+    second.run(1_001);
+    assert_eq!(second.list("clock", ""), ["den open 0/4"]);
+    second.join_named(0x100, "clock", "den", b"");
+    second.run(0);
+    assert_eq!(second.room_of(0x100), den, "name and number are the same");
+    second.join(0x200, "puppet");
+    second.run(0);
+    assert_ne!(second.room_of(0x200), den);
+}
+
+#[test]
+fn a_crash_loses_the_interval_at_most_and_ended_rooms_stay_ended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut first = rig(saving(&folder));
+    first.join(0x100, "clock");
+    first.run(25_000);
+    first.handle.write_saved();
+    assert_eq!(files(&folder).len(), 1);
+    let room = first.room_of(0x100);
+    let ticks = first.ask(room);
+    // Nothing of the first is told that it ends.
+    let mut second = rig(saving(&folder));
+    let ticks_of = |said: &str| said.split(' ').next().expect("a number").parse::<u64>().expect("a number");
+    let lost = ticks_of(&ticks) - ticks_of(&second.ask(room));
+    assert!(lost <= 10 * 20, "{lost} ticks lost");
+    // Nobody comes, and it has no name.
+    second.run(120_000);
+    second.handle.write_saved();
+    assert_eq!(files(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_that_the_rules_refuse_is_set_aside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut first = rig(saving(&folder));
+    first.join_named(0x100, "clock", "good", b"");
+    first.join_named(0x200, "clock", "bad", b"");
+    first.run(0);
+    first.input(0x200, BREAK, b"");
+    first.run(100);
+    let bad = first.room_of(0x200);
+    first.handle.begin_drain(Duration::ZERO);
+    first.run(0);
+    first.handle.write_saved();
+    let mut second = rig(saving(&folder));
+    second.handle.write_saved();
+    assert!(files(&folder).contains(&format!("{bad}.damaged")), "{:?}", files(&folder));
+    second.run(1_001);
+    assert_eq!(second.list("clock", ""), ["good  0/4"]);
+    assert_eq!(second.snapshot().faults.len(), 1);
+}

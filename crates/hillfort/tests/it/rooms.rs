@@ -1,0 +1,53 @@
+//! Rooms that outlive the server.
+
+use rustix::process::Signal;
+
+use crate::player::Player;
+use crate::server::Server;
+
+/// Foxglove, the hill next to the base of the first player's team, as an order to all three squads.
+const TO_FOXGLOVE: [u8; 5] = {
+    let ([a, b], [c, d]) = ((40_u16 * 256).to_le_bytes(), (74_u16 * 256).to_le_bytes());
+    [7, a, b, c, d]
+};
+const MOVE: u32 = 1;
+
+/// Points of both teams, from a state of the game.
+fn points(state: &[u8]) -> [u16; 2] {
+    [4, 6].map(|at| u16::from_le_bytes([state[at], state[at + 1]]))
+}
+
+fn play_until_points(player: &mut Player, at_least: u16) -> [u16; 2] {
+    loop {
+        let now = points(&player.state().1);
+        if now[0] >= at_least {
+            return now;
+        }
+    }
+}
+
+#[test]
+fn a_stopped_server_goes_on_with_its_rooms_and_a_killed_one_loses_the_interval_at_most() {
+    let settings = [("world.save_s", "1"), ("shutdown.drain_ms_max", "0")];
+    let mut first = Server::start(&settings);
+    let mut ann = Player::login(&first.doors()[0], "Ann");
+    let room = ann.join_named("hilltop", "Zoë's");
+    ann.input(MOVE, &TO_FOXGLOVE);
+    let before = play_until_points(&mut ann, 3);
+    first.signal(Signal::TERM);
+    assert_eq!(first.ended().code(), Some(0));
+
+    let second = Server::start_in(first.kill(), &settings);
+    let mut ann = Player::login(&second.doors()[0], "Ann");
+    assert_eq!(ann.join_named("hilltop", "Zoë's"), room, "the room of that name has its number");
+    let after = points(&ann.state().1);
+    assert!(after[0] >= before[0] && after[0] <= before[0] + 60, "{before:?} then {after:?}");
+
+    // The hill is held, so points come; the file follows within the interval.
+    let before = play_until_points(&mut ann, after[0] + 4);
+    let third = Server::start_in(second.kill(), &settings);
+    let mut ann = Player::login(&third.doors()[0], "Ann");
+    assert_eq!(ann.join_named("hilltop", "Zoë's"), room);
+    let after = points(&ann.state().1);
+    assert!(after[0] + 3 >= before[0], "{before:?} then {after:?}");
+}

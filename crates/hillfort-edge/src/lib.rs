@@ -24,6 +24,7 @@ mod edge;
 mod http;
 mod latency;
 mod listener;
+mod lists;
 mod live;
 mod orders;
 mod outbox;

@@ -3,7 +3,6 @@
 use hillfort_guard::{Class, Verdict};
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::limits::{HELLO_BYTES, RESUME_TOKEN_BYTES, WORK_SALT_BYTES};
-use hillfort_proto::message::RoomLines;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{BATCH_ENTRIES_MAX, BatchFull, Inbound, InboundBatch};
 use hillfort_proto::session::server::{Event, Opening, State};
@@ -113,14 +112,11 @@ impl EdgeThread {
             Some(Event::List(ask)) => {
                 let verdict = record.buckets.on_input(&self.rates, now, Class::CONTROL, LIST_COST);
                 let listed = match verdict {
-                    Verdict::Pass => {
-                        self.listed.clear();
-                        self.rooms.list(&ask, &mut self.listed)
-                    }
+                    Verdict::Pass => self.lists.look_up(now, self.rooms.as_mut(), &ask),
                     Verdict::Drop(reject) | Verdict::Close(reject) => Err(reject),
                 };
                 match listed {
-                    Ok(more) => record.session.enqueue_rooms(ask.ask, more, RoomLines::new(&self.listed), framing, out),
+                    Ok(more) => record.session.enqueue_rooms(ask.ask, more, self.lists.lines(), framing, out),
                     Err(reject) => {
                         self.stats.edge.refuse(reject);
                         record.session.enqueue_refused(reject, framing, out);

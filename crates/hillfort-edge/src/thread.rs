@@ -26,6 +26,7 @@ use crate::control::Order;
 use crate::drain::Drain;
 use crate::http::{Arrival, Departure};
 use crate::listener::Listener;
+use crate::lists::Lists;
 use crate::outbox::Spares;
 use crate::pause::Probe;
 use crate::queue::{Queue, Ranked, Wait};
@@ -68,8 +69,7 @@ pub struct EdgeThread {
     pub(crate) waiting_end: Queue,
     pub(crate) sessions: Sessions,
     pub(crate) rooms: Box<dyn RoomPort>,
-    /// Lines of the list of rooms that was asked for last.
-    pub(crate) listed: Vec<u8>,
+    pub(crate) lists: Lists,
     /// One for each world thread.
     pub(crate) inbound: Vec<InboundBatch>,
     /// One for each world thread.
@@ -157,7 +157,7 @@ impl EdgeThread {
             waiting_login: Ranked::new(Wait::Login, config.login_patience),
             waiting_end: Queue::new(Wait::End, crate::close::END_PATIENCE),
             sessions: Sessions::new(config.sessions_max),
-            listed: Vec::new(),
+            lists: Lists::default(),
             inbound: (0..rooms.worlds()).map(|_| InboundBatch::default()).collect(),
             rooms,
             lanes,

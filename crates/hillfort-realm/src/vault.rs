@@ -2,7 +2,7 @@
 //! a room.
 //!
 //! A file is written beside its name, synced, and moved over the older one, so that a crash leaves the older or the newer one whole. The
-//! jobs that wait are done together: all are written, then all are synced, which costs a disk little more than one.
+//! jobs that wait are done together: all are written, then all are synced.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -15,6 +15,8 @@ use crate::saved::{SAVED_BYTES_MAX, SavedRoom};
 
 /// Jobs that wait at most; with the largest rooms that is 64 MiB.
 const WAITING_MAX: usize = 64;
+/// From this many files on, one call syncs all.
+const SYNCED_TOGETHER: usize = 8;
 /// Ending of a room's file.
 const ENDING: &str = "room";
 
@@ -90,12 +92,19 @@ impl Vault {
                 Job::SetAside(room) => aside(&self.path(room)),
             }
         }
+        let synced = self.sync(&written);
         for (room, file) in written {
-            told(room, file.sync_data().and_then(|()| fs::rename(self.beside(room), self.path(room))));
+            let synced = if synced { Ok(()) } else { file.sync_data() };
+            told(room, synced.and_then(|()| fs::rename(self.beside(room), self.path(room))));
         }
         if let Err(error) = File::open(&self.folder).and_then(|folder| folder.sync_all()) {
             tracing::warn!(%error, "the folder of saved rooms could not be synced");
         }
+    }
+
+    /// Many files are synced by one call for the whole file system: each alone costs a disk as much. `false`: they are to be synced one by one.
+    fn sync(&self, written: &[(RoomId, File)]) -> bool {
+        written.len() >= SYNCED_TOGETHER && File::open(&self.folder).is_ok_and(|folder| rustix::fs::syncfs(folder).is_ok())
     }
 
     fn path(&self, room: RoomId) -> PathBuf {
@@ -160,6 +169,17 @@ mod tests {
         assert_eq!(names(folder.path()), ["0000000000000002.room"]);
         assert_eq!(Vault::open(folder.path(), 10).expect("opens").2, [newer]);
         assert_eq!(Vault::open(folder.path(), 0).expect("opens").2, []);
+    }
+
+    #[test]
+    fn many_are_synced_together() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut vault, jobs, _) = Vault::open(folder.path(), 10).expect("opens");
+        let count = SYNCED_TOGETHER as u64 * 2;
+        (1..=count).for_each(|n| jobs.send(Job::Write(RoomId(n), room(n).encode())).expect("fits"));
+        vault.work(None);
+        let found = Vault::open(folder.path(), 100).expect("opens").2;
+        assert_eq!(found, (1..=count).map(room).collect::<Vec<_>>());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::shell::root;
 const FLOORS: &[(&str, u8)] = &[
     ("hillfort-bpf", 0),
     ("hillfort-proto", 0),
+    ("hillfort-sync", 0),
     ("hillfort-guard", 1),
     ("hillfort-world", 1),
     ("hillfort-script", 1),
@@ -28,7 +29,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 ];
 
 /// Crates whose whole tree of dependencies must be free of IO, clocks and randomness.
-const PURE: &[&str] = &["hillfort-proto", "hillfort-guard", "hillfort-world"];
+const PURE: &[&str] = &["hillfort-proto", "hillfort-sync", "hillfort-guard", "hillfort-world"];
 
 /// What must not be in that tree, with the reason.
 const IMPURE: &[(&str, &str)] = &[

@@ -1,0 +1,388 @@
+//! Writes packets: what each client needs to know next, within its budget, each change encoded once for all who know the same. Owns the order in
+//! a packet and what is shared; knows nothing of how packets travel. The layout is in docs/sync.md.
+
+use crate::bits::BitWriter;
+use crate::column::VIEWS;
+use crate::frame::{Frame, GENERATION_BITS, Row};
+use crate::history::{HISTORY, History};
+use crate::interest::{Look, Marks};
+use crate::packet::{self, Head, Note, WIDTH_BITS};
+use crate::priority::{NOTHING, Selection};
+use crate::record::{Short, has_changes, put_changes, put_whole};
+use crate::scene::NO_KIND;
+use crate::schema::{KINDS_MAX, Schema};
+use crate::viewer::{Delivery, Slot, State, Viewer};
+
+/// Changes are kept for others when they reach back so many ticks at most.
+const AGES: usize = 8;
+/// Bits of a kind's number, and of a view's.
+const KIND_BITS: u32 = KINDS_MAX.trailing_zeros();
+const VIEW_BITS: u32 = 4;
+/// Bits that are kept free for the longest change and the end.
+const SPARE_BITS: usize = 1_024;
+/// A newcomer that was not acknowledged is sent again after so many ticks at least.
+const RESEND_MIN: u32 = 2;
+
+/// One thread's memory for writing packets; serves any number of rooms and clients, one after the other.
+#[derive(Debug, Default)]
+pub struct Replicator {
+    marks: Marks,
+    /// Changes by view and age, then by row; empty until one is needed.
+    shared: Vec<Vec<Shared>>,
+    /// Differs for each pass, so that nothing has to be cleared.
+    pass: u32,
+    /// Slots that go, when not all do; how urgent each is.
+    chosen: Vec<u16>,
+    buckets: Vec<u8>,
+    /// Slots that something else is to be done with.
+    list: Vec<u16>,
+}
+
+/// A change as it was encoded for somebody in this pass.
+#[derive(Debug, Clone, Copy, Default)]
+struct Shared {
+    bits: u64,
+    pass: u32,
+    len: u32,
+}
+
+/// All clients of one room and tick, one after the other.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    replicator: &'a mut Replicator,
+    schema: &'a Schema,
+    history: &'a History,
+    frame: &'a Frame,
+}
+
+/// What a packet holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sent {
+    /// Entities that came into sight.
+    pub entered: u32,
+    /// Entities that changed.
+    pub changed: u32,
+    /// Entities that went out of sight.
+    pub left: u32,
+    /// Newcomers and changes that wait for a later packet.
+    pub waiting: u32,
+    /// The client forgets what it knew.
+    pub anew: bool,
+}
+
+impl Replicator {
+    /// Begins to write the newest frame of `history`, whose scenes have this schema. `None`: nothing was published.
+    pub fn pass<'a>(&'a mut self, schema: &'a Schema, history: &'a History) -> Option<Pass<'a>> {
+        let frame = history.newest()?;
+        self.pass = self.pass.wrapping_add(1);
+        if self.pass == 0 {
+            self.shared.clear();
+            self.pass = 1;
+        }
+        self.shared.resize_with(VIEWS * AGES, Vec::new);
+        Some(Pass { replicator: self, schema, history, frame })
+    }
+}
+
+impl Pass<'_> {
+    /// Appends the client's packet for this tick to `out`. `None`: there is nothing to say, and nothing was appended.
+    pub fn write(&mut self, viewer: &mut Viewer, note: Option<Note>, out: &mut Vec<u8>) -> Option<Sent> {
+        let frame = self.frame;
+        let tick = frame.tick;
+        let look = Look { schema: self.schema, history: self.history, frame };
+        self.begin(viewer);
+        if viewer.population.is_none() || tick.wrapping_add(u32::from(viewer.seat)) % viewer.config.interest.every.max(1) == 0 {
+            self.replicator.marks.look_around(&look, viewer);
+        }
+        let lossy = viewer.config.delivery == Delivery::Lossy;
+        let limit = viewer.tokens.min(i64::from(viewer.config.packet) * 8);
+        let (all, waiting) = self.select(viewer, limit);
+
+        let start = out.len();
+        let reset = viewer.resetting.then(|| (self.schema.hash(), viewer.epoch));
+        Head { tick, reset, lossy, base: viewer.base.filter(|_| lossy), note }.put(out);
+        let mut bits = BitWriter::behind(std::mem::take(out));
+        let room = Room { from: start * 8, most: start * 8 + viewer.config.packet as usize * 8 - SPARE_BITS };
+        let widths = (viewer.slot_bits(), (usize::BITS - frame.rows.len().leading_zeros()).max(1));
+        bits.put(u64::from(widths.0), WIDTH_BITS);
+        bits.put(u64::from(widths.1), WIDTH_BITS);
+        let left = put_leaves(&mut bits, viewer, &mut self.replicator.list, widths.0, &room);
+        let entered = self.put_newcomers(&mut bits, viewer, all, widths, &room);
+        let changed = self.put_changes(&mut bits, viewer, all, widths.0, &room);
+        packet::put_end(&mut bits, widths.0);
+        let len = bits.bit_len() - room.from;
+        *out = bits.finish();
+
+        // With datagrams somebody has to go on acknowledging, or what is known would fall out of the history.
+        let acknowledged = !lossy || viewer.base.is_some_and(|base| tick.wrapping_sub(base) < HISTORY / 4);
+        let silent = left + entered + changed == 0 && note.is_none() && !viewer.resetting && acknowledged;
+        if silent {
+            out.truncate(start);
+            return None;
+        }
+        viewer.tokens -= len as i64;
+        viewer.epoch_tick.get_or_insert(tick);
+        viewer.resetting &= lossy;
+        Some(Sent { entered, changed, left, waiting: waiting.saturating_sub(entered + changed), anew: reset.is_some() })
+    }
+
+    /// A tick went by: tokens, and what was sent is older.
+    fn begin(&self, viewer: &mut Viewer) {
+        let tick = self.frame.tick;
+        let rate = i64::from(viewer.config.budget) * 8;
+        // What is left over is kept for a quarter of a second; a packet may be as long as it may be.
+        let kept = (rate * i64::from(viewer.config.hz) / 4).max(rate);
+        viewer.tokens = (viewer.tokens + rate).min(kept);
+        let stale = |base: u32| tick.wrapping_sub(base) >= HISTORY;
+        let before = viewer.tick.replace(tick);
+        let Some(before) = before.filter(|_| viewer.config.delivery == Delivery::Lossy) else { return };
+        let passed = tick.wrapping_sub(before);
+        viewer.slots.iter_mut().for_each(|slot| slot.sent = slot.sent.checked_shl(passed).unwrap_or(0));
+        if viewer.base.is_some_and(stale) || (viewer.base.is_none() && viewer.epoch_tick.is_some_and(stale)) {
+            viewer.reset();
+        }
+    }
+
+    /// Decides what goes when not all fits: fills the list of chosen slots. Returns whether all go, and how many wait.
+    fn select(&mut self, viewer: &mut Viewer, limit: i64) -> (bool, u32) {
+        let newcomer_bits = 64 + self.schema.compiled().kinds.iter().map(|kind| kind.whole_bits).max().unwrap_or(0);
+        let change_bits = viewer.change_bits / 16 + 2;
+        let all = viewer.fresh as i64 * i64::from(newcomer_bits) + viewer.slots.len() as i64 * i64::from(change_bits) <= limit;
+        if all {
+            return (true, 0);
+        }
+        let (mut selection, mut waiting) = (Selection::new(), 0_u32);
+        let Replicator { buckets, chosen, .. } = &mut *self.replicator;
+        buckets.clear();
+        buckets.extend(viewer.slots.iter_mut().map(|slot| {
+            let bits = match slot.state {
+                State::Fresh => newcomer_bits,
+                State::Known if self.frame.rows.get(slot.row as usize).is_some_and(|row| is_newer(row.changed, slot.known)) => {
+                    change_bits
+                }
+                _ => return NOTHING,
+            };
+            slot.urgency = slot.urgency.saturating_add(u16::from(slot.weight));
+            waiting = waiting.wrapping_add(1);
+            selection.add(slot.urgency, bits)
+        }));
+        selection.draw(limit);
+        selection.choose(buckets, self.frame.tick, chosen);
+        (false, waiting)
+    }
+
+    fn put_newcomers(
+        &mut self,
+        bits: &mut BitWriter,
+        viewer: &mut Viewer,
+        all: bool,
+        (slot_bits, row_bits): (u32, u32),
+        room: &Room,
+    ) -> u32 {
+        let lossy = viewer.config.delivery == Delivery::Lossy;
+        let Replicator { list, chosen, .. } = &mut *self.replicator;
+        list.clear();
+        if viewer.fresh > 0 {
+            let tick = self.frame.tick;
+            let lag = viewer.base.map_or(RESEND_MIN, |base| tick.wrapping_sub(base) + 1).clamp(RESEND_MIN, HISTORY - 1);
+            let on_its_way = (1_u64 << lag) - 1;
+            let mut end = bits.bit_len() + 64;
+            let count = if all { viewer.slots.len() } else { chosen.len() };
+            for turn in 0..count {
+                let at = if all { turn } else { chosen.get(turn).map_or(turn, |at| usize::from(*at)) };
+                let slot = &viewer.slots[at];
+                if slot.state != State::Fresh {
+                    continue;
+                }
+                let Some(row) = self.frame.rows.get(slot.row as usize).filter(|row| is_alive(row, slot)) else { continue };
+                if lossy && slot.sent & on_its_way != 0 {
+                    continue;
+                }
+                end += (self.schema.compiled().kind(row.kind).whole_bits + 64) as usize;
+                if end > room.most {
+                    break;
+                }
+                list.push(at as u16);
+            }
+        }
+        bits.put_gamma(list.len() as u32 + 1);
+        for &at in list.iter() {
+            let slot = &mut viewer.slots[usize::from(at)];
+            let row = &self.frame.rows[slot.row as usize];
+            bits.put(u64::from(at), slot_bits);
+            bits.put(u64::from(slot.row), row_bits);
+            bits.put(u64::from(slot.generation), GENERATION_BITS);
+            bits.put(u64::from(row.kind), KIND_BITS);
+            bits.put(u64::from(slot.view.0), VIEW_BITS);
+            let kind = self.schema.compiled().kind(row.kind);
+            put_whole(bits, kind, slot.view, self.frame.tick, self.frame.row_values(slot.row));
+            slot.urgency = 0;
+            slot.heard = true;
+            if lossy {
+                slot.sent |= 1;
+            } else {
+                slot.state = State::Known;
+                slot.known = self.frame.tick;
+                viewer.fresh -= 1;
+            }
+        }
+        list.len() as u32
+    }
+
+    /// The hot path: a few nanoseconds a pair. All sums wrap on purpose; ticks do.
+    fn put_changes(&mut self, bits: &mut BitWriter, viewer: &mut Viewer, all: bool, slot_bits: u32, room: &Room) -> u32 {
+        let lossy = viewer.config.delivery == Delivery::Lossy;
+        let tick = self.frame.tick;
+        let from = bits.bit_len();
+        let (mut changed, mut before) = (0_u32, -1);
+        let mut slots = std::mem::take(&mut viewer.slots);
+        self.replicator.list.clear();
+        let count = if all { slots.len() } else { self.replicator.chosen.len() };
+        for at in 0..count {
+            let at = if all { at } else { usize::from(self.replicator.chosen[at]) };
+            let slot = &mut slots[at];
+            if slot.state != State::Known {
+                continue;
+            }
+            let Some(row) = self.frame.rows.get(slot.row as usize).filter(|row| is_alive(row, slot)) else {
+                self.replicator.list.push(at as u16);
+                continue;
+            };
+            if !is_newer(row.changed, slot.known) {
+                continue;
+            }
+            if bits.bit_len() > room.most {
+                break;
+            }
+            // What is the same as at the tick before the change serves as well as what the client got, and is shared with more others.
+            let base = if is_newer(row.before, slot.known) { slot.known } else { row.changed.wrapping_sub(1) };
+            let Some(change) = self.change(slot, row, base) else {
+                self.replicator.list.push(at as u16);
+                continue;
+            };
+            if change.len > 0 {
+                let (step, len) = packet::step(before, at as i32, slot_bits);
+                let all = len.wrapping_add(change.len);
+                if all <= 64 {
+                    bits.put(step | change.bits << len, all);
+                } else {
+                    self.put_long(bits, (step, len), slot, row, base);
+                }
+                before = at as i32;
+                changed = changed.wrapping_add(1);
+            }
+            slot.urgency = 0;
+            if lossy && change.len > 0 {
+                slot.sent |= 1;
+            } else {
+                // Nothing that this client gets is another: it knows this tick as well as the last.
+                slot.known = tick;
+            }
+        }
+        viewer.slots = slots;
+        self.gone(viewer);
+        if let Some(mean) = (((bits.bit_len() - from) * 16) as u32).checked_div(changed) {
+            viewer.change_bits = (viewer.change_bits * 7 + mean) / 8;
+        }
+        changed
+    }
+
+    /// What is new for a client that knows the tick `base`: from others, or encoded now. `None`: so old a tick is not kept.
+    #[inline]
+    fn change(&mut self, slot: &Slot, row: &Row, base: u32) -> Option<Shared> {
+        let age = self.frame.tick.wrapping_sub(base).wrapping_sub(1) as usize;
+        let key = slot.view.index().wrapping_mul(AGES).wrapping_add(age);
+        if age < AGES
+            && let Some(found) = self.replicator.shared.get(key).and_then(|shared| shared.get(slot.row as usize))
+            && found.pass == self.replicator.pass
+        {
+            return Some(*found);
+        }
+        self.encode(slot, row, base, (age < AGES).then_some(key))
+    }
+
+    #[cold]
+    fn encode(&mut self, slot: &Slot, row: &Row, base: u32, key: Option<usize>) -> Option<Shared> {
+        let base = self.history.frame(base)?.values_of(slot.row, slot.generation)?;
+        let kind = self.schema.compiled().kind(row.kind);
+        let values = self.frame.row_values(slot.row);
+        let mut short = Short::default();
+        if has_changes(kind, slot.view, values, base) {
+            put_changes(&mut short, kind, slot.view, self.frame.tick, values, base);
+        }
+        let made = Shared { bits: short.bits, pass: self.replicator.pass, len: short.len };
+        if let Some(shared) = key.and_then(|key| self.replicator.shared.get_mut(key)) {
+            if shared.len() < self.frame.rows.len() {
+                shared.resize(self.frame.rows.len(), Shared::default());
+            }
+            shared[slot.row as usize] = made;
+        }
+        Some(made)
+    }
+
+    /// A change that does not fit into a word.
+    #[cold]
+    fn put_long(&self, bits: &mut BitWriter, (step, len): (u64, u32), slot: &Slot, row: &Row, base: u32) {
+        let Some(base) = self.history.frame(base).and_then(|frame| frame.values_of(slot.row, slot.generation)) else { return };
+        bits.put(step, len);
+        let kind = self.schema.compiled().kind(row.kind);
+        put_changes(bits, kind, slot.view, self.frame.tick, self.frame.row_values(slot.row), base);
+    }
+
+    /// Slots of which no change could be written: their entities are gone, or what the client knows of them is too old.
+    fn gone(&self, viewer: &mut Viewer) {
+        for &at in &self.replicator.list {
+            let at = usize::from(at);
+            let slot = &viewer.slots[at];
+            let view = slot.view;
+            match self.frame.rows.get(slot.row as usize).filter(|row| is_alive(row, slot)) {
+                Some(_) => viewer.renew(at, view),
+                None => viewer.leave(at),
+            }
+        }
+    }
+}
+
+/// The bits of a packet.
+#[derive(Debug)]
+struct Room {
+    from: usize,
+    most: usize,
+}
+
+/// Slots whose entities are gone. With datagrams they are named until that is acknowledged.
+fn put_leaves(bits: &mut BitWriter, viewer: &mut Viewer, list: &mut Vec<u16>, slot_bits: u32, room: &Room) -> u32 {
+    list.clear();
+    if viewer.leaving > 0 {
+        // No more than a quarter of the packet; those that were not named lately go first.
+        let most = (room.most - room.from) / 4 / slot_bits as usize;
+        let leaving = |lately: bool| {
+            let slots = viewer.slots.iter().enumerate();
+            slots
+                .filter(move |(_, slot)| slot.state == State::Leaving && (slot.sent & 0b1110 != 0) == lately)
+                .map(|(at, _)| at as u16)
+        };
+        list.extend(leaving(false).chain(leaving(true)).take(most));
+    }
+    bits.put_gamma(list.len() as u32 + 1);
+    for &at in list.iter() {
+        bits.put(u64::from(at), slot_bits);
+        match viewer.config.delivery {
+            Delivery::Lossy => viewer.slots[usize::from(at)].sent |= 1,
+            Delivery::Ordered => viewer.free(usize::from(at)),
+        }
+    }
+    list.len() as u32
+}
+
+#[inline]
+fn is_alive(row: &Row, slot: &Slot) -> bool {
+    row.generation == slot.generation && row.kind != NO_KIND
+}
+
+/// Whether tick `a` is after tick `b`.
+#[inline]
+const fn is_newer(a: u32, b: u32) -> bool {
+    let passed = a.wrapping_sub(b);
+    passed != 0 && passed < u32::MAX / 2
+}

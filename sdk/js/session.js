@@ -41,7 +41,7 @@ const SLEPT_MS = 3000;
  * Events, by `on(name, listener)`:
  * - `status` { name, … }: see the README; the newest one is also `session.status`.
  * - `joined` { room, game, hz, tick }, `left` { reject }: the seat. `reject` is null when it was left as asked.
- * - `event` { op, data }: once and in order. `state` { tick, data, at_ms }: the newest; `at_ms` is local monotonic time.
+ * - `event` { op, data }: once and in order. `scene` { data, at_ms }: a packet for a Mirror, see sync.js. `state` { tick, data, at_ms }: the newest; `at_ms` is local monotonic time.
  * - `refusal` (reject): one message was refused, the session goes on.
  * - `rtt` (ms): a ping was answered.
  */
@@ -142,6 +142,11 @@ export class HillfortSession {
       this.#lists.set(ask, { resolve, fail });
       this.#send('list', { ask, game, label, free });
     });
+  }
+
+  /** Asks for the room's scene anew, when a packet of it does not fit to what is known. */
+  resync() {
+    if (this.#seat === SEATED) this.#send('resync', {});
   }
 
   /** Gives the seat up. */
@@ -350,6 +355,9 @@ export class HillfortSession {
         break;
       case 'state':
         this.#emit('state', { ...body, at_ms: now });
+        break;
+      case 'scene':
+        this.#emit('scene', { ...body, at_ms: now });
         break;
       case 'ping':
         this.#send('pong', body);

@@ -11,7 +11,7 @@ export const SCHEMA = {
     oneof: {
       login: [3, 'Login'], resume: [4, 'Resume'], join: [5, 'Join'], leave: [6, 'Leave'], input: [7, 'Input'],
       ping: [8, 'Ping'], pong: [9, 'Pong'], only_ack: [10, 'Ack'], bye: [11, 'Bye'], work: [12, 'Work'],
-      list: [13, 'List'],
+      list: [13, 'List'], resync: [14, 'Resync'],
     },
   },
   ServerMessage: {
@@ -19,7 +19,7 @@ export const SCHEMA = {
     oneof: {
       welcome: [3, 'Welcome'], joined: [4, 'Joined'], left: [5, 'Left'], event: [6, 'RoomEvent'], state: [7, 'RoomState'],
       ping: [8, 'Ping'], pong: [9, 'Pong'], only_ack: [10, 'Ack'], refused: [11, 'Refused'], close: [12, 'Close'],
-      challenge: [13, 'Challenge'], rooms: [14, 'Rooms'],
+      challenge: [13, 'Challenge'], rooms: [14, 'Rooms'], scene: [15, 'RoomScene'],
     },
   },
   Login: { fields: { name: [1, 'string'] } },
@@ -32,6 +32,7 @@ export const SCHEMA = {
   Ack: { fields: {} },
   Bye: { fields: {} },
   Work: { fields: { nonce: [1, 'fixed64'] } },
+  Resync: { fields: {} },
   List: { fields: { ask: [1, 'uint32'], game: [2, 'string'], label: [3, 'string'], free: [4, 'bool'] } },
   Welcome: {
     fields: {
@@ -42,6 +43,7 @@ export const SCHEMA = {
   Joined: { fields: { room: [1, 'fixed64'], game: [2, 'string'], hz: [3, 'uint32'], tick: [4, 'uint64'] } },
   Left: { fields: { code: [1, 'uint32'], reason: [2, 'string'] } },
   RoomEvent: { fields: { op: [1, 'uint32'], data: [2, 'bytes'] } },
+  RoomScene: { fields: { data: [1, 'bytes'] } },
   RoomState: { fields: { tick: [1, 'uint64'], data: [2, 'bytes'] } },
   Refused: { fields: { code: [1, 'uint32'], reason: [2, 'string'] } },
   Close: { fields: { code: [1, 'uint32'], reason: [2, 'string'] } },

@@ -11,8 +11,8 @@ use hillfort_proto::route::{Outbound, OutboundBatch};
 use hillfort_proto::time::Time;
 
 use crate::conn::{SessionKey, known};
-use crate::live::{tell, tell_leave};
-use crate::sessions::{HeldState, Notice};
+use crate::live::{ask_anew, tell, tell_leave};
+use crate::sessions::{HeldState, Notice, Scene};
 use crate::thread::EdgeThread;
 
 /// Seats that nobody took and whose rooms could not be told yet: at this many no batch is taken from the rooms any more, so that there
@@ -67,6 +67,7 @@ impl EdgeThread {
                         self.probe.mark();
                     }
                 }
+                Outbound::Scene { session, room, anew, data } => self.show_scene(now, session, room, anew, data),
                 Outbound::State { to, room, tick, data } => {
                     for session in to {
                         self.show(now, *session, room, tick, data);
@@ -159,6 +160,38 @@ impl EdgeThread {
             return self.on_reject(now, key, Reject::SlowConsumer);
         }
         self.stats.edge.frames_out.add(u64::from(added > 0));
+        Self::mark_dirty(&mut self.dirty, conn, key);
+        self.keep_budget(now, at);
+    }
+
+    /// A client whose socket is full loses what is new; once it has room again, its room sends everything anew: that is less than all that
+    /// would have waited, and fresh.
+    fn show_scene(&mut self, now: Time, id: SessionId, room: RoomId, anew: bool, data: &[u8]) {
+        let Some(at) = self.sessions.find(id) else { return };
+        let Some(record) = self.sessions.get_mut(at) else { return };
+        let Some(conn) = record.conn.and_then(|key| known(&mut self.conns, key, &self.stats).map(|conn| (key, conn))) else {
+            record.scene = Scene::Asked;
+            return;
+        };
+        let (key, conn) = conn;
+        if conn.blocked {
+            if record.scene == Scene::Whole || anew {
+                self.stats.edge.scenes_lost.add(1);
+                record.scene = Scene::Lost;
+            }
+            return;
+        }
+        if !anew && record.scene != Scene::Whole {
+            let asks = record.scene == Scene::Lost;
+            if asks && ask_anew(&mut self.inbound, id, room).is_ok() {
+                record.scene = Scene::Asked;
+            }
+            return;
+        }
+        record.scene = Scene::Whole;
+        self.spares.lend(&mut conn.out);
+        record.session.enqueue_scene(room, data, conn.framing(), &mut conn.out);
+        self.stats.edge.frames_out.add(1);
         Self::mark_dirty(&mut self.dirty, conn, key);
         self.keep_budget(now, at);
     }

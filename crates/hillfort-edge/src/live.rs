@@ -11,7 +11,7 @@ use hillfort_proto::time::Time;
 use hillfort_proto::work::Puzzle;
 
 use crate::conn::{ConnKey, Phase, SessionKey, known};
-use crate::sessions::{Notice, Record};
+use crate::sessions::{Notice, Record, Scene};
 use crate::stats::Stats;
 use crate::thread::EdgeThread;
 
@@ -129,6 +129,15 @@ impl EdgeThread {
                 tell(&mut self.inbound, record, Notice::Leave(room));
                 Step::Nothing
             }
+            Some(Event::Resync { room }) => {
+                let session = record.session.id();
+                // It costs the room a whole scene: at the rate of control messages. A full lane is no reason to end anything; it may ask again.
+                let verdict = record.buckets.on_input(&self.rates, now, Class::CONTROL, 1);
+                if verdict == Verdict::Pass && push(&mut self.inbound, room.owner(), Inbound::Resync { session, room }).is_ok() {
+                    record.scene = Scene::Asked;
+                }
+                after(&self.stats, verdict)
+            }
             Some(Event::Refused(reject)) => {
                 self.stats.edge.refuse(reject);
                 let verdict = record.buckets.on_input(&self.rates, now, Class::CONTROL, 1);
@@ -205,6 +214,8 @@ impl EdgeThread {
         let Some(record) = self.sessions.get_mut(at) else { return };
         record.conn = None;
         record.held = None;
+        // What its next connection gets begins anew: the room hears of the return.
+        record.scene = Scene::Asked;
         record.session.handle_disconnect(now);
         if record.session.state() == State::Ended {
             return self.sessions.remove(at);
@@ -302,6 +313,8 @@ impl EdgeThread {
         self.stats.edge.frames_out.add(1);
         let replaced = record.conn.replace(key);
         record.held = None;
+        // Its room hears of the return of a lost connection, and of one that took another's place it has to be told.
+        record.scene = if replaced.is_none() { Scene::Asked } else { Scene::Lost };
         record.settled = false;
         conn.phase = Phase::Live(at);
         if replaced.is_none()
@@ -336,6 +349,11 @@ pub(crate) fn tell(inbound: &mut [InboundBatch], record: &mut Record, notice: No
 /// The same for a session that is no more, and so has no record in which a notice could wait.
 pub(crate) fn tell_leave(inbound: &mut [InboundBatch], session: SessionId, room: RoomId) -> Result<(), BatchFull> {
     inbound.get_mut(usize::from(room.owner())).map_or(Ok(()), |batch| batch.push(Inbound::Leave { session, room }))
+}
+
+/// The room is to send its scene anew.
+pub(crate) fn ask_anew(inbound: &mut [InboundBatch], session: SessionId, room: RoomId) -> Result<(), BatchFull> {
+    push(inbound, room.owner(), Inbound::Resync { session, room })
 }
 
 /// What a verdict other than a pass leads to, counted.

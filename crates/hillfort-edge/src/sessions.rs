@@ -38,6 +38,8 @@ pub(crate) struct Record {
     pub(crate) owed: Option<Notice>,
     /// Newest state for a socket that is full.
     pub(crate) held: Option<Box<HeldState>>,
+    /// Whether its client can go on with what the room sends next of its scene.
+    pub(crate) scene: Scene,
     place: Place,
     /// Bytes of its log and its held state that the budget has counted.
     pub(crate) counted: usize,
@@ -55,6 +57,17 @@ pub(crate) enum Notice {
     Drop(RoomId),
     Reconnect(RoomId),
     Leave(RoomId),
+}
+
+/// What a client has of its room's scene.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scene {
+    /// All that was sent.
+    Whole,
+    /// Not all; the room does not know that yet.
+    Lost,
+    /// Not all; the room was told, or will be by the connection's return.
+    Asked,
 }
 
 /// See [`Record::held`].
@@ -123,6 +136,7 @@ impl Sessions {
             over: false,
             owed: None,
             held: None,
+            scene: Scene::Whole,
             place: Place::nowhere(),
             counted: 0,
         };

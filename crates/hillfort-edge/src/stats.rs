@@ -30,6 +30,7 @@ pub(crate) struct Block {
     pub(crate) bytes_out: Counter,
     pub(crate) inputs: Counter,
     pub(crate) states_replaced: Counter,
+    pub(crate) scenes_lost: Counter,
     pub(crate) open_frames: Counter,
     pub(crate) open_http: Counter,
     pub(crate) open_websocket: Counter,
@@ -76,6 +77,8 @@ pub struct Snapshot {
     pub inputs: u64,
     /// Room states that a newer one replaced before they could be sent.
     pub states_replaced: u64,
+    /// Clients whose sockets were full, so that they get their room's scene anew.
+    pub scenes_lost: u64,
     /// Open connections now, frames door.
     pub open_frames: u64,
     /// Open connections now, HTTP.
@@ -162,6 +165,7 @@ impl Default for Block {
             bytes_out: zero(),
             inputs: zero(),
             states_replaced: zero(),
+            scenes_lost: zero(),
             open_frames: zero(),
             open_http: zero(),
             open_websocket: zero(),
@@ -199,6 +203,7 @@ impl Stats {
             bytes_out: e.bytes_out.get(),
             inputs: e.inputs.get(),
             states_replaced: e.states_replaced.get(),
+            scenes_lost: e.scenes_lost.get(),
             open_frames: e.open_frames.get(),
             open_http: e.open_http.get(),
             open_websocket: e.open_websocket.get(),

@@ -11,6 +11,7 @@ mod preface;
 mod proxied;
 mod rig;
 mod rooms;
+mod scenes;
 mod sessions;
 mod shed;
 mod stale;

@@ -33,6 +33,8 @@ pub enum Inbound<'a> {
     Drop { session: SessionId, room: RoomId },
     /// The connection is back.
     Reconnect { session: SessionId, room: RoomId },
+    /// The session did not get all of the room's scene, and needs it anew.
+    Resync { session: SessionId, room: RoomId },
 }
 
 /// From a room to sessions.
@@ -48,6 +50,8 @@ pub enum Outbound<'a> {
     Event { to: &'a [SessionId], room: RoomId, op: u32, data: &'a [u8] },
     /// The newest replaces older ones that are not sent yet.
     State { to: &'a [SessionId], room: RoomId, tick: u64, data: &'a [u8] },
+    /// What is new of the room's scene: in order, and all of it. When one is lost, only one that begins `anew` can follow.
+    Scene { session: SessionId, room: RoomId, anew: bool, data: &'a [u8] },
 }
 
 /// Hands inputs to the rooms. Owned by one edge thread.
@@ -107,6 +111,7 @@ enum InboundEntry {
     Leave { session: SessionId, room: RoomId },
     Drop { session: SessionId, room: RoomId },
     Reconnect { session: SessionId, room: RoomId },
+    Resync { session: SessionId, room: RoomId },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +121,7 @@ enum OutboundEntry {
     Left { session: SessionId, room: RoomId, reject: Option<Reject> },
     Event { to: Span, room: RoomId, op: u32, data: Span },
     State { to: Span, room: RoomId, tick: u64, data: Span },
+    Scene { session: SessionId, room: RoomId, anew: bool, data: Span },
 }
 
 /// Inputs on their way to one world thread.
@@ -253,6 +259,7 @@ impl InboundBatch {
             Inbound::Leave { session, room } => InboundEntry::Leave { session, room },
             Inbound::Drop { session, room } => InboundEntry::Drop { session, room },
             Inbound::Reconnect { session, room } => InboundEntry::Reconnect { session, room },
+            Inbound::Resync { session, room } => InboundEntry::Resync { session, room },
         });
         Ok(())
     }
@@ -273,6 +280,7 @@ impl InboundBatch {
             InboundEntry::Leave { session, room } => Inbound::Leave { session, room },
             InboundEntry::Drop { session, room } => Inbound::Drop { session, room },
             InboundEntry::Reconnect { session, room } => Inbound::Reconnect { session, room },
+            InboundEntry::Resync { session, room } => Inbound::Resync { session, room },
         })
     }
 
@@ -306,6 +314,7 @@ impl OutboundBatch {
         let more = match entry {
             Outbound::Joined { game, .. } => game.len(),
             Outbound::Event { to, data, .. } | Outbound::State { to, data, .. } => data.len() + size_of_val(to),
+            Outbound::Scene { data, .. } => data.len(),
             _ => 0,
         };
         fits(self.entries.len(), self.bytes.len() + size_of_val(self.sessions.as_slice()), more)?;
@@ -317,6 +326,9 @@ impl OutboundBatch {
             Outbound::Left { session, room, reject } => OutboundEntry::Left { session, room, reject },
             Outbound::Event { to, room, op, data } => {
                 OutboundEntry::Event { to: self.put_sessions(to), room, op, data: Span::put(&mut self.bytes, data) }
+            }
+            Outbound::Scene { session, room, anew, data } => {
+                OutboundEntry::Scene { session, room, anew, data: Span::put(&mut self.bytes, data) }
             }
             Outbound::State { to, room, tick, data } => {
                 OutboundEntry::State { to: self.put_sessions(to), room, tick, data: Span::put(&mut self.bytes, data) }
@@ -338,6 +350,7 @@ impl OutboundBatch {
             OutboundEntry::Event { to, room, op, data } => {
                 Outbound::Event { to: to.of(sessions), room, op, data: data.of(bytes) }
             }
+            OutboundEntry::Scene { session, room, anew, data } => Outbound::Scene { session, room, anew, data: data.of(bytes) },
             OutboundEntry::State { to, room, tick, data } => {
                 Outbound::State { to: to.of(sessions), room, tick, data: data.of(bytes) }
             }

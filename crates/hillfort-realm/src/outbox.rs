@@ -68,6 +68,12 @@ impl Outbox {
         }
     }
 
+    /// `false`: it was not taken, and what follows must begin anew.
+    pub(crate) fn scene(&mut self, session: SessionId, room: RoomId, anew: bool, data: &[u8]) -> bool {
+        let Some(edge) = self.edge_of(session) else { return true };
+        !self.edges[edge].congested && self.push(edge, Outbound::Scene { session, room, anew, data }).is_ok()
+    }
+
     pub(crate) fn joined(&mut self, session: SessionId, room: RoomId, game: &str, hz: u32, tick: u64) {
         let entry = Outbound::Joined { session, room, game, hz, tick };
         let Some(edge) = self.edge_of(session) else { return };

@@ -144,6 +144,14 @@ pub struct Totals {
     pub lanes_full: u64,
     /// Log lines of rooms that were not written.
     pub log_lines_lost: u64,
+    /// Packets of scenes.
+    pub scene_packets: u64,
+    /// Their bytes.
+    pub scene_bytes: u64,
+    /// Entities in them that came into sight, changed, or left.
+    pub scene_records: u64,
+    /// Entities that waited for a later packet, counted in each tick, because a player's bytes were used up.
+    pub scene_waiting: u64,
 }
 
 /// A room that ended against its will.
@@ -224,4 +232,8 @@ each_total!(
     lanes_full,
     log_lines_lost,
     recordings_lost,
+    scene_packets,
+    scene_bytes,
+    scene_records,
+    scene_waiting,
 );

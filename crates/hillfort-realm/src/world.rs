@@ -22,6 +22,7 @@ use hillfort_proto::limits::INPUT_BYTES_MAX;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{Inbound, InboundBatch, LaneReceiver};
 use hillfort_proto::time::Time;
+use hillfort_sync::Replicator;
 use hillfort_world::{Due, Ladder, Outputs, RecordBudget, Recording, RoomFault, Seat, Wheel};
 
 use crate::clock::Clock;
@@ -88,6 +89,9 @@ pub struct World {
     /// Goes from room to room.
     out: Outputs,
     kicked: Vec<Seat>,
+    /// Serve all rooms that share a scene, one after the other.
+    replicator: Replicator,
+    packet: Vec<u8>,
     /// Rooms of the slot that is being ticked, with their numbers of ticks.
     visit: Vec<(u32, u32)>,
     placement: Arc<Placement>,
@@ -155,6 +159,8 @@ impl World {
             outbox: parts.outbox,
             out: Outputs::default(),
             kicked: Vec::new(),
+            replicator: Replicator::default(),
+            packet: Vec::new(),
             visit: Vec::new(),
             placement: parts.placement,
             meter: Meter::new(now),
@@ -270,6 +276,12 @@ impl World {
                     world.expire(now, hosted)
                 });
             }
+            Inbound::Resync { session, room } => {
+                self.with_seat(now, session, room, |_, hosted, seat| {
+                    hosted.cell.on_packet_lost(seat);
+                    Ok(())
+                });
+            }
             Inbound::Reconnect { session, room } => {
                 let seated = self.with_seat(now, session, room, |world, hosted, seat| {
                     wall::behind(|| hosted.cell.on_reconnect(seat, &mut world.out))
@@ -329,9 +341,10 @@ impl World {
             self.meter.totals.ticks += 1;
             self.deliver(hosted);
             if hosted.cell.is_ended() {
-                break;
+                return Ok(());
             }
         }
+        self.share(hosted);
         Ok(())
     }
 

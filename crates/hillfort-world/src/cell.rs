@@ -9,6 +9,7 @@ use std::time::Duration;
 use hillfort_proto::ids::SessionId;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
+use hillfort_sync::Replicator;
 
 use crate::config::{InputCaps, LatePolicy};
 use crate::ctx::{Ctx, Seat, To};
@@ -19,6 +20,7 @@ use crate::overload::Overload;
 use crate::pace::Pace;
 use crate::record::{Call, Recorder};
 use crate::room::{Room, Stored, Verdict, Who};
+use crate::share::Shared;
 use crate::stats::TickStats;
 
 mod kept;
@@ -168,6 +170,10 @@ impl RoomCell {
         self.ctx.next_tick();
         let result = self.tick();
         std::mem::swap(&mut self.ctx.out, out);
+        let tick = self.ctx.tick() as u32;
+        if let Some(share) = self.ctx.share.as_mut().filter(|_| result.is_ok()) {
+            share.publish(tick);
+        }
         let Some(recorder) = &mut self.recorder else { return result };
         recorder.on_outputs(out);
         recorder.after_tick(&self.ctx);
@@ -175,6 +181,36 @@ impl RoomCell {
             return self.take_keyframe();
         }
         result
+    }
+
+    /// Whether the room has a scene whose packets [`RoomCell::share`] writes.
+    #[must_use]
+    pub const fn shares(&self) -> bool {
+        self.ctx.share.is_some()
+    }
+
+    /// Writes what the newest tick has for each connected player, by way of `packet`, and gives it to `send`, with the session and whether it begins
+    /// anew. What `send` takes must arrive, in order, or [`RoomCell::on_packet_lost`] must be called; of what it does not take (`false`), the
+    /// next one begins anew.
+    pub fn share(
+        &mut self,
+        replicator: &mut Replicator,
+        packet: &mut Vec<u8>,
+        mut send: impl FnMut(SessionId, bool, &[u8]) -> bool,
+    ) -> Shared {
+        let Some(share) = &mut self.ctx.share else { return Shared::default() };
+        let seats = &self.seats;
+        let here = |seat: Seat| {
+            seats.get(usize::from(seat.0)).filter(|record| record.away_until.is_none()).and_then(|record| record.session)
+        };
+        share.write(replicator, packet, here, |session, anew, data| send(session, anew, data))
+    }
+
+    /// The player on `seat` did not get all packets: it gets everything anew.
+    pub fn on_packet_lost(&mut self, seat: Seat) {
+        if let Some(viewer) = self.ctx.viewer_mut(seat) {
+            viewer.reset();
+        }
     }
 
     /// The player's connection is gone; the seat is kept from `now` for as long as the config or [`Ctx::allow_reconnect`] says.

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use hillfort_proto::ids::SessionId;
 use hillfort_proto::limits::ROOM_DATA_BYTES_MAX;
+use hillfort_sync::{History, Note, Scene, Viewer};
+
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::config::{LABEL_BYTES_MAX, RECONNECT_MAX};
 use crate::outputs::Outputs;
 use crate::rng::Rng;
 use crate::room::Who;
+use crate::share::{Share, ShareConfig};
 use crate::state::{CellState, PlayerState};
 use crate::timers::Timers;
 
@@ -56,6 +60,9 @@ pub enum SendError {
     /// The room has [`crate::TIMERS_MAX`] timers already.
     #[error("too many timers")]
     Timers,
+    /// A scene was opened outside `on_create`, twice, or with bounds that cannot be.
+    #[error("a scene is opened once, in on_create, with a radius above 0 and at least 1,000 bytes a second")]
+    Scene,
 }
 
 /// One room's view of the world. Owned and without lifetime, so that a script engine can swap it (`std::mem::swap` with
@@ -72,6 +79,8 @@ pub struct Ctx {
     ended: bool,
     /// What the room said during `on_drop`.
     reconnect: Option<Duration>,
+    /// Small for rooms that share nothing.
+    pub(crate) share: Option<Box<Share>>,
     pub(crate) out: Outputs,
 }
 
@@ -169,6 +178,49 @@ impl Ctx {
         if self.timers.set(self.tick.saturating_add(after.max(1)), id) { Ok(()) } else { Err(SendError::Timers) }
     }
 
+    /// Opens the room's scene: its entities travel to the players by themselves, each tick what is new. To be called in `on_create`.
+    ///
+    /// # Errors
+    /// [`SendError::Scene`].
+    pub fn open_scene(&mut self, config: ShareConfig) -> Result<&mut Scene, SendError> {
+        if self.hz != 0 || self.share.is_some() {
+            return Err(SendError::Scene);
+        }
+        let share = Share::new(config).ok_or(SendError::Scene)?;
+        Ok(&mut self.share.insert(Box::new(share)).scene)
+    }
+
+    /// The scene, to look at.
+    #[must_use]
+    pub fn scene(&self) -> Option<&Scene> {
+        self.share.as_ref().map(|share| &share.scene)
+    }
+
+    /// The scene, to change.
+    pub fn scene_mut(&mut self) -> Option<&mut Scene> {
+        self.share.as_mut().map(|share| &mut share.scene)
+    }
+
+    /// The scene's last ticks: for a shot that is judged where its target was when the shooter saw it. `None` before the first tick.
+    #[must_use]
+    pub fn history(&self) -> Option<&History> {
+        self.share.as_ref().and_then(|share| share.history())
+    }
+
+    /// How the player on `seat` looks at the scene: from where, and of which team and groups.
+    pub fn viewer_mut(&mut self, seat: Seat) -> Option<&mut Viewer> {
+        self.share.as_mut().and_then(|share| share.viewer_mut(seat))
+    }
+
+    /// Tells the player's client that this tick includes its input with its own number `input`, which it meant for tick `meant`: it predicts from
+    /// there, and runs a little faster or slower so that its inputs come in time.
+    pub fn acknowledge(&mut self, seat: Seat, input: u32, meant: u32) {
+        let ahead = (meant.wrapping_sub(self.tick as u32) as i32).clamp(-128, 127) as i8;
+        if let Some(share) = &mut self.share {
+            share.set_note(seat, Note { input, ahead });
+        }
+    }
+
     /// Writes a line to the server's log, cut to [`crate::LOG_LINE_BYTES_MAX`]; above [`crate::LOG_LINES_MAX`] a tick it is only counted.
     pub fn log(&mut self, line: &str) {
         self.out.log(line);
@@ -202,6 +254,9 @@ impl Ctx {
         self.hz = hz;
         // What the room said by `set_label` during `on_create` gives way to its answer.
         self.label = label;
+        if let Some(share) = &mut self.share {
+            share.set_hz(hz);
+        }
     }
 
     pub(crate) const fn next_tick(&mut self) {
@@ -247,6 +302,18 @@ impl Ctx {
             kicked: player.kicked,
         });
         self.players = players.collect();
+        if let Some(share) = &mut self.share {
+            share.restart();
+            self.players.iter().for_each(|player| share.seat_taken(player.seat));
+        }
+    }
+
+    /// Hash of all entities; 0 without a scene.
+    pub(crate) fn scene_mark(&self) -> u64 {
+        let Some(scene) = self.scene() else { return 0 };
+        let mut hash = Xxh3::new();
+        scene.digest(|bytes| hash.update(bytes));
+        hash.digest()
     }
 
     /// Where the room's random numbers are.
@@ -262,18 +329,28 @@ impl Ctx {
         if let Err(at) = self.at(seat) {
             let player = Player { seat, session: who.session, name: who.name.into(), connected: true, kicked: false };
             self.players.insert(at, player);
+            if let Some(share) = &mut self.share {
+                share.seat_taken(seat);
+            }
         }
     }
 
     pub(crate) fn seat_freed(&mut self, seat: Seat) {
         if let Ok(at) = self.at(seat) {
             self.players.remove(at);
+            if let Some(share) = &mut self.share {
+                share.seat_freed(seat);
+            }
         }
     }
 
     pub(crate) fn set_connected(&mut self, seat: Seat, connected: bool) {
         if let Ok(at) = self.at(seat) {
             self.players[at].connected = connected;
+            if connected && let Some(viewer) = self.viewer_mut(seat) {
+                // Its new connection knows nothing.
+                viewer.reset();
+            }
         }
     }
 }

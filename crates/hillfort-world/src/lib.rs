@@ -19,6 +19,7 @@ mod record;
 mod replay;
 mod rng;
 mod room;
+mod share;
 mod state;
 mod stats;
 mod timers;
@@ -38,6 +39,7 @@ pub use record::{
 pub use replay::{Difference, Replay, StartFault, Step};
 pub use rng::Rng;
 pub use room::{Room, Stored, Verdict, Who};
+pub use share::{ShareConfig, Shared};
 pub use state::{CellState, PlayerState};
 pub use stats::{Spread, TickStats};
 pub use timers::TIMERS_MAX;

@@ -284,9 +284,9 @@ impl Recorder {
         }
     }
 
-    /// Hash of all that was put out, of the label, and of where the random numbers are.
+    /// Hash of all that was put out, of the label, of the scene, and of where the random numbers are.
     pub(crate) fn mark(&self, ctx: &Ctx) -> u64 {
-        xxh3_64_with_seed(ctx.label().as_bytes(), self.chain ^ ctx.rng_state().rotate_left(32))
+        xxh3_64_with_seed(ctx.label().as_bytes(), self.chain ^ ctx.scene_mark() ^ ctx.rng_state().rotate_left(32))
     }
 
     /// Whether the segment is full and the room should be asked for its state.

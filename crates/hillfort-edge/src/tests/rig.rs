@@ -91,6 +91,7 @@ impl RoomPort for FakeRooms {
                     Inbound::Leave { .. } => "leave".into(),
                     Inbound::Drop { .. } => "drop".into(),
                     Inbound::Reconnect { .. } => "reconnect".into(),
+                    Inbound::Resync { .. } => "resync".into(),
                 });
             }
         }

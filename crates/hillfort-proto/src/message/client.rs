@@ -78,6 +78,8 @@ pub enum ClientBody<'a> {
     },
     /// Asks for a list of rooms.
     List(Ask<'a>),
+    /// Asks for the room's scene anew: what came does not fit to what is known.
+    Resync,
 }
 
 /// Which room a join is for.
@@ -138,8 +140,8 @@ impl<'a> ClientView<'a> {
             match number {
                 1 => seq = value.uint64()?,
                 2 => ack = value.uint64()?,
-                3..=13 if body.is_some() => return Err(Reject::Message),
-                3..=13 => body = Some(ClientBody::read(number, value.bytes()?)?),
+                3..=14 if body.is_some() => return Err(Reject::Message),
+                3..=14 => body = Some(ClientBody::read(number, value.bytes()?)?),
                 _ => {}
             }
             Ok(())
@@ -191,6 +193,7 @@ impl<'a> ClientBody<'a> {
             11 => each(bytes, |_, _| Ok(())).map(|()| Self::Bye),
             12 => Self::read_work(bytes),
             13 => Self::read_list(bytes),
+            14 => each(bytes, |_, _| Ok(())).map(|()| Self::Resync),
             _ => Err(Reject::Message),
         }
     }
@@ -293,7 +296,7 @@ impl<'a> ClientBody<'a> {
             }
             Self::Input { op, data } => uint_len(u64::from(*op)) + bytes_len(data),
             Self::Ping { echo, pad } | Self::Pong { echo, pad } => fixed64_len(*echo) + bytes_len(pad),
-            Self::Leave | Self::Ack | Self::Bye => 0,
+            Self::Leave | Self::Ack | Self::Bye | Self::Resync => 0,
             Self::Work { nonce } => fixed64_len(*nonce),
         }
     }
@@ -311,6 +314,7 @@ impl<'a> ClientBody<'a> {
             Self::Bye => 11,
             Self::Work { .. } => 12,
             Self::List(_) => 13,
+            Self::Resync => 14,
         }
     }
 }
@@ -359,7 +363,7 @@ impl Encode for ClientView<'_> {
                 put_fixed64(1, echo, out);
                 put_bytes(2, pad, out);
             }
-            ClientBody::Leave | ClientBody::Ack | ClientBody::Bye => {}
+            ClientBody::Leave | ClientBody::Ack | ClientBody::Bye | ClientBody::Resync => {}
             ClientBody::Work { nonce } => put_fixed64(1, nonce, out),
         }
     }

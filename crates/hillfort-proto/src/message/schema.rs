@@ -7,7 +7,7 @@ pub struct ClientMessage {
     pub ack: u64,
     #[prost(
         oneof = "client_message::Body",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
     )]
     pub body: ::core::option::Option<client_message::Body>,
 }
@@ -48,6 +48,9 @@ pub mod client_message {
         /// not sequenced; answered by Rooms
         #[prost(message, tag = "13")]
         List(super::List),
+        /// not sequenced; asks for the room's scene anew
+        #[prost(message, tag = "14")]
+        Resync(super::Resync),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -58,7 +61,7 @@ pub struct ServerMessage {
     pub ack: u64,
     #[prost(
         oneof = "server_message::Body",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"
     )]
     pub body: ::core::option::Option<server_message::Body>,
 }
@@ -102,6 +105,9 @@ pub mod server_message {
         /// not sequenced; answers List
         #[prost(message, tag = "14")]
         Rooms(super::Rooms),
+        /// not sequenced: what is new of the room's scene; complete and in order while a connection lasts
+        #[prost(message, tag = "15")]
+        Scene(super::RoomScene),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -173,6 +179,8 @@ pub struct Work {
     #[prost(fixed64, tag = "1")]
     pub nonce: u64,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Resync {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct List {
     /// comes back in Rooms
@@ -255,6 +263,12 @@ pub struct Close {
     pub code: u32,
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RoomScene {
+    /// a packet of docs/sync.md
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Challenge {

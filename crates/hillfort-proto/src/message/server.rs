@@ -69,6 +69,11 @@ pub enum ServerBody<'a> {
         /// Meaning is the game's.
         data: &'a [u8],
     },
+    /// What is new of the room's scene. Complete and in order while the connection lasts.
+    Scene {
+        /// A packet of state sync.
+        data: &'a [u8],
+    },
     /// Asks for a Pong.
     Ping {
         /// Comes back unchanged.
@@ -135,8 +140,8 @@ impl<'a> ServerView<'a> {
             match number {
                 1 => seq = value.uint64()?,
                 2 => ack = value.uint64()?,
-                3..=14 if body.is_some() => return Err(Reject::Message),
-                3..=14 => body = Some(ServerBody::read(number, value.bytes()?)?),
+                3..=15 if body.is_some() => return Err(Reject::Message),
+                3..=15 => body = Some(ServerBody::read(number, value.bytes()?)?),
                 _ => {}
             }
             Ok(())
@@ -187,6 +192,7 @@ impl<'a> ServerBody<'a> {
             11 => read_verdict(bytes).map(|(code, reason)| Self::Refused { code, reason }),
             12 => read_verdict(bytes).map(|(code, reason)| Self::Close { code, reason }),
             13 => Self::read_challenge(bytes),
+            15 => read_data(bytes).map(|data| Self::Scene { data }),
             14 => {
                 let (ask, more, rooms) = read_rooms(bytes)?;
                 Ok(Self::Rooms { ask, more, rooms })
@@ -273,6 +279,7 @@ impl<'a> ServerBody<'a> {
             }
             Self::Event { op, data } => uint_len(u64::from(op)) + bytes_len(data),
             Self::State { tick, data } => uint_len(tick) + bytes_len(data),
+            Self::Scene { data } => bytes_len(data),
             Self::Ping { echo, pad } | Self::Pong { echo, pad } => fixed64_len(echo) + bytes_len(pad),
             Self::Ack => 0,
             Self::Left { code, reason } | Self::Refused { code, reason } | Self::Close { code, reason } => {
@@ -297,8 +304,22 @@ impl<'a> ServerBody<'a> {
             Self::Close { .. } => 12,
             Self::Challenge { .. } => 13,
             Self::Rooms { .. } => 14,
+            Self::Scene { .. } => 15,
         }
     }
+}
+
+/// The only field of RoomScene.
+#[inline]
+fn read_data(bytes: &[u8]) -> Result<&[u8], Reject> {
+    let mut data = &[][..];
+    each(bytes, |number, value| {
+        if number == 1 {
+            data = value.bytes()?;
+        }
+        Ok(())
+    })?;
+    Ok(data)
 }
 
 impl Encode for ServerView<'_> {
@@ -332,6 +353,7 @@ impl Encode for ServerView<'_> {
                 put_uint(1, u64::from(op), out);
                 put_bytes(2, data, out);
             }
+            ServerBody::Scene { data } => put_bytes(1, data, out),
             ServerBody::State { tick, data } => {
                 put_uint(1, tick, out);
                 put_bytes(2, data, out);

@@ -26,6 +26,7 @@ fn client_to_owned(view: &ClientView<'_>) -> ClientMessage {
         ClientBody::List(Ask { ask, game, label, free }) => {
             Body::List(schema::List { ask, game: game.into(), label: label.into(), free })
         }
+        ClientBody::Resync => Body::Resync(schema::Resync {}),
         ClientBody::Leave => Body::Leave(schema::Leave {}),
         ClientBody::Input { op, data } => Body::Input(schema::Input { op, data: data.into() }),
         ClientBody::Ping { echo, pad } => Body::Ping(schema::Ping { echo, pad: pad.into() }),
@@ -47,6 +48,7 @@ fn server_to_owned(view: &ServerView<'_>) -> ServerMessage {
         ServerBody::Left { code, reason } => Body::Left(schema::Left { code, reason: reason.into() }),
         ServerBody::Event { op, data } => Body::Event(schema::RoomEvent { op, data: data.into() }),
         ServerBody::State { tick, data } => Body::State(schema::RoomState { tick, data: data.into() }),
+        ServerBody::Scene { data } => Body::Scene(schema::RoomScene { data: data.into() }),
         ServerBody::Ping { echo, pad } => Body::Ping(schema::Ping { echo, pad: pad.into() }),
         ServerBody::Pong { echo, pad } => Body::Pong(schema::Pong { echo, pad: pad.into() }),
         ServerBody::Ack => Body::OnlyAck(schema::Ack {}),
@@ -108,7 +110,7 @@ fn values() -> impl Strategy<Value = Values> {
 }
 
 fn client_body(kind: u8, v: &Values) -> ClientBody<'_> {
-    match kind % 12 {
+    match kind % 13 {
         0 => ClientBody::Login { name: &v.text },
         1 => ClientBody::Resume { session: SessionId(v.a), token: &v.token, received: v.b },
         2 => ClientBody::Join { game: &v.text, room: if v.a == 0 { Wanted::Any } else { Wanted::Room(RoomId(v.a)) } },
@@ -120,12 +122,14 @@ fn client_body(kind: u8, v: &Values) -> ClientBody<'_> {
         8 => ClientBody::Work { nonce: v.a },
         9 if !v.text.is_empty() => ClientBody::Join { game: "", room: Wanted::Named { name: &v.text, params: &v.data } },
         10 => ClientBody::List(Ask { ask: v.c, game: "hilltop", label: &v.text, free: v.flag }),
+        11 => ClientBody::Resync,
         _ => ClientBody::Bye,
     }
 }
 
 fn server_body(kind: u8, v: &Values) -> ServerBody<'_> {
-    match kind % 12 {
+    match kind % 13 {
+        12 => ServerBody::Scene { data: &v.data },
         0 => ServerBody::Welcome {
             session: SessionId(v.a),
             token: &v.token,

@@ -70,6 +70,11 @@ pub enum Event<'a> {
         /// Meaning is the game's.
         data: &'a [u8],
     },
+    /// What is new of the room's scene, for a mirror of it. Complete and in order while the connection lasts; the first of a connection begins anew.
+    Scene {
+        /// A packet of state sync.
+        data: &'a [u8],
+    },
     /// The answer to a ping.
     Pong {
         /// Time since the ping.
@@ -241,6 +246,13 @@ impl Session {
         }
     }
 
+    /// Asks for the room's scene anew. It is lost with the connection, and so is the need of it.
+    pub fn resync(&mut self, framing: Framing, out: &mut Vec<u8>) {
+        if self.state == State::Open {
+            self.put(ClientBody::Resync, framing, out);
+        }
+    }
+
     /// Asks for a list of rooms; the answer is [`Event::Rooms`] with the same `ask`, or [`Event::Refused`]. It is lost with the connection.
     /// Ignored unless the session is open.
     pub fn list(&mut self, ask: Ask<'_>, framing: Framing, out: &mut Vec<u8>) {
@@ -350,6 +362,7 @@ impl Session {
         }
         let event = match message.body {
             ServerBody::State { tick, data } => Event::State { tick, data },
+            ServerBody::Scene { data } => Event::Scene { data },
             ServerBody::Event { op, data } => Event::Room { op, data },
             ServerBody::Pong { echo, .. } => {
                 self.liveness.on_pong(now, echo);

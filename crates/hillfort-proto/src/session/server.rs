@@ -138,6 +138,11 @@ impl Session {
                 Ok(()) => Event::List(ask),
                 Err(reject) => self.refused(reject, framing, out),
             },
+            ClientBody::Resync => match self.seat {
+                Seat::In(room) => Event::Resync { room },
+                // The seat may have gone while it asked.
+                _ => return Ok(None),
+            },
             ClientBody::Bye => {
                 self.state = State::Ended;
                 Event::Bye
@@ -287,6 +292,13 @@ impl Session {
     pub fn enqueue_state(&mut self, room: RoomId, tick: u64, data: &[u8], framing: Framing, out: &mut Vec<u8>) {
         if self.state == State::Open && self.seat.room() == Some(room) {
             self.put(ServerBody::State { tick, data }, framing, out);
+        }
+    }
+
+    /// What is new of the room's scene. Ignored when the session does not sit in `room` or has no connection.
+    pub fn enqueue_scene(&mut self, room: RoomId, data: &[u8], framing: Framing, out: &mut Vec<u8>) {
+        if self.state == State::Open && self.seat.room() == Some(room) {
+            self.put(ServerBody::Scene { data }, framing, out);
         }
     }
 

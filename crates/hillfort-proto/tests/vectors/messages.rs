@@ -53,6 +53,7 @@ fn client_fields(body: &ClientBody<'_>) -> (&'static str, Value) {
         ClientBody::Pong { echo, pad } => ("pong", json!({ "echo": text(echo), "pad": hex(pad) })),
         ClientBody::Ack => ("only_ack", json!({})),
         ClientBody::Bye => ("bye", json!({})),
+        ClientBody::Resync => ("resync", json!({})),
         ClientBody::Work { nonce } => ("work", json!({ "nonce": text(nonce) })),
     }
 }
@@ -81,6 +82,7 @@ fn server_fields(body: &ServerBody<'_>) -> (&'static str, Value) {
         ServerBody::Left { code, reason } => ("left", verdict(code, reason)),
         ServerBody::Event { op, data } => ("event", json!({ "op": op, "data": hex(data) })),
         ServerBody::State { tick, data } => ("state", json!({ "tick": text(tick), "data": hex(data) })),
+        ServerBody::Scene { data } => ("scene", json!({ "data": hex(data) })),
         ServerBody::Ping { echo, pad } => ("ping", json!({ "echo": text(echo), "pad": hex(pad) })),
         ServerBody::Pong { echo, pad } => ("pong", json!({ "echo": text(echo), "pad": hex(pad) })),
         ServerBody::Ack => ("only_ack", json!({})),
@@ -153,6 +155,7 @@ fn client_messages() -> Vec<Value> {
         client("pong", 0, 9, ClientBody::Pong { echo: 7, pad: &[] }),
         client("only an acknowledgement", 0, 128, ClientBody::Ack),
         client("bye", 0, 0, ClientBody::Bye),
+        client("resync", 0, 0, ClientBody::Resync),
         client("work", 0, 0, ClientBody::Work { nonce: answer(BITS) }),
         client("list", 0, 0, ClientBody::List(Ask { ask: 1, game: "hilltop", label: "mode=duel", free: true })),
     ]
@@ -179,6 +182,7 @@ fn server_messages() -> Vec<Value> {
         server("join refused: no such game", 3, 0, ServerBody::left(Some(Reject::RoomGame))),
         server("event", 4, 0, ServerBody::Event { op: 7, data: b"boom" }),
         server("state", 0, 6, ServerBody::State { tick: 1201, data: &[0xFE; 200] }),
+        server("scene", 0, 6, ServerBody::Scene { data: &[0x12; 130] }),
         server("ping", 0, 0, ServerBody::Ping { echo: u64::MAX, pad: &[] }),
         server("pong", 0, 0, ServerBody::Pong { echo: 0x1122_3344_5566_7788, pad: &[1, 2] }),
         server("only an acknowledgement", 0, 32, ServerBody::Ack),
@@ -221,7 +225,7 @@ fn messages() {
         bad("numbers but no body", &[0x08, 1, 0x10, 1], Reject::Message),
         bad("the same body twice", &[0x52, 0, 0x52, 0], Reject::Message),
         bad("two bodies", &[0x52, 0, 0x5A, 0], Reject::Message),
-        bad("body of a kind that is not known", &[0x72, 0], Reject::Message),
+        bad("body of a kind that is not known", &[0x82, 1, 0], Reject::Message),
         bad("body is not a message", &[0x50, 1], Reject::Message),
         bad("seq is not a number", &[0x0A, 0, 0x52, 0], Reject::Message),
         bad("body longer than the payload", &[0x52, 1], Reject::Message),

@@ -25,6 +25,7 @@ impl SessionPort for Doors {
         self.taken.lock().expect("not poisoned").extend(batch.iter().map(|entry| {
             let what = match entry {
                 Outbound::Event { op, .. } => format!("event {op}"),
+                Outbound::Scene { session, anew, .. } => format!("scene {} {anew}", session.0),
                 Outbound::State { tick, .. } => format!("state {tick}"),
                 Outbound::Left { session, reject, .. } => format!("left {} {reject:?}", session.0),
                 Outbound::JoinRefused { session, .. } => format!("refused {}", session.0),

@@ -16,6 +16,7 @@ mod overload;
 mod play;
 mod recorded;
 mod rest;
+mod scene;
 
 /// Virtual time; a room may move it on, to play a slow one.
 #[derive(Clone, Default)]
@@ -65,6 +66,10 @@ impl SessionPort for DoorsPort {
                     format!("{:x} left {}", session.0, reject.map_or("as asked", Reject::label))
                 }
                 Outbound::Event { to, op, data, .. } => format!("{edge}> {} event {op} {}", ids(to), data.escape_ascii()),
+                Outbound::Scene { session, anew, data, .. } => {
+                    let hex: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
+                    format!("{:x} scene {} {hex}", session.0, if anew { "anew" } else { "more" })
+                }
                 Outbound::State { to, tick, data, .. } => format!("{edge}> {} state {tick} {}", ids(to), data.escape_ascii()),
             });
         }

@@ -53,6 +53,11 @@ pub enum Event<'a> {
         /// Where the session sits.
         room: RoomId,
     },
+    /// Have the room send its scene anew.
+    Resync {
+        /// Where the session sits.
+        room: RoomId,
+    },
     /// Hand it to the room. At most [`crate::limits::INPUT_BYTES_MAX`] bytes.
     Input {
         /// Where the session sits.

@@ -1,0 +1,127 @@
+//! Scenes on their way to the doors: whole, in order, and anew when something was lost.
+
+use hillfort_sync::{Entity, Field, Kind, Mirror, Schema};
+use hillfort_world::ShareConfig;
+
+use super::*;
+
+/// Each player is a walker that goes on one unit a tick.
+struct Walk {
+    schema: Arc<Schema>,
+    walkers: Vec<Option<Entity>>,
+}
+
+fn schema() -> Arc<Schema> {
+    let walker = Kind::new("walker").with(Field::fixed("x", 0.0, 1_000.0, 0.5)).with(Field::fixed("y", 0.0, 1_000.0, 0.5));
+    Arc::new(Schema::new(vec![walker.at("x", "y")]).expect("good"))
+}
+
+impl Room for Walk {
+    fn on_create(&mut self, ctx: &mut Ctx, _params: &[u8]) -> Result<RoomConfig, RoomFault> {
+        let config = ShareConfig { radius: Some(100.0), ..ShareConfig::new(Arc::clone(&self.schema)) };
+        ctx.open_scene(config.clone()).map_err(|error| RoomFault::crashed(&error.to_string()))?;
+        assert!(ctx.open_scene(config).is_err(), "once only");
+        Ok(RoomConfig::default())
+    }
+
+    fn on_join(&mut self, ctx: &mut Ctx, seat: Seat) -> Result<(), RoomFault> {
+        let scene = ctx.scene_mut().expect("opened");
+        let walker = scene.spawn(0).expect("room enough");
+        scene.set_owner(walker, Some(seat.0)).expect("alive");
+        self.walkers.resize(usize::from(seat.0) + 1, None);
+        self.walkers[usize::from(seat.0)] = Some(walker);
+        Ok(())
+    }
+
+    fn on_leave(&mut self, ctx: &mut Ctx, seat: Seat) -> Result<(), RoomFault> {
+        if let Some(walker) = self.walkers[usize::from(seat.0)].take() {
+            ctx.scene_mut().expect("opened").despawn(walker).expect("alive");
+        }
+        Ok(())
+    }
+
+    fn on_tick(&mut self, ctx: &mut Ctx) -> Result<(), RoomFault> {
+        let tick = ctx.tick();
+        let scene = ctx.scene_mut().expect("opened");
+        for walker in self.walkers.iter().flatten() {
+            scene.set(*walker, 0, tick as f32).expect("alive");
+        }
+        ctx.acknowledge(Seat(0), tick as u32 * 10, tick as u32 + 2);
+        Ok(())
+    }
+}
+
+fn rig() -> Rig {
+    let game = Game::native("walk", || Walk { schema: schema(), walkers: Vec::new() }).expect("good name");
+    Rig::new(vec![game])
+}
+
+/// Packets for a session: whether each begins anew, and its bytes.
+fn packets(lines: &[String], session: u64) -> Vec<(bool, Vec<u8>)> {
+    let prefix = format!("{session:x} scene ");
+    let parse = |line: &String| {
+        let (how, hex) = line.strip_prefix(&prefix)?.split_once(' ')?;
+        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
+        Some((how == "anew", (0..hex.len()).step_by(2).map(byte).collect()))
+    };
+    lines.iter().filter_map(parse).collect()
+}
+
+fn taken(mirror: &mut Mirror, packets: &[(bool, Vec<u8>)]) {
+    assert!(!packets.is_empty());
+    packets.iter().for_each(|(_, bytes)| assert_eq!(mirror.take(bytes), Ok(true)));
+}
+
+fn places(mirror: &Mirror) -> Vec<f32> {
+    mirror.seen().map(|seen| seen.value(0).expect("seen by all")).collect()
+}
+
+#[test]
+fn players_see_each_other_walk() {
+    let mut rig = rig();
+    let (mut first, mut second) = (Mirror::new(schema()), Mirror::new(schema()));
+    rig.join(0x100, "walk");
+    taken(&mut first, &packets(&rig.run(200), 0x100));
+    assert_eq!(places(&first), [4.0]);
+    assert_eq!(first.note(), hillfort_sync::Note { input: 40, ahead: 2 });
+    rig.join(0x200, "walk");
+    let lines = rig.run(300);
+    taken(&mut first, &packets(&lines, 0x100));
+    taken(&mut second, &packets(&lines, 0x200));
+    assert_eq!((places(&first), places(&second)), (vec![10.0; 2], vec![10.0; 2]));
+    assert!(packets(&lines, 0x200).iter().enumerate().all(|(at, (anew, _))| *anew == (at == 0)), "only the first begins anew");
+    let room = rig.room_of(0x200);
+    rig.send(Inbound::Leave { session: SessionId(0x200), room });
+    taken(&mut first, &packets(&rig.run(200), 0x100));
+    assert_eq!(places(&first), [14.0]);
+    let totals = rig.totals();
+    assert!(totals.scene_packets >= 20 && totals.scene_records > 20 && totals.scene_bytes > 100, "{totals:?}");
+}
+
+#[test]
+fn what_was_lost_begins_anew() {
+    let mut rig = rig();
+    let mut mirror = Mirror::new(schema());
+    rig.join(0x100, "walk");
+    taken(&mut mirror, &packets(&rig.run(200), 0x100));
+    let room = rig.room_of(0x100);
+    // A door that lost something asks.
+    rig.run(50);
+    rig.send(Inbound::Resync { session: SessionId(0x100), room });
+    let lines = packets(&rig.run(50), 0x100);
+    assert!(lines[0].0);
+    taken(&mut mirror, &lines);
+    // A door that takes nothing for a while.
+    rig.doors.shut.store(true, Relaxed);
+    rig.run(3_000);
+    rig.doors.shut.store(false, Relaxed);
+    let lines = packets(&rig.run(200), 0x100);
+    let anew = lines.iter().position(|(anew, _)| *anew).expect("begins anew");
+    taken(&mut mirror, &lines[anew..]);
+    assert_eq!(places(&mirror), [rig.world.rooms.get(0).expect("open").cell.ctx().tick() as f32]);
+    // A connection that comes back.
+    rig.send(Inbound::Drop { session: SessionId(0x100), room });
+    assert_eq!(packets(&rig.run(100), 0x100), []);
+    rig.send(Inbound::Reconnect { session: SessionId(0x100), room });
+    assert!(packets(&rig.run(1_000), 0x100)[0].0);
+}

@@ -1,0 +1,172 @@
+//! A room's scene and who looks at it: what a game sets, and when frames are published and packets written. Owns viewers by seat; the bytes are
+//! `hillfort-sync`'s. Knows nothing of how packets travel.
+
+use std::sync::Arc;
+
+use hillfort_proto::ids::SessionId;
+use hillfort_sync::{Delivery, History, Interest, Note, PACKET_BYTES_MAX, Replicator, Scene, Schema, Sent, Viewer, ViewerConfig};
+
+use crate::ctx::Seat;
+
+/// How a room shares its scene.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShareConfig {
+    /// What its entities look like.
+    pub schema: Arc<Schema>,
+    /// Most entities at once.
+    pub entities_max: usize,
+    /// How far players see, in the unit of the fields that say where entities stand; `None`: everybody sees all.
+    pub radius: Option<f32>,
+    /// Bytes a second for each player, at least 1,000. More than a few hundred entities in sight want more.
+    pub bytes_per_second: u32,
+}
+
+/// A scene, its last ticks, and its viewers.
+#[derive(Debug)]
+pub(crate) struct Share {
+    config: ShareConfig,
+    hz: u32,
+    pub(crate) scene: Scene,
+    history: Option<History>,
+    /// By seat.
+    viewers: Vec<Option<Looker>>,
+}
+
+#[derive(Debug)]
+struct Looker {
+    viewer: Viewer,
+    note: Option<Note>,
+}
+
+/// What was written for all players of a room in one turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shared {
+    /// Packets.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Entities that came into sight, changed, left.
+    pub records: u64,
+    /// Newcomers and changes that wait for a later packet, because a player's bytes were used up.
+    pub waiting: u64,
+}
+
+impl ShareConfig {
+    /// Up to 1,024 entities that everybody sees, 32,000 bytes a second and player.
+    #[must_use]
+    pub const fn new(schema: Arc<Schema>) -> Self {
+        Self { schema, entities_max: 1024, radius: None, bytes_per_second: 32_000 }
+    }
+
+    /// Clients look around so often that they do not outrun what they see, and seldom enough to be cheap.
+    const fn interest(&self) -> Interest {
+        Interest { radius: self.radius, every: 4 }
+    }
+
+    fn is_good(&self) -> bool {
+        self.bytes_per_second >= 1_000 && self.radius.is_none_or(|radius| radius > 0.0 && radius.is_finite())
+    }
+}
+
+impl Share {
+    /// `None`: the config is out of bounds.
+    pub(crate) fn new(config: ShareConfig) -> Option<Self> {
+        let scene = Scene::new(Arc::clone(&config.schema), config.entities_max);
+        config.is_good().then_some(Self { config, hz: 1, scene, history: None, viewers: Vec::new() })
+    }
+
+    pub(crate) const fn set_hz(&mut self, hz: u32) {
+        self.hz = hz;
+    }
+
+    /// Ticks go on from another number: what was published is history.
+    pub(crate) fn restart(&mut self) {
+        self.history = None;
+        self.viewers.iter_mut().flatten().for_each(|looker| looker.viewer.reset());
+    }
+
+    pub(crate) fn seat_taken(&mut self, seat: Seat) {
+        let at = usize::from(seat.0);
+        if self.viewers.len() <= at {
+            self.viewers.resize_with(at + 1, || None);
+        }
+        let config = ViewerConfig {
+            delivery: Delivery::Ordered,
+            interest: self.config.interest(),
+            budget: (self.config.bytes_per_second / self.hz).max(1),
+            packet: PACKET_BYTES_MAX as u32,
+            hz: self.hz,
+        };
+        self.viewers[at] = Some(Looker { viewer: Viewer::new(seat.0, config), note: None });
+    }
+
+    pub(crate) fn seat_freed(&mut self, seat: Seat) {
+        if let Some(looker) = self.viewers.get_mut(usize::from(seat.0)) {
+            *looker = None;
+        }
+    }
+
+    pub(crate) fn viewer_mut(&mut self, seat: Seat) -> Option<&mut Viewer> {
+        self.looker(seat).map(|looker| &mut looker.viewer)
+    }
+
+    pub(crate) fn set_note(&mut self, seat: Seat, note: Note) {
+        if let Some(looker) = self.looker(seat) {
+            looker.note = Some(note);
+        }
+    }
+
+    pub(crate) fn publish(&mut self, tick: u32) {
+        let cell = self.config.radius.map_or(f32::MAX, |radius| radius / 2.0);
+        let history = self.history.get_or_insert_with(|| History::new(&self.scene, cell));
+        history.publish(tick, &self.scene);
+    }
+
+    pub(crate) const fn history(&self) -> Option<&History> {
+        self.history.as_ref()
+    }
+
+    /// Writes the packets of those who are `here`, and gives each to `send`.
+    pub(crate) fn write(
+        &mut self,
+        replicator: &mut Replicator,
+        packet: &mut Vec<u8>,
+        here: impl Fn(Seat) -> Option<SessionId>,
+        mut send: impl FnMut(SessionId, bool, &[u8]) -> bool,
+    ) -> Shared {
+        let mut shared = Shared::default();
+        let Some(mut pass) = self.history.as_ref().and_then(|history| replicator.pass(&self.config.schema, history)) else {
+            return shared;
+        };
+        for (at, looker) in self.viewers.iter_mut().enumerate() {
+            let Some((looker, session)) = looker.as_mut().zip(here(Seat(at as u16))) else { continue };
+            packet.clear();
+            if let Some(sent) = pass.write(&mut looker.viewer, looker.note.take(), packet) {
+                if send(session, sent.anew, packet) {
+                    shared.add(&Shared::of(&sent, packet.len()));
+                } else {
+                    looker.viewer.reset();
+                }
+            }
+        }
+        shared
+    }
+
+    fn looker(&mut self, seat: Seat) -> Option<&mut Looker> {
+        self.viewers.get_mut(usize::from(seat.0))?.as_mut()
+    }
+}
+
+impl Shared {
+    fn of(sent: &Sent, bytes: usize) -> Self {
+        let records = [sent.entered, sent.changed, sent.left].map(u64::from).iter().sum();
+        Self { packets: 1, bytes: bytes as u64, records, waiting: u64::from(sent.waiting) }
+    }
+
+    const fn add(&mut self, other: &Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.records += other.records;
+        self.waiting += other.waiting;
+    }
+}

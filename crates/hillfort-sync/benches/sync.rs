@@ -2,6 +2,8 @@
 //! seconds of game time and the cheapest third of its ticks counts, because machines are noisy; beside it stand the machine's own limits, measured in
 //! the same run. `cargo bench -p hillfort-sync --bench sync`; name scenes to run only these.
 
+#![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;

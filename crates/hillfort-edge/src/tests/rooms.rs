@@ -77,6 +77,26 @@ fn a_seat_for_nobody_is_given_back() {
 }
 
 #[test]
+fn a_join_that_finds_no_place_in_the_lane_gives_its_name_back() {
+    let mut rig = Rig::new(config());
+    let mut client = rig.login("ann");
+    rig.seat(&mut client, ROOM);
+    let mut other = rig.login("bob");
+    (rig.rooms.lock().unwrap().busy, rig.rooms.lock().unwrap().quiet) = (true, false);
+    for _ in 0..BATCH_ENTRIES_MAX * 3 / 4 + 1 {
+        client.sequenced(ClientBody::Input { op: 0, data: b"x" });
+        rig.edge.turn(Some(std::time::Duration::ZERO)).unwrap();
+        client.read();
+    }
+    rig.until("the lane is full", |rig| rig.refused(Reject::WorldBusy) == 1);
+    other.sequenced(ClientBody::Join { game: GAME, room: Wanted::Named { name: "den", params: b"" } });
+    let message = rig.next(&mut other);
+    let ServerBody::Left { code, .. } = ServerView::read(&message).unwrap().body else { panic!("not refused") };
+    assert_eq!(Reject::from_code(code), Some(Reject::WorldBusy));
+    rig.expect_told("unplace chess Named { name: \"den\", params: [] }");
+}
+
+#[test]
 fn inputs_wait_for_a_full_lane_up_to_a_bound_and_notices_beyond() {
     let mut rig = Rig::new(config());
     let mut client = rig.login("ann");

@@ -1,9 +1,10 @@
 //! Rooms that sleep, are saved, and are taken up again.
 
-use hillfort_world::Stored;
+use hillfort_world::{Recording, Stored};
 
 use super::*;
-use crate::config::Saves;
+use crate::config::{Keep, Recordings, Saves};
+use crate::replay::{Outcome, ReplayOptions, replay};
 
 /// Counts its ticks and draws; says both when asked.
 #[derive(Default)]
@@ -227,4 +228,34 @@ fn a_file_that_the_rules_refuse_is_set_aside() {
     second.run(1_001);
     assert_eq!(second.list("clock", ""), ["good  0/4"]);
     assert_eq!(second.snapshot().faults.len(), 1);
+}
+
+#[test]
+fn the_recording_of_a_room_that_was_woken_can_be_replayed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recordings = Recordings { keep: Keep::All, folder: Some(folder.path().to_owned()), ..Recordings::default() };
+    let mut rig = rig(Config { recordings, ..Config::default() });
+    for session in [0x100, 0x200] {
+        rig.join_named(session, "clock", "den", b"open");
+        rig.run(0);
+        rig.input(session, DRAW, b"");
+        rig.run(2_000);
+        rig.input(session, TIMER, &[30]);
+        rig.run(3_000);
+        rig.leave(session);
+        rig.run(40_000);
+    }
+    let Rig { world, handle, .. } = rig;
+    drop(world);
+    handle.drain(Duration::ZERO);
+    let mut woken = 0;
+    for entry in std::fs::read_dir(folder.path()).expect("is there") {
+        let bytes = std::fs::read(entry.expect("read").path()).expect("read");
+        let recording = Recording::from_file(&bytes).expect("whole");
+        assert_eq!(&*recording.origin.params, b"open");
+        let report = replay(&games()[0], &recording, ReplayOptions::default(), |_, _| ()).expect("the same rules");
+        assert!(matches!(report.outcome, Outcome::Same), "{:?}", report.outcome);
+        woken += 1;
+    }
+    assert_eq!(woken, 2, "one until it slept, one after it was woken");
 }

@@ -172,6 +172,24 @@ impl KindColumns {
 }
 
 impl Column {
+    /// Bits of its numbers.
+    #[must_use]
+    pub const fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    /// Number of the field that it comes from.
+    #[must_use]
+    pub const fn field(&self) -> usize {
+        self.field
+    }
+
+    /// Whether its numbers are how fast the field changes by itself, and not the field's own.
+    #[must_use]
+    pub const fn is_speed(&self) -> bool {
+        matches!(self.role, Role::Speed)
+    }
+
     fn of(number: usize, field: &Field) -> impl Iterator<Item = Self> {
         let bits = bits(&field.ty);
         let wraps = matches!(field.ty, FieldType::Angle { .. });

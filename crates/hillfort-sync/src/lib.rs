@@ -20,6 +20,7 @@ mod record;
 mod replicate;
 mod scene;
 mod schema;
+mod table;
 mod viewer;
 
 pub use bits::{BitReader, BitWriter};

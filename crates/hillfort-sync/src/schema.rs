@@ -1,7 +1,7 @@
 //! What a game's entities look like: kinds, their fields, how exactly a client needs to know them, and who may. Owns the bounds of a schema;
 //! knows nothing of entities and of the files that schemas are read from.
 
-use crate::column::{Kinds, Tier};
+use crate::column::{Column, Kinds, Tier};
 
 /// Most kinds of a schema.
 pub const KINDS_MAX: usize = 16;
@@ -148,6 +148,12 @@ impl Schema {
     #[must_use]
     pub fn field(&self, kind: u8, name: &str) -> Option<usize> {
         self.kinds.get(usize::from(kind))?.fields.iter().position(|field| field.name == name)
+    }
+
+    /// What travels of a kind, in its order. Empty: there is no such kind.
+    #[must_use]
+    pub fn columns(&self, kind: u8) -> &[Column] {
+        self.compiled.kinds.get(usize::from(kind)).map_or(&[], |kind| &kind.columns)
     }
 
     /// Says whether two ends mean the same: FNV-1a, 64 bits, over all that matters for the bytes (docs/sync.md).

@@ -29,6 +29,9 @@ pub enum Command {
     /// Shows the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Reads a file that says what a game's entities look like
+    #[command(subcommand)]
+    Schema(SchemaCommand),
     /// Measures this machine and a server on it: raw limits, bots, attacks, report
     Load(hillfort_load::Command),
     /// Rooms of a running server, and recordings of rooms: list, record, replay, inspect, compare
@@ -132,6 +135,24 @@ pub struct SyncTestArgs {
     /// Folder of games beside those that ship
     #[arg(long, value_name = "FOLDER")]
     pub games: Option<PathBuf>,
+}
+
+/// What to do with a schema.
+#[derive(Debug, Subcommand)]
+pub enum SchemaCommand {
+    /// Says what is wrong with it, or what it costs: kinds, columns, bits, and the hash that server and clients compare
+    Check {
+        /// The schema, in TOML
+        file: PathBuf,
+    },
+    /// Writes what a JavaScript client decodes with: NAME.schema.js, and its types in NAME.schema.d.ts
+    Js {
+        /// The schema, in TOML; NAME is its name without the extension
+        file: PathBuf,
+        /// Folder to write into
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
 }
 
 /// Where settings come from.

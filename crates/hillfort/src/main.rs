@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to the person who typed it")]
 
+use std::path::Path;
+
 use clap::Parser;
-use hillfort::cli::{Cli, Command, ConfigArgs, ConfigCommand};
+use hillfort::cli::{Cli, Command, ConfigArgs, ConfigCommand, SchemaCommand};
 use hillfort::config::{self, Settings};
 use hillfort::exit::Exit;
 use hillfort::logging::{self, Format};
-use hillfort::serve;
+use hillfort::{schema_file, schema_js, serve};
 
 fn main() -> Exit {
     let cli = match Cli::try_parse() {
@@ -32,6 +34,7 @@ fn main() -> Exit {
             print!("{}", settings.print());
             Exit::Ok
         }),
+        Command::Schema(command) => schema(command),
         Command::Load(command) => match command.run(&["load"]) {
             Ok(()) => Exit::Ok,
             Err(error) => {
@@ -61,6 +64,41 @@ fn with_settings(args: ConfigArgs, then: impl FnOnce(Settings) -> Exit) -> Exit 
             Exit::Config
         }
     }
+}
+
+fn schema(command: SchemaCommand) -> Exit {
+    let (SchemaCommand::Check { file } | SchemaCommand::Js { file, .. }) = &command;
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) => return fail(file, &error, Exit::Io),
+    };
+    let read = match schema_file::read(&text) {
+        Ok(read) => read,
+        Err(error) => return fail(file, &error, Exit::Config),
+    };
+    let named = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default();
+    let files = match schema_js::write(&read, &named(file.file_name())) {
+        Ok(files) => files,
+        Err(error) => return fail(file, &error, Exit::Config),
+    };
+    let SchemaCommand::Js { out, .. } = &command else {
+        print!("{}", schema_js::describe(&read));
+        return Exit::Ok;
+    };
+    let name = named(file.file_stem());
+    for (ending, text) in [("js", files.tables), ("d.ts", files.types)] {
+        let path = out.join(format!("{name}.schema.{ending}"));
+        if let Err(error) = std::fs::write(&path, text) {
+            return fail(&path, &error, Exit::Io);
+        }
+        println!("{}", path.display());
+    }
+    Exit::Ok
+}
+
+fn fail(file: &Path, error: &dyn std::fmt::Display, exit: Exit) -> Exit {
+    eprintln!("error: {}: {error}", file.display());
+    exit
 }
 
 fn run(args: ConfigArgs) -> Exit {

@@ -30,6 +30,8 @@ fn nothing_is_serve_and_takes_its_flags() {
 fn commands_are_told_apart() {
     assert!(matches!(parse("hillfort check --set a=b"), Ok(Command::Check(_))));
     assert!(matches!(parse("hillfort config print"), Ok(Command::Config(ConfigCommand::Print(_)))));
+    assert!(matches!(parse("hillfort schema check a.toml"), Ok(Command::Schema(SchemaCommand::Check { .. }))));
+    assert!(matches!(parse("hillfort schema js a.toml --out b"), Ok(Command::Schema(SchemaCommand::Js { .. }))));
     assert!(matches!(parse("hillfort load limits"), Ok(Command::Load(_))));
     assert!(matches!(parse("hillfort version"), Ok(Command::Version)));
 }
@@ -41,6 +43,7 @@ fn mistakes_are_refused() {
         ("hillfort --set edge", "KEY=VALUE is expected"),
         ("hillfort --set =1", "KEY=VALUE is expected"),
         ("hillfort config", "Usage"),
+        ("hillfort schema js a.toml", "--out"),
         ("hillfort --set a=b check", "cannot be used"),
     ] {
         let error = parse(line).expect_err(line);

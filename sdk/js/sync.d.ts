@@ -23,6 +23,8 @@ export interface Note {
   readonly input: number;
   /** Ticks by which its inputs come early; below 0 they come late. */
   readonly ahead: number;
+  /** Tick of the packet that said so; null: none did yet. */
+  readonly tick: number | null;
 }
 
 export class Mirror<E = AnyEntity> {

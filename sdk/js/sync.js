@@ -3,19 +3,17 @@
 
 import { BAD_BITS, BitReader } from './bits.js';
 import { Layout, Place } from './layout.js';
+import { END, readHead, takeStep } from './packet.js';
 import { takeChanges, takeWhole } from './record.js';
 
-const VERSION = 1;
-const BASE = 1;
-const RESET = 2;
-const NOTE = 4;
-const LOSSY = 8;
 const SLOT_BITS_MAX = 14;
 const ROW_BITS_MAX = 21;
 /** Older numbers that are kept of an entity when packets may be lost. */
 const HISTORY = 64;
 /** Ticks go round: those that are less than this behind are before. */
 const HALF = 0x7fffffff;
+/** No block. */
+const NONE = -1;
 
 const SENTENCES = {
   malformed: 'the packet is malformed: ask for the state anew',
@@ -38,8 +36,8 @@ export class Mirror {
   entered = [];
   changed = [];
   left = [];
-  /** What the server said last of this client's inputs: number of the last one in this state, and by how many ticks they come early. */
-  note = { input: 0, ahead: 0 };
+  /** What the server said last of this client's inputs: number of the last one in the state of `tick`, and by how many ticks they come early. */
+  note = { input: 0, ahead: 0, tick: null };
 
   #hash;
   #layouts;
@@ -266,44 +264,6 @@ export class Mirror {
     }
     return block;
   }
-}
-
-const NONE = -1;
-const END = -1;
-
-function readHead(bytes) {
-  const flags = bytes[0];
-  const isLossy = (flags & LOSSY) !== 0;
-  const length = 5 + (flags & RESET ? 9 : 0) + (flags & NOTE ? 5 : 0) + (flags & BASE ? 1 : 0);
-  if (bytes.length < length || flags >> 4 !== VERSION || (flags & BASE && !isLossy)) return null;
-  const head = { tick: word(bytes, 1), hash: null, epoch: 0, note: null, base: null, lossy: isLossy, length };
-  let at = 5;
-  if (flags & RESET) {
-    const hex = (from) => word(bytes, from).toString(16).padStart(8, '0');
-    head.hash = hex(at + 4) + hex(at);
-    head.epoch = bytes[at + 8];
-    at += 9;
-  }
-  if (flags & NOTE) {
-    head.note = { input: word(bytes, at), ahead: (bytes[at + 4] << 24) >> 24 };
-    at += 5;
-  }
-  if (flags & BASE) head.base = (head.tick - bytes[at]) >>> 0;
-  return head;
-}
-
-function word(bytes, at) {
-  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
-}
-
-// The slot of the next change, or END. Slots go up.
-function takeStep(bits, before, slotBits) {
-  if (bits.take(1) === 1) return before + 1;
-  if (bits.take(1) === 1) return before + 2 + bits.take(3);
-  const slot = bits.take(slotBits);
-  if (slot === 0) return END;
-  if (slot <= before) throw BAD_BITS;
-  return slot;
 }
 
 // The block that a change is from: the newest, or the newest that was there at the packet's base.

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fromHex } from '../hello.js';
 import { Mirror, MirrorError } from '../sync.js';
+import { dice } from './link.js';
 import { schema } from './siege.schema.js';
 
 const vectors = (name) => JSON.parse(readFileSync(new URL(`../../../crates/hillfort-sync/vectors/${name}.json`, import.meta.url), 'utf8'));
@@ -31,7 +32,8 @@ function outcome(mirror, bytes) {
 /** All that a mirror lets one see. */
 function all(mirror, tables) {
   const { tick, note, entered, changed, left } = mirror;
-  return structuredClone({ tick, note, ack: mirror.ack(), lists: [entered, changed, left].map((list) => list.map((one) => one.id)), known: known(mirror, tables) });
+  const lists = [entered, changed, left].map((list) => list.map((one) => one.id));
+  return { tick, note, ack: mirror.ack(), lists, known: known(mirror, tables) };
 }
 
 for (const name of ['stream', 'lossy']) {
@@ -79,17 +81,6 @@ test('what is refused changes nothing, and a later packet is taken all the same'
   }
   assert.equal(outcome(mirror, fromHex(first[0].hex)), 'taken');
 });
-
-// Small numbers from a seed: SplitMix32.
-function dice(seed) {
-  return (below) => {
-    seed = (seed + 0x9e3779b9) | 0;
-    let z = seed ^ (seed >>> 16);
-    z = Math.imul(z, 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return ((z ^ (z >>> 15)) >>> 0) % below;
-  };
-}
 
 test('10,000 spoiled packets: taken or refused, and what is refused changes nothing', () => {
   const roll = dice(1);

@@ -1,7 +1,7 @@
-// What a change costs the mirror: `node sdk/js/benches/sync.js`. 1,000 entities change in each packet, as they do in a battle seen from above.
+// What a change costs the mirror: `node sdk/js/tests/sync.bench.js`. 1,000 entities change in each packet, as they do in a battle seen from above.
 
 import { Mirror } from '../sync.js';
-import { schema } from '../tests/siege.schema.js';
+import { schema } from './siege.schema.js';
 
 const ENTITIES = 1000;
 const PACKETS = 400;

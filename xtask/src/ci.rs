@@ -27,6 +27,18 @@ fn siege() -> anyhow::Result<()> {
     run_in(&root(), "target/release/hillfort load siege --short --results target/siege")
 }
 
+/// Recordings of the games that ship happen again, bit for bit, whatever the build: rules that changed on purpose need new ones.
+fn replay(profile: &str) -> anyhow::Result<()> {
+    for game in std::fs::read_dir(root().join("games"))? {
+        let Ok(recordings) = std::fs::read_dir(game?.path().join("replays")) else { continue };
+        for recording in recordings {
+            let recording = recording?.path();
+            run_in(&root(), &format!("target/{profile}/hillfort room replay --verify --force {}", recording.display()))?;
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let start = Instant::now();
     let mut times = Vec::new();
@@ -50,11 +62,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     step("clippy", &|| here("cargo clippy --workspace --all-targets --locked -- -D warnings"))?;
     step("tests", &|| here("cargo nextest run --workspace --locked --no-fail-fast"))?;
+    // The tests have built it.
+    step("recordings, debug build", &|| replay("debug"))?;
     step("documentation tests", &|| here("cargo test --workspace --locked --doc --quiet"))?;
     step("documentation", &|| here("cargo doc --workspace --locked --no-deps --quiet"))?;
     step("fuzz corpus", &|| run_in(&root().join("fuzz"), "cargo test --locked --quiet"))?;
     if !options.no_browser {
         step("release build", &|| here("cargo build --release --locked"))?;
+        step("recordings, release build", &|| replay("release"))?;
         step("siege, short form", &siege)?;
         step("browser", &|| run_in(&root().join("tests/browser"), "npm test --silent"))?;
     }

@@ -10,6 +10,8 @@ local out = buffer.create(64)
 function nothing() end
 function message(object, player, op, data) buffer.copy(out, 0, data) object.keep(out) end
 function host(object) for i = 1, 100 do object.number(i) end end
+local turned = 0
+function sine() for i = 1, 100 do turned += math.sin(i) end end
 function endless() while true do end end
 local kept = {}
 function leak() for i = 1, 500 do kept[#kept + 1] = { i, i, i, i } end end
@@ -90,6 +92,12 @@ fn message_of_64_bytes_in_and_out(bencher: Bencher<'_, '_>) {
         vm.fill(&instance, &mut inbox, black_box(&[7; 64])).expect("small");
         vm.call::<()>(&instance, &entry, (instance.object(), 3, 1, &inbox))
     });
+}
+
+#[divan::bench]
+fn a_hundred_sines(bencher: Bencher<'_, '_>) {
+    let (vm, instance, entry, _) = start("sine");
+    bencher.bench_local(|| vm.call::<()>(&instance, &entry, ()).expect("does not fail"));
 }
 
 #[divan::bench]

@@ -343,8 +343,12 @@ impl Recorder {
     #[cold]
     fn grow(&mut self, more: usize) -> bool {
         let (len, capacity) = (self.segment.calls.len(), self.segment.calls.capacity());
-        let doubled = (capacity * 2).clamp(CALLS_BYTES_MIN, (self.limits.room_bytes / 4).max(CALLS_BYTES_MIN));
-        let wanted = doubled.max(len + more);
+        // Twice as much, by a segment at most, and not beyond what the room may have unless old segments can go for it.
+        let mut step = capacity.min(self.limits.room_bytes / 4).max(CALLS_BYTES_MIN);
+        if self.closed.is_empty() {
+            step = step.min(self.limits.room_bytes.saturating_sub(self.held));
+        }
+        let wanted = (capacity + step).max(len + more);
         if !self.hold(wanted - capacity) {
             self.stop();
             return false;

@@ -44,6 +44,12 @@ fn main() -> Exit {
         },
         Command::Room(command) => match hillfort::room::run(&command, &mut std::io::stdout().lock()) {
             Ok(exit) => exit,
+            // Who reads has seen enough, as `head` does.
+            Err(error)
+                if error.downcast_ref().is_some_and(|error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe) =>
+            {
+                Exit::Ok
+            }
             Err(error) => {
                 eprintln!("error: {error:#}");
                 Exit::Io

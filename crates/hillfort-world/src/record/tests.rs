@@ -62,6 +62,23 @@ fn an_input_costs_its_bytes_and_few_allocations() {
 }
 
 #[test]
+fn a_room_that_fills_its_memory_allocates_seldom_up_to_the_end() {
+    let budget = Rc::new(RecordBudget::new(1 << 20));
+    let (mut cell, mut out) = room(RecordLimits { room_bytes: 64 * 1024, mark_every: 20 }, &budget);
+    let counted = allocation_counter::measure(|| {
+        for _ in 0..20_000 {
+            cell.push_input(Seat(0), 1, &[1, 2, 3, 4, 5]);
+            cell.on_tick(&mut out).expect("ticks");
+        }
+    });
+    // Of these some are the queue's.
+    assert!(counted.count_total <= 20, "{} allocations", counted.count_total);
+    assert_eq!(budget.taken(), 64 * 1024);
+    let recording = cell.recording(End::Open).expect("is recorded");
+    assert!(recording.stopped_at.is_some_and(|tick| tick > 6_000), "{:?}", recording.stopped_at);
+}
+
+#[test]
 fn rooms_of_a_thread_share_their_memory() {
     let budget = Rc::new(RecordBudget::new(100_000));
     let limits = RecordLimits { room_bytes: 80_000, mark_every: 20 };

@@ -251,7 +251,7 @@ impl Recorder {
     /// Notes a call that is about to be made.
     #[inline]
     pub(crate) fn note(&mut self, call: &Call<'_>) {
-        if self.mode == Mode::Keeps && self.flush_run() && self.reserve(call.len_max()) {
+        if self.flush_run() && self.reserve(call.len_max()) {
             call.write(&mut self.segment.calls);
         }
     }
@@ -321,10 +321,12 @@ impl Recorder {
         }
     }
 
+    #[inline]
     fn flush_run(&mut self) -> bool {
-        if self.run == 0 {
-            return self.mode == Mode::Keeps;
-        }
+        if self.run == 0 { self.mode == Mode::Keeps } else { self.write_run() }
+    }
+
+    fn write_run(&mut self) -> bool {
         let call = Call::Ticks(self.run.min(u64::from(u32::MAX)));
         if self.mode != Mode::Keeps || !self.reserve(call.len_max()) {
             return false;

@@ -123,6 +123,11 @@ impl<'a> Call<'a> {
     #[inline]
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match *self {
+            // Most calls are this one, so it is written at once.
+            Self::Input { seat, op, data } if seat.0 < 127 && op < 128 && data.len() < 128 => {
+                out.extend_from_slice(&[INPUT | seat.0 as u8, op as u8, data.len() as u8]);
+                out.extend_from_slice(data);
+            }
             Self::Input { seat, op, data } => {
                 if seat.0 < 127 {
                     out.push(INPUT | seat.0 as u8);

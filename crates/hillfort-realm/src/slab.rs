@@ -36,6 +36,8 @@ pub(crate) struct Hosted {
     /// Moving average of what a tick takes, and that for a second at the last rate, in nanoseconds.
     pub(crate) cost_ns: u64,
     pub(crate) cost_per_s: i64,
+    /// What writing the packets of its scene took, on however many threads.
+    pub(crate) shared_in: Duration,
     /// Inputs heard when the room was last listed, and when that was.
     pub(crate) listed: Option<(Time, u64)>,
 }

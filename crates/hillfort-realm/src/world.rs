@@ -9,6 +9,7 @@ mod keep;
 mod leave;
 mod publish;
 mod record;
+mod share;
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -22,7 +23,6 @@ use hillfort_proto::limits::INPUT_BYTES_MAX;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{Inbound, InboundBatch, LaneReceiver};
 use hillfort_proto::time::Time;
-use hillfort_sync::Replicator;
 use hillfort_world::{Due, Ladder, Outputs, RecordBudget, Recording, RoomFault, Seat, Wheel};
 
 use crate::clock::Clock;
@@ -89,9 +89,7 @@ pub struct World {
     /// Goes from room to room.
     out: Outputs,
     kicked: Vec<Seat>,
-    /// Serve all rooms that share a scene, one after the other.
-    replicator: Replicator,
-    packet: Vec<u8>,
+    writers: share::Writers,
     /// Rooms of the slot that is being ticked, with their numbers of ticks.
     visit: Vec<(u32, u32)>,
     placement: Arc<Placement>,
@@ -137,6 +135,7 @@ pub(crate) struct Parts {
 
 impl World {
     pub(crate) fn new(now: Time, parts: Parts, games: Vec<(&Game, Factory)>) -> Self {
+        let writers = share::Writers::new(parts.placement.worlds());
         let games = games.into_iter().map(|(game, factory)| LocalGame {
             name: Arc::clone(game.name()),
             rules: Arc::clone(game.rules()),
@@ -159,8 +158,7 @@ impl World {
             outbox: parts.outbox,
             out: Outputs::default(),
             kicked: Vec::new(),
-            replicator: Replicator::default(),
-            packet: Vec::new(),
+            writers,
             visit: Vec::new(),
             placement: parts.placement,
             meter: Meter::new(now),
@@ -320,7 +318,7 @@ impl World {
         let mut started = now;
         for &(index, ticks) in &visit {
             let Some(mut hosted) = self.rooms.take(index) else { continue };
-            let result = self.tick_room(started, &mut hosted, ticks);
+            let result = self.tick_room(clock, started, &mut hosted, ticks);
             let ended = clock.now();
             let (duration, lateness) = (ended.since(started) / ticks, started.since(due.deadline));
             hosted.cell.stats_mut().record(duration, lateness);
@@ -334,7 +332,7 @@ impl World {
         started
     }
 
-    fn tick_room(&mut self, now: Time, hosted: &mut Hosted, ticks: u32) -> Result<(), RoomFault> {
+    fn tick_room(&mut self, clock: &dyn Clock, now: Time, hosted: &mut Hosted, ticks: u32) -> Result<(), RoomFault> {
         self.expire(now, hosted)?;
         for _ in 0..ticks {
             wall::behind(|| hosted.cell.on_tick(&mut self.out))?;
@@ -344,7 +342,7 @@ impl World {
                 return Ok(());
             }
         }
-        self.share(hosted);
+        self.share(clock, hosted);
         Ok(())
     }
 

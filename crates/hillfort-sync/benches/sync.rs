@@ -1,12 +1,14 @@
 //! What state sync costs: processor time a tick, nanoseconds a pair (a client and an entity that it sees), bytes a change. Each scene runs for some
 //! seconds of game time and the cheapest third of its ticks counts, because machines are noisy; beside it stand the machine's own limits, measured in
-//! the same run. `cargo bench -p hillfort-sync --bench sync`; name scenes to run only these.
+//! the same run. `w2-sink` runs in real time, sends each packet as a datagram over loopback, and says how many ticks were late. `cargo bench -p hillfort-sync --bench sync`; name scenes to run only these.
 
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "one scene sends datagrams, in real time")]
 #![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
 
 use std::hint::black_box;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -36,6 +38,10 @@ struct Spec {
     motion: Motion,
     ticks: u32,
     threads: usize,
+    /// Clients look around once in so many ticks.
+    every: u32,
+    /// Packets go out as datagrams, at 20 Hz of real time.
+    sink: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -58,6 +64,27 @@ struct Tally {
     pairs: u64,
     /// Processor time of all threads.
     busy: Duration,
+}
+
+/// Where datagrams go: sockets that nobody reads, as many as a real server's kernel would look up.
+struct Sink {
+    from: UdpSocket,
+    to: Vec<(UdpSocket, SocketAddr)>,
+}
+
+impl Sink {
+    fn new() -> Self {
+        let open = || UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let address = |socket: UdpSocket| (socket.local_addr().expect("bound"), socket);
+        let to = std::iter::repeat_with(open).take(64).map(address).map(|(to, socket)| (socket, to));
+        Self { from: open(), to: to.collect() }
+    }
+
+    fn send(&self, at: usize, packet: &[u8]) {
+        let (_, to) = self.to[at % self.to.len()];
+        // A full socket drops it, as the network would.
+        let _dropped = self.from.send_to(packet, to);
+    }
 }
 
 /// Small numbers from a seed: xorshift (Marsaglia 2003).
@@ -136,44 +163,72 @@ fn run(spec: &Spec) {
     let mut history = History::new(&scene, RADIUS / 2.0);
     let config = ViewerConfig {
         delivery: spec.delivery,
-        interest: Interest { radius: spec.radius, every: 4 },
+        interest: Interest { radius: spec.radius, every: spec.every },
         budget: spec.budget,
         packet: spec.packet,
         hz: HZ,
     };
     let mut viewers: Vec<_> = (0..spec.clients).map(|at| Viewer::new(at as u16, config)).collect();
     let mut replicators: Vec<_> = (0..spec.threads).map(|_| Replicator::default()).collect();
+    let sinks: Vec<_> = (0..spec.threads).map(|_| spec.sink.then(Sink::new)).collect();
     let share = spec.clients.div_ceil(spec.threads);
+    let origin = Instant::now();
+    let (mut late, mut longest) = (0, Duration::ZERO);
     let (mut publishing, mut writing) = (Vec::new(), Vec::new());
     let mut total = Tally::default();
     let warm = if spec.ticks > 8 { spec.ticks / 2 } else { 0 };
     for tick in 1..=spec.ticks {
+        let due = origin + Duration::from_secs(1) / HZ * tick;
+        if spec.sink {
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
         walkers.step(&mut scene);
         let begun = busy();
         black_box(history.publish(tick, &scene));
         let published = busy() - begun;
         let tally = std::thread::scope(|scope| {
-            let parts = viewers.chunks_mut(share).zip(&mut replicators);
+            let parts = viewers.chunks_mut(share).zip(&mut replicators).zip(&sinks);
             let (schema, history) = (&schema, &history);
-            let jobs: Vec<_> =
-                parts.map(|(part, replicator)| scope.spawn(move || write(schema, history, tick, part, replicator))).collect();
+            let jobs: Vec<_> = parts
+                .map(|((part, replicator), sink)| {
+                    scope.spawn(move || write(schema, history, tick, part, replicator, sink.as_ref()))
+                })
+                .collect();
             jobs.into_iter().map(|job| job.join().expect("no panic")).fold(Tally::default(), Tally::plus)
         });
         if tick > warm {
             publishing.push(published);
             writing.push(tally.busy);
             total = total.plus(tally);
+            let passed = due.elapsed();
+            late += u32::from(passed > Duration::from_secs(1) / HZ);
+            longest = longest.max(passed);
         }
     }
     report(spec, &mut publishing, &mut writing, total);
+    if spec.sink {
+        println!(
+            "{:<22} {late} of {} ticks late; the longest took {:.1} ms of 50",
+            "",
+            writing.len(),
+            longest.as_secs_f64() * 1e3
+        );
+    }
 }
 
-fn write(schema: &Schema, history: &History, tick: u32, viewers: &mut [Viewer], replicator: &mut Replicator) -> Tally {
+fn write(
+    schema: &Schema,
+    history: &History,
+    tick: u32,
+    viewers: &mut [Viewer],
+    replicator: &mut Replicator,
+    sink: Option<&Sink>,
+) -> Tally {
     let mut tally = Tally::default();
     let begun = busy();
     let mut out = Vec::with_capacity(64 * 1024);
     let Some(mut pass) = replicator.pass(schema, history) else { return tally };
-    for viewer in viewers {
+    for (at, viewer) in viewers.iter_mut().enumerate() {
         if tick > LAG {
             viewer.on_ack(tick - LAG, u64::MAX);
         }
@@ -182,6 +237,9 @@ fn write(schema: &Schema, history: &History, tick: u32, viewers: &mut [Viewer], 
             tally.changed += u64::from(sent.changed);
             tally.entered += u64::from(sent.entered);
             tally.waiting += u64::from(sent.waiting);
+            if let Some(sink) = sink {
+                sink.send(at, &out);
+            }
         }
         tally.bytes += black_box(&out).len() as u64;
         tally.pairs += viewer.in_sight() as u64;
@@ -220,8 +278,10 @@ fn report(spec: &Spec, publishing: &mut [Duration], writing: &mut [Duration], to
     let ticks = writing.len() as f64;
     let (publish, write) = (cheap(publishing), cheap(writing));
     let pairs = total.pairs as f64 / ticks;
+    // A join is over when all has been sent: what it cost in all is what counts.
+    let all = writing.iter().sum::<Duration>().as_secs_f64() * 1e3;
     println!(
-        "{:<22} publish {:>8.0} us  write {:>9.0} us  {:>6.2} % of a core at {HZ} Hz  {:>6.1} ns/pair  {:>6.1} in sight  {:>6.1} changes, {:>5.1} waiting  {:>7.1} B a client  {:>5.2} B a change",
+        "{:<22} {all:>8.1} ms in all  publish {:>8.0} us  write {:>9.0} us  {:>6.2} % of a core at {HZ} Hz  {:>6.1} ns/pair  {:>6.1} in sight  {:>6.1} changes, {:>5.1} waiting  {:>7.1} B a client  {:>5.2} B a change",
         spec.name,
         publish,
         write,
@@ -263,6 +323,8 @@ fn main() {
         motion: Motion::Walk,
         ticks: 120,
         threads: 1,
+        every: 4,
+        sink: false,
     };
     let ordered = Spec { name: "w1-stream", delivery: Delivery::Ordered, ..w1 };
     let specs = [
@@ -272,9 +334,12 @@ fn main() {
         Spec { name: "w1-random", motion: Motion::Random, ..ordered },
         Spec { name: "w1-still", motion: Motion::Still, ..ordered },
         Spec { name: "w2", clients: 10_000, ticks: 40, threads: 2, ..w1 },
+        Spec { name: "w2-sink", clients: 10_000, ticks: 200, threads: 2, sink: true, ..w1 },
         Spec { name: "w3", entities: 1_000, side: 60.0, budget: 1_000, ..w1 },
         Spec { name: "w3-stream", entities: 1_000, side: 60.0, budget: 1_000, ..ordered },
         Spec { name: "w7", entities: 1_000, clients: 500, side: 560.5, ..ordered },
+        // What is in sight stays so: encoding alone, as peers are measured.
+        Spec { name: "w7-encode", entities: 1_000, clients: 500, side: 560.5, every: u32::MAX, ..ordered },
         Spec {
             name: "w8-join",
             entities: 10_000,
@@ -282,7 +347,7 @@ fn main() {
             radius: None,
             budget: 1 << 20,
             packet: 32 * 1024,
-            ticks: 8,
+            ticks: 5,
             ..ordered
         },
     ];

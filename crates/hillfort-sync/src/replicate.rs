@@ -232,7 +232,7 @@ impl Pass<'_> {
     /// The hot path: a few nanoseconds a pair. All sums wrap on purpose; ticks do.
     fn put_changes(&mut self, bits: &mut BitWriter, viewer: &mut Viewer, all: bool, slot_bits: u32, room: &Room) -> u32 {
         let lossy = viewer.config.delivery == Delivery::Lossy;
-        let tick = self.frame.tick;
+        let (frame, tick) = (self.frame, self.frame.tick);
         let from = bits.bit_len();
         let (mut changed, mut before) = (0_u32, -1);
         let mut slots = std::mem::take(&mut viewer.slots);
@@ -244,7 +244,7 @@ impl Pass<'_> {
             if slot.state != State::Known {
                 continue;
             }
-            let Some(row) = self.frame.rows.get(slot.row as usize).filter(|row| is_alive(row, slot)) else {
+            let Some(row) = frame.rows.get(slot.row as usize).filter(|row| is_alive(row, slot)) else {
                 self.replicator.list.push(at as u16);
                 continue;
             };
@@ -256,15 +256,15 @@ impl Pass<'_> {
             }
             // What is the same as at the tick before the change serves as well as what the client got, and is shared with more others.
             let base = if is_newer(row.before, slot.known) { slot.known } else { row.changed.wrapping_sub(1) };
-            let Some(change) = self.change(slot, row, base) else {
+            let Some((change, change_len)) = self.change(slot, row, base) else {
                 self.replicator.list.push(at as u16);
                 continue;
             };
-            if change.len > 0 {
+            if change_len > 0 {
                 let (step, len) = packet::step(before, at as i32, slot_bits);
-                let all = len.wrapping_add(change.len);
+                let all = len.wrapping_add(change_len);
                 if all <= 64 {
-                    bits.put(step | change.bits << len, all);
+                    bits.put(step | change << len, all);
                 } else {
                     self.put_long(bits, (step, len), slot, row, base);
                 }
@@ -272,7 +272,7 @@ impl Pass<'_> {
                 changed = changed.wrapping_add(1);
             }
             slot.urgency = 0;
-            if lossy && change.len > 0 {
+            if lossy && change_len > 0 {
                 slot.sent |= 1;
             } else {
                 // Nothing that this client gets is another: it knows this tick as well as the last.
@@ -289,20 +289,20 @@ impl Pass<'_> {
 
     /// What is new for a client that knows the tick `base`: from others, or encoded now. `None`: so old a tick is not kept.
     #[inline]
-    fn change(&mut self, slot: &Slot, row: &Row, base: u32) -> Option<Shared> {
+    fn change(&mut self, slot: &Slot, row: &Row, base: u32) -> Option<(u64, u32)> {
         let age = self.frame.tick.wrapping_sub(base).wrapping_sub(1) as usize;
         let key = slot.view.index().wrapping_mul(AGES).wrapping_add(age);
         if age < AGES
             && let Some(found) = self.replicator.shared.get(key).and_then(|shared| shared.get(slot.row as usize))
             && found.pass == self.replicator.pass
         {
-            return Some(*found);
+            return Some((found.bits, found.len));
         }
         self.encode(slot, row, base, (age < AGES).then_some(key))
     }
 
     #[cold]
-    fn encode(&mut self, slot: &Slot, row: &Row, base: u32, key: Option<usize>) -> Option<Shared> {
+    fn encode(&mut self, slot: &Slot, row: &Row, base: u32, key: Option<usize>) -> Option<(u64, u32)> {
         let base = self.history.frame(base)?.values_of(slot.row, slot.generation)?;
         let kind = self.schema.compiled().kind(row.kind);
         let values = self.frame.row_values(slot.row);
@@ -317,7 +317,7 @@ impl Pass<'_> {
             }
             shared[slot.row as usize] = made;
         }
-        Some(made)
+        Some((made.bits, made.len))
     }
 
     /// A change that does not fit into a word.

@@ -9,7 +9,6 @@ use std::time::Duration;
 use hillfort_proto::ids::SessionId;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
-use hillfort_sync::Replicator;
 
 use crate::config::{InputCaps, LatePolicy};
 use crate::ctx::{Ctx, Seat, To};
@@ -20,7 +19,7 @@ use crate::overload::Overload;
 use crate::pace::Pace;
 use crate::record::{Call, Recorder};
 use crate::room::{Room, Stored, Verdict, Who};
-use crate::share::Shared;
+use crate::share::Part;
 use crate::stats::TickStats;
 
 mod kept;
@@ -183,27 +182,26 @@ impl RoomCell {
         result
     }
 
-    /// Whether the room has a scene whose packets [`RoomCell::share`] writes.
+    /// Whether the room has a scene, whose packets [`RoomCell::parts`] write.
     #[must_use]
     pub const fn shares(&self) -> bool {
         self.ctx.share.is_some()
     }
 
-    /// Writes what the newest tick has for each connected player, by way of `packet`, and gives it to `send`, with the session and whether it begins
-    /// anew. What `send` takes must arrive, in order, or [`RoomCell::on_packet_lost`] must be called; of what it does not take (`false`), the
-    /// next one begins anew.
-    pub fn share(
-        &mut self,
-        replicator: &mut Replicator,
-        packet: &mut Vec<u8>,
-        mut send: impl FnMut(SessionId, bool, &[u8]) -> bool,
-    ) -> Shared {
-        let Some(share) = &mut self.ctx.share else { return Shared::default() };
-        let seats = &self.seats;
-        let here = |seat: Seat| {
-            seats.get(usize::from(seat.0)).filter(|record| record.away_until.is_none()).and_then(|record| record.session)
-        };
-        share.write(replicator, packet, here, |session, anew, data| send(session, anew, data))
+    /// The room's viewers in at most `count` parts, whose packets of the newest tick may be written at the same time. `sessions` is memory for who is
+    /// connected. All packets must be sent, in order, or [`RoomCell::on_packet_lost`] must be called for their seats. `None`: there is no
+    /// scene, or it was not published yet.
+    pub fn parts<'a>(
+        &'a mut self,
+        count: usize,
+        sessions: &'a mut Vec<Option<SessionId>>,
+    ) -> Option<impl Iterator<Item = Part<'a>>> {
+        let share = self.ctx.share.as_mut()?;
+        sessions.clear();
+        let here = |record: &SeatRecord| record.session.filter(|_| record.away_until.is_none());
+        sessions.extend(self.seats.iter().map(here));
+        sessions.resize(share.viewers(), None);
+        share.parts(count, sessions)
     }
 
     /// The player on `seat` did not get all packets: it gets everything anew.

@@ -39,7 +39,7 @@ pub use record::{
 pub use replay::{Difference, Replay, StartFault, Step};
 pub use rng::Rng;
 pub use room::{Room, Stored, Verdict, Who};
-pub use share::{ShareConfig, Shared};
+pub use share::{Packet, Packets, Part, ShareConfig, Shared};
 pub use state::{CellState, PlayerState};
 pub use stats::{Spread, TickStats};
 pub use timers::TIMERS_MAX;

@@ -4,9 +4,13 @@
 use std::sync::Arc;
 
 use hillfort_proto::ids::SessionId;
-use hillfort_sync::{Delivery, History, Interest, Note, PACKET_BYTES_MAX, Replicator, Scene, Schema, Sent, Viewer, ViewerConfig};
+use hillfort_sync::{Delivery, History, Interest, Note, PACKET_BYTES_MAX, Scene, Schema, Sent, Viewer, ViewerConfig};
 
 use crate::ctx::Seat;
+
+mod part;
+
+pub use part::{Packet, Packets, Part};
 
 /// How a room shares its scene.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,30 +130,21 @@ impl Share {
         self.history.as_ref()
     }
 
-    /// Writes the packets of those who are `here`, and gives each to `send`.
-    pub(crate) fn write(
-        &mut self,
-        replicator: &mut Replicator,
-        packet: &mut Vec<u8>,
-        here: impl Fn(Seat) -> Option<SessionId>,
-        mut send: impl FnMut(SessionId, bool, &[u8]) -> bool,
-    ) -> Shared {
-        let mut shared = Shared::default();
-        let Some(mut pass) = self.history.as_ref().and_then(|history| replicator.pass(&self.config.schema, history)) else {
-            return shared;
-        };
-        for (at, looker) in self.viewers.iter_mut().enumerate() {
-            let Some((looker, session)) = looker.as_mut().zip(here(Seat(at as u16))) else { continue };
-            packet.clear();
-            if let Some(sent) = pass.write(&mut looker.viewer, looker.note.take(), packet) {
-                if send(session, sent.anew, packet) {
-                    shared.add(&Shared::of(&sent, packet.len()));
-                } else {
-                    looker.viewer.reset();
-                }
-            }
-        }
-        shared
+    /// The viewers in at most `count` parts of equal size, whose packets may be written at the same time. `sessions`: who is connected, by seat.
+    pub(crate) fn parts<'a>(
+        &'a mut self,
+        count: usize,
+        sessions: &'a [Option<SessionId>],
+    ) -> Option<impl Iterator<Item = Part<'a>>> {
+        let history = self.history.as_ref()?;
+        let size = self.viewers.len().div_ceil(count.max(1)).max(1);
+        let schema = &*self.config.schema;
+        let parts = self.viewers.chunks_mut(size).zip(sessions.chunks(size)).enumerate();
+        Some(parts.map(move |(at, (lookers, sessions))| Part { schema, history, lookers, sessions, first: (at * size) as u16 }))
+    }
+
+    pub(crate) const fn viewers(&self) -> usize {
+        self.viewers.len()
     }
 
     fn looker(&mut self, seat: Seat) -> Option<&mut Looker> {
@@ -163,7 +158,8 @@ impl Shared {
         Self { packets: 1, bytes: bytes as u64, records, waiting: u64::from(sent.waiting) }
     }
 
-    const fn add(&mut self, other: &Self) {
+    /// Adds what another part or turn wrote.
+    pub const fn add(&mut self, other: &Self) {
         self.packets += other.packets;
         self.bytes += other.bytes;
         self.records += other.records;

@@ -44,22 +44,6 @@ impl World {
         self.out.clear();
     }
 
-    /// Sends what is new of the room's scene, on an overloaded thread every second tick.
-    pub(super) fn share(&mut self, hosted: &mut Hosted) {
-        let hold = hosted.cell.ctx().tick() % 2 == 1 && hosted.cell.overload() >= Overload::FewerStates;
-        if !hosted.cell.shares() || hold {
-            return;
-        }
-        let (outbox, room) = (&mut self.outbox, hosted.id);
-        let send = |session, anew, data: &[u8]| outbox.scene(session, room, anew, data);
-        let shared = hosted.cell.share(&mut self.replicator, &mut self.packet, send);
-        let totals = &mut self.meter.totals;
-        totals.scene_packets += shared.packets;
-        totals.scene_bytes += shared.bytes;
-        totals.scene_records += shared.records;
-        totals.scene_waiting += shared.waiting;
-    }
-
     fn send_withheld(&mut self, hosted: &Hosted, withheld: &Withheld) {
         let newer = self.out.iter().filter_map(|output| if let Output::State { to, .. } = output { Some(to) } else { None });
         let (mut for_all, mut for_one) = (false, HashSet::<Seat>::new());

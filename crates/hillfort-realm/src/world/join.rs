@@ -1,6 +1,7 @@
 //! Seating players: which room, or a new one. Knows nothing of how they leave.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::message::Wanted;
@@ -158,6 +159,7 @@ impl World {
             empty_since: Some(now),
             seats_counted: 0,
             listed: None,
+            shared_in: Duration::ZERO,
             withheld: None,
             cost_ns: 0,
             cost_per_s: 0,

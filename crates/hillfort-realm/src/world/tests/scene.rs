@@ -125,3 +125,17 @@ fn what_was_lost_begins_anew() {
     rig.send(Inbound::Reconnect { session: SessionId(0x100), room });
     assert!(packets(&rig.run(1_000), 0x100)[0].0);
 }
+
+#[test]
+fn packets_of_large_rooms_are_written_by_several_threads_all_alike() {
+    let (mut alone, mut together) = (rig(), rig());
+    for rig in [&mut alone, &mut together] {
+        (1..=9).for_each(|id| rig.join(id << 8, "walk"));
+        rig.run(0);
+    }
+    for _ in 0..10 {
+        together.world.rooms.get_mut(0).expect("open").shared_in = Duration::from_secs(1);
+        let (one, many) = (alone.run(50), together.run(50));
+        assert!(one.len() == 9 && one == many, "{one:#?}\n{many:#?}");
+    }
+}

@@ -9,6 +9,7 @@ mod guard;
 mod packet;
 mod proto;
 mod recording;
+mod scene;
 mod script;
 
 pub use first_bytes::{client_hello, proxy};
@@ -16,6 +17,7 @@ pub use guard::regions;
 pub use packet::packet;
 pub use proto::{frame, hello, message};
 pub use recording::recording;
+pub use scene::scene;
 pub use script::session;
 
 /// One target.
@@ -32,4 +34,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("regions", regions),
     ("packet", packet),
     ("recording", recording),
+    ("scene", scene),
 ];

@@ -181,15 +181,18 @@ impl Scene {
         live.map(|(at, row)| Entity(EntityId::new(at as u32, row.generation)))
     }
 
-    /// Gives `take` everything that says what is in the scene, the same bytes for the same scene on every machine.
+    /// Gives `take` what each entity is, in bytes that are the same on every machine; not which row it has, since a scene that was made again
+    /// after a restore has other rows.
     pub fn digest(&self, mut take: impl FnMut(&[u8])) {
+        let mut bytes = Vec::new();
         for (at, row) in self.rows.iter().enumerate().filter(|(_, row)| row.kind != NO_KIND) {
-            take(&EntityId::new(at as u32, row.generation).get().to_le_bytes());
-            take(&[row.kind, row.team]);
-            take(&row.owner.to_le_bytes());
-            take(&row.seen_by.to_le_bytes());
+            bytes.clear();
+            bytes.extend_from_slice(&[row.kind, row.team]);
+            bytes.extend_from_slice(&row.owner.to_le_bytes());
+            bytes.extend_from_slice(&row.seen_by.to_le_bytes());
             let fields = self.schema.kinds()[usize::from(row.kind)].fields.len();
-            self.columns[..fields].iter().for_each(|column| take(&column[at].to_bits().to_le_bytes()));
+            self.columns[..fields].iter().for_each(|column| bytes.extend_from_slice(&column[at].to_bits().to_le_bytes()));
+            take(&bytes);
         }
     }
 

@@ -6,7 +6,7 @@ use hillfort_proto::ids::SessionId;
 use hillfort_proto::limits::ROOM_DATA_BYTES_MAX;
 use hillfort_sync::{History, Note, Scene, Viewer};
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{LABEL_BYTES_MAX, RECONNECT_MAX};
 use crate::outputs::Outputs;
@@ -308,12 +308,13 @@ impl Ctx {
         }
     }
 
-    /// Hash of all entities; 0 without a scene.
+    /// Hash of all entities in whatever order; 0 without a scene.
     pub(crate) fn scene_mark(&self) -> u64 {
-        let Some(scene) = self.scene() else { return 0 };
-        let mut hash = Xxh3::new();
-        scene.digest(|bytes| hash.update(bytes));
-        hash.digest()
+        let mut sum = 0_u64;
+        if let Some(scene) = self.scene() {
+            scene.digest(|entity| sum = sum.wrapping_add(xxh3_64(entity)));
+        }
+        sum
     }
 
     /// Where the room's random numbers are.

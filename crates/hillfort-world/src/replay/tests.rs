@@ -1,8 +1,10 @@
 //! Rooms that are recorded and made again: the same, another, from a state, to a fault.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use hillfort_proto::ids::SessionId;
+use hillfort_sync::{Field, Kind, Schema};
 
 use super::*;
 use crate::config::RoomConfig;
@@ -10,6 +12,7 @@ use crate::ctx::{Ctx, Seat, To};
 use crate::record::{End, Origin, RecordBudget, RecordLimits};
 use crate::rng::Rng;
 use crate::room::Who;
+use crate::share::ShareConfig;
 
 const FAIL: u32 = 99;
 
@@ -29,6 +32,9 @@ impl Mixer {
 impl Room for Mixer {
     fn on_create(&mut self, ctx: &mut Ctx, params: &[u8]) -> Result<RoomConfig, RoomFault> {
         self.sum = ctx.rng().next_u64() ^ params.len() as u64;
+        let kind = Kind::new("mix").with(Field::fixed("sum", 0.0, 1_000.0, 1.0));
+        let schema = Schema::new(vec![kind]).expect("good");
+        ctx.open_scene(ShareConfig::new(Arc::new(schema))).expect("first").spawn(0).expect("room");
         Ok(RoomConfig { seats_max: 4, ..RoomConfig::default() })
     }
 
@@ -55,6 +61,15 @@ impl Room for Mixer {
 
     fn on_tick(&mut self, ctx: &mut Ctx) -> Result<(), RoomFault> {
         self.sum ^= u64::from(ctx.tick() >= self.changes_at);
+        let (sum, scene) = (self.sum, ctx.scene_mut().expect("opened"));
+        let mut entity = scene.entities().next().expect("spawned");
+        if sum.is_multiple_of(3) {
+            // Rows and lives differ after a restore, and that is no difference.
+            let newcomer = scene.spawn(0).expect("room");
+            scene.despawn(entity).expect("alive");
+            entity = newcomer;
+        }
+        scene.set(entity, 0, (sum % 1_000) as f32).expect("alive");
         if ctx.tick().is_multiple_of(50) {
             ctx.set_label(&self.sum.to_string()).ok();
         }

@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("hillfort-bpf", 0),
     ("hillfort-proto", 0),
     ("hillfort-sync", 0),
+    ("hillfort-sync-derive", 0),
     ("hillfort-guard", 1),
     ("hillfort-world", 1),
     ("hillfort-script", 1),

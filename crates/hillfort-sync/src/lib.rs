@@ -20,6 +20,7 @@ mod record;
 mod replicate;
 mod scene;
 mod schema;
+mod shape;
 mod table;
 mod viewer;
 
@@ -32,4 +33,5 @@ pub use packet::{Note, PACKET_BYTES_MAX};
 pub use replicate::{Replicator, Sent};
 pub use scene::{Entity, Scene, SceneError};
 pub use schema::{Field, FieldType, KINDS_MAX, Kind, Schema, SchemaError, To, When};
+pub use shape::Shape;
 pub use viewer::{Delivery, Focus, Interest, SLOTS_MAX, Viewer, ViewerConfig};

@@ -6,6 +6,76 @@
 
 #![forbid(unsafe_code)]
 
+/// State sync, for rooms in Rust that open a scene: entities whose numbers travel to the players by themselves.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use hillfort_world::sync::{Entity, Schema, Shape};
+/// use hillfort_world::{Ctx, Room, RoomConfig, RoomFault, Seat, ShareConfig};
+///
+/// #[derive(Shape)]
+/// #[shape(name = "runner", at(x, y))]
+/// struct Runner {
+///     #[shape(fixed(0.0, 500.0, 1.0 / 64.0), extrapolate = 4)]
+///     x: f32,
+///     #[shape(fixed(0.0, 500.0, 1.0 / 64.0), extrapolate = 4)]
+///     y: f32,
+///     #[shape(int(0, 100), to = "team")]
+///     stamina: u8,
+/// }
+///
+/// #[derive(Default)]
+/// struct Race {
+///     runners: Vec<(Seat, Entity, Runner)>,
+/// }
+///
+/// fn bad(error: impl ToString) -> RoomFault {
+///     RoomFault::crashed(&error.to_string())
+/// }
+///
+/// impl Room for Race {
+///     fn on_create(&mut self, ctx: &mut Ctx, _params: &[u8]) -> Result<RoomConfig, RoomFault> {
+///         let schema = Arc::new(Schema::new(vec![Runner::kind()]).map_err(bad)?);
+///         ctx.open_scene(ShareConfig { radius: Some(80.0), ..ShareConfig::new(schema) }).map_err(bad)?;
+///         Ok(RoomConfig::default())
+///     }
+///
+///     fn on_join(&mut self, ctx: &mut Ctx, seat: Seat) -> Result<(), RoomFault> {
+///         let Some(scene) = ctx.scene_mut() else { return Ok(()) };
+///         let entity = scene.spawn(0).map_err(bad)?;
+///         scene.set_owner(entity, Some(seat.0)).map_err(bad)?;
+///         self.runners.push((seat, entity, Runner { x: 0.0, y: 250.0, stamina: 100 }));
+///         Ok(())
+///     }
+///
+///     fn on_leave(&mut self, ctx: &mut Ctx, seat: Seat) -> Result<(), RoomFault> {
+///         let Some(scene) = ctx.scene_mut() else { return Ok(()) };
+///         for (_, entity, _) in self.runners.extract_if(.., |(other, ..)| *other == seat) {
+///             scene.despawn(entity).map_err(bad)?;
+///         }
+///         Ok(())
+///     }
+///
+///     fn on_tick(&mut self, ctx: &mut Ctx) -> Result<(), RoomFault> {
+///         let step = ctx.dt() as f32 * 7.0;
+///         let Some(scene) = ctx.scene_mut() else { return Ok(()) };
+///         for (_, entity, runner) in &mut self.runners {
+///             runner.x = (runner.x + step).min(500.0);
+///             runner.write(scene, *entity).map_err(bad)?;
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+///
+/// Clients read the packets with a [`Mirror`] or with the one of the JavaScript library. A shot is judged where its target was when the shooter saw it:
+/// [`crate::Ctx::history`] and [`History::place`].
+pub mod sync {
+    pub use hillfort_sync::*;
+    pub use hillfort_sync_derive::Shape;
+}
+
 mod cell;
 mod config;
 mod ctx;

@@ -3,10 +3,12 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hillfort_proto::reject::Reject;
 use hillfort_script::{Bytes, FromScript, Instance, IntoScript, Limits, Payload, Program, Value, Vm};
+use hillfort_sync::Schema;
 use xxhash_rust::xxh3::xxh3_128;
 
 use hillfort_world::{Ctx, FaultKind, Room, RoomConfig, RoomFault, Seat, Stored, Verdict, Who};
@@ -17,9 +19,11 @@ mod answer;
 mod desk;
 mod engines;
 mod entries;
+mod stage;
 
 use engines::Engines;
 use entries::{Entries, Entry};
+use stage::Columns;
 
 /// A script was refused: nothing was changed. The text is for its author and names file and line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,25 +37,32 @@ pub struct LuauRefused(String);
 /// [`LuauRefused`]: the name is no game's name, the source does not compile, its top level or `on_create` fails, the config is out of bounds, or
 /// there is no `on_tick`.
 pub fn luau_game(name: &str, file: &str, source: &str) -> Result<Game, LuauRefused> {
-    luau_game_with(name, file, source, luau_limits())
+    luau_game_with(name, file, source, None, luau_limits())
 }
 
-/// As [`luau_game`], with other limits than [`luau_limits`].
+/// As [`luau_game`], with a schema, so that the script can open a scene, and with other limits than [`luau_limits`].
 ///
 /// # Errors
 /// As [`luau_game`].
-pub fn luau_game_with(name: &str, file: &str, source: &str, limits: Limits) -> Result<Game, LuauRefused> {
+pub fn luau_game_with(
+    name: &str,
+    file: &str,
+    source: &str,
+    schema: Option<Arc<Schema>>,
+    limits: Limits,
+) -> Result<Game, LuauRefused> {
     let refused = |fault: RoomFault| LuauRefused(fault.message().to_owned());
     let program = Program::compile(file, source).map_err(|fault| LuauRefused(fault.to_string()))?;
-    let mut trial = LuauRoom::new(Rc::new(RefCell::new(Engines::new(program.clone(), limits))));
+    let shape = schema.as_ref().map_or_else(String::new, |schema| format!(" schema {:016x}", schema.hash()));
+    let mut trial = LuauRoom::new(Rc::new(RefCell::new(Engines::new(program.clone(), schema.clone(), limits))));
     let config = trial.on_create(&mut Ctx::default(), &[]).map_err(refused)?;
     config.check().map_err(|error| LuauRefused(format!("{file}: on_create: {error}")))?;
     let game = Game::new(name, move || {
-        let engines = Rc::new(RefCell::new(Engines::new(program.clone(), limits)));
+        let engines = Rc::new(RefCell::new(Engines::new(program.clone(), schema.clone(), limits)));
         Ok(Box::new(move || Ok(Box::new(LuauRoom::new(Rc::clone(&engines))) as Box<dyn Room>)))
     });
     let game = game.ok_or_else(|| LuauRefused(format!("{name:?} is no name for a game")))?;
-    Ok(game.with_rules(&format!("luau {:032x}", xxh3_128(source.as_bytes()))))
+    Ok(game.with_rules(&format!("luau {:032x}{shape}", xxh3_128(source.as_bytes()))))
 }
 
 /// The limits that rooms get when nothing else is said: the script crate's, with this machine's clocks.
@@ -73,6 +84,8 @@ struct Running {
     entries: Entries,
     /// What the script's `ctx` shows.
     shown: Shown,
+    /// Columns of its scene.
+    columns: Columns,
 }
 
 #[derive(Default, PartialEq, Clone, Copy)]
@@ -115,8 +128,8 @@ impl Running {
                 self.instance.object().set_number(name, number).map_err(|text| RoomFault::crashed(&text))?;
             }
         }
-        let result =
-            desk::seated(&self.vm, ctx, || self.vm.call::<R>(&self.instance, entry, (self.instance.object(), arguments)));
+        let (vm, instance) = (&self.vm, &self.instance);
+        let result = desk::seated(vm, ctx, &mut self.columns, || vm.call::<R>(instance, entry, (instance.object(), arguments)));
         result.map(Some).map_err(engines::fault)
     }
 }
@@ -128,7 +141,7 @@ impl Room for LuauRoom {
         if !entries.has(Entry::Tick) {
             return Err(RoomFault::crashed("the script has no function on_tick"));
         }
-        self.running = Some(Running { vm, instance, entries, shown: Shown::default() });
+        self.running = Some(Running { vm, instance, entries, shown: Shown::default(), columns: Columns::default() });
         let answer = self.call_with_bytes::<Value>(ctx, Entry::Create, params)?;
         answer::config(answer.unwrap_or(Value::Nil)).map_err(|text| RoomFault::crashed(&format!("on_create: {text}")))
     }
@@ -167,7 +180,11 @@ impl Room for LuauRoom {
     }
 
     fn on_tick(&mut self, ctx: &mut Ctx) -> Result<(), RoomFault> {
-        self.call(ctx, Entry::Tick, ()).map(Option::unwrap_or_default)
+        self.call::<()>(ctx, Entry::Tick, ())?;
+        if let Some(running) = &self.running {
+            running.columns.copy_to(ctx);
+        }
+        Ok(())
     }
 
     fn on_drop(&mut self, ctx: &mut Ctx, seat: Seat) -> Result<(), RoomFault> {

@@ -84,7 +84,10 @@ pub fn sync_test(game: &Game, options: SyncOptions) -> Result<SyncReport, SyncFa
     for tick in 1..=options.ticks {
         crowd.act(&mut trial, options.players)?;
         trial.tick = tick;
-        trial.each("tick", |cell, out| cell.on_tick(out))?;
+        trial.each("tick", |cell, out| {
+            cell.on_tick(out)?;
+            Ok(cell.ctx().scene_mark())
+        })?;
         for seat in trial.kicked() {
             crowd.leave(&mut trial, seat)?;
         }

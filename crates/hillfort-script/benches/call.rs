@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use divan::{Bencher, black_box};
-use hillfort_script::{Bytes, Entry, Fault, Host, Instance, Limits, Payload, Program, Vm};
+use hillfort_script::{Bytes, Entry, Fault, Host, Instance, Limits, Memory, Numbers, Payload, Program, Vm};
 
 const SOURCE: &str = "
 local out = buffer.create(64)
@@ -13,12 +13,20 @@ function host(object) for i = 1, 100 do object.number(i) end end
 local turned = 0
 function sine() for i = 1, 100 do turned += math.sin(i) end end
 function endless() while true do end end
+local x, y
+function columns(object) x, y = object.column(1000), object.column(1000) end
+function step()
+    for at = 0, 3996, 4 do
+        buffer.writef32(x, at, buffer.readf32(x, at) + 0.5)
+        buffer.writef32(y, at, buffer.readf32(y, at) + 0.5)
+    end
+end
 local kept = {}
 function leak() for i = 1, 500 do kept[#kept + 1] = { i, i, i, i } end end
 ";
 
 #[derive(Debug, Default)]
-struct Kept(Vec<u8>);
+struct Kept(Vec<u8>, Vec<Numbers>);
 
 impl Host for Kept {
     fn random(&mut self) -> u64 {
@@ -35,6 +43,11 @@ fn main() {
 fn vm() -> Vm {
     let program = Program::compile("bench.luau", SOURCE).expect("compiles");
     Vm::new(&program, Limits::default(), Kept::default(), |library| {
+        library.method_with_memory("column", |host: &mut Kept, memory: &Memory<'_>, count: usize| {
+            let numbers = memory.numbers(count)?;
+            host.1.push(numbers.clone());
+            Ok(numbers)
+        })?;
         library.method("number", |_: &mut Kept, number: f64| Ok(number))?;
         library.method("keep", |host: &mut Kept, data: Bytes| {
             host.0.clear();
@@ -104,6 +117,23 @@ fn a_hundred_sines(bencher: Bencher<'_, '_>) {
 fn a_hundred_host_calls(bencher: Bencher<'_, '_>) {
     let (vm, instance, entry, _) = start("host");
     bencher.bench_local(|| vm.call::<()>(&instance, &entry, instance.object()));
+}
+
+#[divan::bench]
+fn a_thousand_entities_step_two_columns(bencher: Bencher<'_, '_>) {
+    let (vm, instance, columns, _) = start("columns");
+    vm.call::<()>(&instance, &columns, instance.object()).expect("columns");
+    let step = instance.entry("step").expect("defined");
+    bencher.bench_local(|| vm.call::<()>(&instance, &step, ()));
+}
+
+#[divan::bench]
+fn two_columns_of_a_thousand_copied(bencher: Bencher<'_, '_>) {
+    let (vm, instance, columns, _) = start("columns");
+    vm.call::<()>(&instance, &columns, instance.object()).expect("columns");
+    let numbers = vm.with_host::<Kept, _>(|host| std::mem::take(&mut host.1));
+    let mut out = vec![0.0; 1000];
+    bencher.bench_local(|| numbers.iter().for_each(|numbers| numbers.copy_to(black_box(&mut out))));
 }
 
 #[divan::bench]

@@ -9,7 +9,7 @@ use crate::library::HostError;
 
 /// Arguments of host functions and results of entries: numbers, booleans, [`Bytes`], [`Value`], `Option`s and tuples of them.
 pub use mlua::FromLuaMulti as FromScript;
-/// Results of host functions and arguments of entries: the same, and `&Object`, `&Payload`.
+/// Results of host functions and arguments of entries: the same, and [`Numbers`], `&Object`, `&Payload`.
 pub use mlua::IntoLuaMulti as IntoScript;
 
 /// A buffer or string that a script gave.
@@ -42,6 +42,10 @@ pub enum Value {
 /// A table.
 #[derive(Debug)]
 pub struct Object(pub(crate) mlua::Table);
+
+/// A buffer of 32-bit floats that a script fills and the host reads: the script keeps it, so does the host.
+#[derive(Debug, Clone)]
+pub struct Numbers(pub(crate) mlua::Buffer);
 
 /// Bytes for a script: a buffer or a string. A buffer keeps its memory when it is filled again with as many bytes.
 #[derive(Debug)]
@@ -104,6 +108,32 @@ impl Bytes {
     }
 }
 
+impl Numbers {
+    /// Copies the first numbers out, as many as `out` takes.
+    ///
+    /// # Panics
+    /// There are fewer.
+    pub fn copy_to(&self, out: &mut [f32]) {
+        let mut cursor = self.0.clone().cursor();
+        let mut bytes = [0; 1024];
+        for part in out.chunks_mut(bytes.len() / 4) {
+            let bytes = &mut bytes[..part.len() * 4];
+            cursor.read_exact(bytes).expect("the buffer has as many numbers");
+            for (number, bytes) in part.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                *number = f32::from_le_bytes(*bytes);
+            }
+        }
+    }
+
+    /// Sets one number.
+    ///
+    /// # Panics
+    /// It has no number `at`.
+    pub fn set(&self, at: usize, number: f32) {
+        self.0.write_bytes(at * 4, &number.to_le_bytes());
+    }
+}
+
 impl FromLua for Bytes {
     fn from_lua(value: mlua::Value, _: &Lua) -> mlua::Result<Self> {
         match value {
@@ -156,6 +186,12 @@ impl Object {
 impl IntoLua for &Object {
     fn into_lua(self, _: &Lua) -> mlua::Result<mlua::Value> {
         Ok(mlua::Value::Table(self.0.clone()))
+    }
+}
+
+impl IntoLua for Numbers {
+    fn into_lua(self, _: &Lua) -> mlua::Result<mlua::Value> {
+        Ok(mlua::Value::Buffer(self.0))
     }
 }
 

@@ -55,10 +55,13 @@ fn root(error: &mlua::Error) -> &mlua::Error {
 
 /// What happened and where, without the engine's own framing.
 fn text(error: &mlua::Error) -> String {
-    match (root(error), error) {
-        (mlua::Error::RuntimeError(text), mlua::Error::CallbackError { traceback, .. }) => format!("{text}\n{traceback}"),
-        (mlua::Error::RuntimeError(text), _) => text.clone(),
-        (other, _) => other.to_string(),
+    let text = match root(error) {
+        mlua::Error::RuntimeError(text) => text.clone(),
+        other => other.to_string(),
+    };
+    match error {
+        mlua::Error::CallbackError { traceback, .. } => format!("{text}\n{traceback}"),
+        _ => text,
     }
 }
 

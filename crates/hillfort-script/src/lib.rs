@@ -40,10 +40,10 @@ mod meter;
 mod program;
 mod vm;
 
-pub use convert::{Bytes, FromScript, IntoScript, Object, Payload, Value};
+pub use convert::{Bytes, FromScript, IntoScript, Numbers, Object, Payload, Value};
 pub use fault::{Fault, MESSAGE_BYTES_MAX};
 pub use instance::{Entry, Instance};
-pub use library::{Host, HostError, Library};
+pub use library::{Host, HostError, Library, Memory};
 pub use meter::Limits;
 pub use program::{Program, SOURCE_BYTES_MAX};
 pub use vm::{Stats, Vm};

@@ -2,9 +2,11 @@
 
 use std::marker::PhantomData;
 
+use std::cell::RefCell;
+
 use mlua::Lua;
 
-use crate::convert::{FromScript, IntoScript};
+use crate::convert::{FromScript, IntoScript, Numbers};
 
 /// The caller's state behind the host functions; one for each VM. Before a call the caller puts in what the functions answer from, after it the
 /// caller takes out what they were asked to do.
@@ -25,6 +27,27 @@ pub struct Library<'a, H> {
     globals: &'a mlua::Table,
     methods: &'a mlua::Table,
     host: PhantomData<fn(H)>,
+}
+
+/// The memory of the script that calls a host function: what is made in it counts as the script's own.
+#[derive(Debug)]
+pub struct Memory<'a> {
+    lua: &'a Lua,
+    failed: RefCell<Option<mlua::Error>>,
+}
+
+impl Memory<'_> {
+    /// A buffer of `count` numbers, all 0.
+    ///
+    /// # Errors
+    /// There is no room for it: the script hears that its memory is spent, whatever the host function returns.
+    pub fn numbers(&self, count: usize) -> Result<Numbers, HostError> {
+        self.lua.create_buffer_with_capacity(count * 4).map(Numbers).map_err(|error| {
+            let text = HostError(error.to_string());
+            self.failed.replace(Some(error));
+            text
+        })
+    }
 }
 
 impl<'a, H: Host> Library<'a, H> {
@@ -62,6 +85,35 @@ impl<'a, H: Host> Library<'a, H> {
         R: IntoScript,
     {
         self.add(self.methods, name, function)
+    }
+
+    /// As [`Library::method`], for a function that makes buffers for the script.
+    ///
+    /// # Errors
+    /// As [`Library::global`].
+    pub fn method_with_memory<A, R>(
+        &self,
+        name: &str,
+        function: impl Fn(&mut H, &Memory<'_>, A) -> Result<R, HostError> + Send + 'static,
+    ) -> Result<(), HostError>
+    where
+        A: FromScript,
+        R: IntoScript,
+    {
+        let function = self
+            .lua
+            .create_function(move |lua, arguments: A| {
+                let mut host = lua.app_data_mut::<H>().expect("put in when the VM was made");
+                let memory = Memory { lua, failed: RefCell::default() };
+                let result = function(&mut host, &memory, arguments);
+                // What the engine said goes before the words that stand for it: the budget of memory is no error of the script's.
+                match memory.failed.into_inner() {
+                    Some(error) => Err(error),
+                    None => result.map_err(|HostError(text)| mlua::Error::RuntimeError(text)),
+                }
+            })
+            .and_then(|function| self.methods.raw_set(name, function));
+        function.map_err(|error| HostError(error.to_string()))
     }
 
     fn add<A, R>(

@@ -266,7 +266,8 @@ impl Quantiser {
                 let exact = f64::from(value) * steps;
                 ((exact + 0.5f64.copysign(exact)) as i64 & mask) as u32
             }
-            Self::Int { low, high, min } => (value.clamp(low, high) as i32).wrapping_sub(min).cast_unsigned(),
+            // Not `clamp`, which leaves what is no number as it is.
+            Self::Int { low, high, min } => (value.max(low).min(high) as i32).wrapping_sub(min).cast_unsigned(),
             Self::Bool => u32::from(value != 0.0),
         }
     }
@@ -284,5 +285,23 @@ pub(crate) fn restore(ty: &FieldType, step_number: u32) -> f32 {
         FieldType::Angle { bits } => (f64::from(step_number) / f64::from(1_u32 << bits) * std::f64::consts::TAU) as f32,
         FieldType::Int { min, .. } => (i64::from(min) + i64::from(step_number)) as f32,
         FieldType::Bool => step_number as f32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_the_lowest() {
+        let types = [
+            FieldType::Fixed { min: 5.0, max: 9.0, step: 0.5 },
+            FieldType::Angle { bits: 8 },
+            FieldType::Int { min: 5, max: 9 },
+            FieldType::Int { min: -9, max: -5 },
+        ];
+        for ty in types {
+            assert_eq!(Quantiser::new(&ty).step(f32::NAN), 0, "{ty:?}");
+        }
     }
 }

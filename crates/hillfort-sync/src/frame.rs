@@ -55,6 +55,10 @@ impl EntityId {
         Self(row | (generation as u32) << ROW_BITS)
     }
 
+    pub(crate) const fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
     /// As it travels.
     #[must_use]
     pub const fn get(self) -> u32 {

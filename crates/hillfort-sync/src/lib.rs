@@ -9,6 +9,7 @@
 
 mod bits;
 mod column;
+mod file;
 mod frame;
 mod grid;
 mod history;
@@ -26,12 +27,13 @@ mod viewer;
 
 pub use bits::{BitReader, BitWriter};
 pub use column::{COLUMNS_MAX, Column, Tier, View};
+pub use file::{SchemaFileError, read_schema};
 pub use frame::{EntityId, Frame, ROWS_MAX};
 pub use history::{HISTORY, History};
 pub use mirror::{Mirror, MirrorError, Seen};
 pub use packet::{Note, PACKET_BYTES_MAX};
 pub use replicate::{Replicator, Sent};
 pub use scene::{Entity, Scene, SceneError};
-pub use schema::{Field, FieldType, KINDS_MAX, Kind, Schema, SchemaError, To, When};
+pub use schema::{Field, FieldType, KINDS_MAX, Kind, NAME_BYTES_MAX, Schema, SchemaError, To, When};
 pub use shape::Shape;
 pub use viewer::{Delivery, Focus, Interest, SLOTS_MAX, Viewer, ViewerConfig};

@@ -222,6 +222,12 @@ impl Scene {
 }
 
 impl Entity {
+    /// The entity that clients call so; only the scene can say whether it is there.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Self {
+        Self(EntityId::from_number(number))
+    }
+
     /// How clients call it.
     #[must_use]
     pub const fn id(self) -> EntityId {
@@ -260,5 +266,7 @@ mod tests {
         assert_eq!(scene.set(second, 1, 1.0), Err(SceneError::Field));
         assert_eq!(scene.spawn(2), Err(SceneError::Kind));
         assert_eq!(scene.entities().collect::<Vec<_>>(), [second]);
+        assert_eq!(Entity::from_number(second.id().get()), second);
+        assert!(!scene.has(Entity::from_number(u32::MAX)));
     }
 }

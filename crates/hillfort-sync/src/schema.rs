@@ -10,7 +10,7 @@ pub(crate) const FIELDS_MAX: usize = 24;
 /// Most bits of a number: `f32` holds whole numbers of this length exactly.
 pub(crate) const BITS_MAX: u32 = 24;
 /// Longest name in bytes.
-const NAME_BYTES_MAX: usize = 32;
+pub const NAME_BYTES_MAX: usize = 32;
 
 /// All kinds of a game, checked.
 #[derive(Debug, Clone, PartialEq)]

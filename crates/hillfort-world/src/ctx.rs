@@ -309,7 +309,8 @@ impl Ctx {
     }
 
     /// Hash of all entities in whatever order; 0 without a scene.
-    pub(crate) fn scene_mark(&self) -> u64 {
+    #[must_use]
+    pub fn scene_mark(&self) -> u64 {
         let mut sum = 0_u64;
         if let Some(scene) = self.scene() {
             scene.digest(|entity| sum = sum.wrapping_add(xxh3_64(entity)));

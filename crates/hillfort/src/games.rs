@@ -1,6 +1,6 @@
 //! The games that this server can run: those that ship in the binary, and those in the operator's folder, which come first.
 //!
-//! Owns where a game's files lie (`<game>/server/main.luau`, `<game>/client/…`). Knows nothing of rooms or HTTP.
+//! Owns where a game's files lie (`<game>/server/main.luau`, `<game>/sync.toml`, `<game>/client/…`). Knows nothing of rooms or HTTP.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -36,6 +36,17 @@ pub struct Script {
     pub origin: String,
     /// Source of its rules.
     pub source: String,
+    /// What its entities look like, if it has a schema.
+    pub schema: Option<SchemaFile>,
+}
+
+/// A game's schema, not looked at yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaFile {
+    /// Where it came from, for error messages.
+    pub origin: String,
+    /// Its TOML.
+    pub text: String,
 }
 
 /// A game that cannot be read.
@@ -44,8 +55,8 @@ pub enum GamesError {
     /// The folder cannot be listed.
     #[error("games.folder = \"{}\" cannot be read: create it, or remove the setting to use the games that ship", .0.display())]
     Folder(PathBuf, #[source] std::io::Error),
-    /// A script is there but unreadable or too large.
-    #[error("{} cannot be read: a script is UTF-8 text of at most {} KiB", .0.display(), SCRIPT_BYTES_MAX / 1024)]
+    /// A script or schema is there but unreadable or too large.
+    #[error("{} cannot be read: scripts and schemas are UTF-8 text of at most {} KiB", .0.display(), SCRIPT_BYTES_MAX / 1024)]
     Script(PathBuf, #[source] std::io::Error),
     /// A folder whose name cannot be the name of a game.
     #[error("{} is not a name for a game: use 1 to 32 of a-z, 0-9 and -", .0.display())]
@@ -74,7 +85,11 @@ impl Games {
             let file = Shipped::get(&path).expect("it was listed");
             if !taken.contains(name) {
                 let source = String::from_utf8(file.data.into_owned()).expect("scripts that ship are UTF-8");
-                scripts.push(Script { name: name.to_owned(), origin: format!("games/{path}"), source });
+                let schema = Shipped::get(&format!("{name}/sync.toml")).map(|file| SchemaFile {
+                    origin: format!("games/{name}/sync.toml"),
+                    text: String::from_utf8(file.data.into_owned()).expect("schemas that ship are UTF-8"),
+                });
+                scripts.push(Script { name: name.to_owned(), origin: format!("games/{path}"), source, schema });
             }
         }
         scripts.sort_by(|a, b| a.name.cmp(&b.name));
@@ -112,9 +127,19 @@ fn scripts_in(folder: &Path) -> Result<Vec<Script>, GamesError> {
         let name = path.file_name().and_then(|name| name.to_str()).filter(|name| is_name(name));
         let name = name.ok_or_else(|| GamesError::Name(path.clone()))?.to_owned();
         let source = read_bounded(&script).map_err(|error| GamesError::Script(script.clone(), error))?;
-        scripts.push(Script { name, origin: script.display().to_string(), source });
+        let schema = schema_in(&path)?;
+        scripts.push(Script { name, origin: script.display().to_string(), source, schema });
     }
     Ok(scripts)
+}
+
+fn schema_in(game: &Path) -> Result<Option<SchemaFile>, GamesError> {
+    let path = game.join("sync.toml");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = read_bounded(&path).map_err(|error| GamesError::Script(path.clone(), error))?;
+    Ok(Some(SchemaFile { origin: path.display().to_string(), text }))
 }
 
 fn read_bounded(path: &Path) -> std::io::Result<String> {
@@ -161,9 +186,12 @@ mod tests {
             std::fs::create_dir_all(folder.path().join(name).join("server")).unwrap();
             std::fs::write(folder.path().join(name).join("server/main.luau"), source).unwrap();
         }
+        std::fs::write(folder.path().join("chess/sync.toml"), "# pieces").unwrap();
         let scripts = Games::new(Some(folder.path().to_path_buf())).scripts().unwrap();
         let seen: Vec<_> = scripts.iter().map(|script| (script.name.as_str(), script.source.as_str())).collect();
         assert_eq!(seen, [("chess", "-- chess"), ("hilltop", "-- mine")]);
+        let schemas: Vec<_> = scripts.iter().map(|script| script.schema.as_ref().map(|file| file.text.as_str())).collect();
+        assert_eq!(schemas, [Some("# pieces"), None]);
     }
 
     #[test]

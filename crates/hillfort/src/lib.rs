@@ -6,7 +6,7 @@
 //! - `ban_spread`, `ban_file`: where bans go, and how they outlive the process
 //! - `games`, `pages`, `files`: the games that ship, and what port 7350 serves beside sessions
 //! - `room`: rooms of a running server and their recordings, on the command line
-//! - `schema_file`, `schema_js`: what a game's entities look like, as its author writes it and as its clients read it
+//! - `schema_js`: what a game's entities look like, as its clients read it
 //! - `watch`: the server as the console sees it; `console`, `metrics`: the console on its own port
 
 #![forbid(unsafe_code)]
@@ -21,7 +21,6 @@ pub mod console;
 pub mod games;
 pub mod pages;
 pub mod room;
-pub mod schema_file;
 pub mod schema_js;
 
 mod ban_file;

@@ -10,7 +10,7 @@ use hillfort::cli::{Cli, Command, ConfigArgs, ConfigCommand, SchemaCommand};
 use hillfort::config::{self, Settings};
 use hillfort::exit::Exit;
 use hillfort::logging::{self, Format};
-use hillfort::{schema_file, schema_js, serve};
+use hillfort::{schema_js, serve};
 
 fn main() -> Exit {
     let cli = match Cli::try_parse() {
@@ -78,7 +78,7 @@ fn schema(command: SchemaCommand) -> Exit {
         Ok(text) => text,
         Err(error) => return fail(file, &error, Exit::Io),
     };
-    let read = match schema_file::read(&text) {
+    let read = match hillfort_sync::read_schema(&text) {
         Ok(read) => read,
         Err(error) => return fail(file, &error, Exit::Config),
     };

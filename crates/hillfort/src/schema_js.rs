@@ -98,7 +98,6 @@ fn type_name(kind: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema_file;
 
     fn of(kinds: &[&str]) -> Result<Files, String> {
         let kinds = kinds.iter().map(|name| Kind::new(name).with(Field::new("up", FieldType::Bool))).collect();
@@ -121,7 +120,7 @@ mod tests {
     #[test]
     fn committed_files_are_current() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/js/tests");
-        let schema = schema_file::read(&std::fs::read_to_string(format!("{folder}/siege.toml")).unwrap()).unwrap();
+        let schema = hillfort_sync::read_schema(&std::fs::read_to_string(format!("{folder}/siege.toml")).unwrap()).unwrap();
         let files = write(&schema, "siege.toml").unwrap();
         for (name, wanted) in [("siege.schema.js", files.tables), ("siege.schema.d.ts", files.types)] {
             let path = format!("{folder}/{name}");

@@ -19,7 +19,7 @@ use crate::config::{ConfigError, Key, Settings};
 use crate::console::{self, AttackTool, Console, KernelBoard};
 use crate::data::DataFolder;
 use crate::exit::Exit;
-use crate::games::Games;
+use crate::games::{Games, Script};
 use crate::kernel;
 use crate::pages::{self, ClientKey, Readiness};
 use crate::regions;
@@ -229,14 +229,25 @@ pub(crate) fn rooms(games: &Games, development: bool) -> Result<Vec<Game>, Serve
     let scripts = games.scripts().map_err(|error| ServeError::new(Exit::Config, "the games cannot be read", error))?;
     let mut rooms = Vec::new();
     for script in scripts {
-        let game = hillfort_realm::luau_game(&script.name, &script.origin, &script.source)
-            .map_err(|error| ServeError::new(Exit::Config, format!("the game {} cannot be used", script.name), error))?;
-        rooms.push(game);
+        rooms.push(room(&script)?);
     }
     if development {
         rooms.push(hillfort_realm::echo(ECHO_HZ));
     }
     Ok(rooms)
+}
+
+fn room(script: &Script) -> Result<Game, ServeError> {
+    let refused = |error: anyhow::Error| ServeError::new(Exit::Config, format!("the game {} cannot be used", script.name), error);
+    let schema = match &script.schema {
+        Some(file) => {
+            let schema = hillfort_sync::read_schema(&file.text);
+            Some(Arc::new(schema.map_err(|error| refused(anyhow::anyhow!("{}: {error}", file.origin)))?))
+        }
+        None => None,
+    };
+    hillfort_realm::luau_game_with(&script.name, &script.origin, &script.source, schema, hillfort_realm::luau_limits())
+        .map_err(|error| refused(error.into()))
 }
 
 fn client_key(settings: &Settings) -> Option<ClientKey> {

@@ -53,12 +53,12 @@ fn late_policy(late: &Object) -> Result<LatePolicy, String> {
     }
 }
 
-fn only(table: &Object, known: &[&str]) -> Result<(), String> {
+pub(super) fn only(table: &Object, known: &[&str]) -> Result<(), String> {
     table.unknown(known).map_or(Ok(()), |key| Err(format!("unknown field {key:?}; known are {}", known.join(", "))))
 }
 
 /// A whole number that fits `T`.
-fn number<T: TryFrom<u32>>(table: &Object, name: &str, missing: T) -> Result<T, String> {
+pub(super) fn number<T: TryFrom<u32>>(table: &Object, name: &str, missing: T) -> Result<T, String> {
     let wrong = || format!("{name} must be a whole number in its range");
     match table.get(name) {
         Value::Nil => Ok(missing),

@@ -1,15 +1,22 @@
 //! What a script may ask of its room: the functions of its `ctx`. Owns their names and arguments; limits on outputs are the world's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hillfort_proto::limits::ROOM_DATA_BYTES_MAX;
 use hillfort_script::{Bytes, Host, HostError, Library, Vm};
+use hillfort_sync::Schema;
 use hillfort_world::{Ctx, LOG_LINE_BYTES_MAX, Seat, SendError, To};
 
-/// Where the room whose script runs has put its [`Ctx`]: one desk an engine, one room at a time.
+use super::stage::{self, Columns};
+
+/// Where the room whose script runs has put its [`Ctx`] and its columns: one desk an engine, one room at a time.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
-    ctx: Ctx,
+    pub(super) ctx: Ctx,
+    pub(super) columns: Columns,
+    /// What entities of the game look like, if it has a schema.
+    pub(super) schema: Option<Arc<Schema>>,
     /// Bytes on their way out of the script's memory.
     scratch: Vec<u8>,
 }
@@ -20,11 +27,17 @@ impl Host for Desk {
     }
 }
 
-/// Runs `call` while `ctx` is on the desk.
-pub(super) fn seated<T>(vm: &Vm, ctx: &mut Ctx, call: impl FnOnce() -> T) -> T {
-    vm.with_host::<Desk, _>(|desk| std::mem::swap(&mut desk.ctx, ctx));
+/// Runs `call` while `ctx` and `columns` are on the desk.
+pub(super) fn seated<T>(vm: &Vm, ctx: &mut Ctx, columns: &mut Columns, call: impl FnOnce() -> T) -> T {
+    let mut swap = || {
+        vm.with_host::<Desk, _>(|desk| {
+            std::mem::swap(&mut desk.ctx, ctx);
+            std::mem::swap(&mut desk.columns, columns);
+        });
+    };
+    swap();
     let result = call();
-    vm.with_host::<Desk, _>(|desk| std::mem::swap(&mut desk.ctx, ctx));
+    swap();
     result
 }
 
@@ -63,6 +76,7 @@ pub(super) fn furnish(library: &Library<'_, Desk>) -> Result<(), HostError> {
         .method("timer", |desk: &mut Desk, (ticks, id): (u32, u32)| desk.ctx.set_timer(u64::from(ticks), id).map_err(refused))?;
     library.method("log", |desk: &mut Desk, text: Bytes| desk.log(text))?;
     library.global("print", |desk: &mut Desk, text: Bytes| desk.log(text))?;
+    stage::furnish(library)?;
     library.method("end_room", |desk: &mut Desk, ()| {
         desk.ctx.end();
         Ok(())
@@ -70,6 +84,10 @@ pub(super) fn furnish(library: &Library<'_, Desk>) -> Result<(), HostError> {
 }
 
 impl Desk {
+    pub(super) fn new(schema: Option<Arc<Schema>>) -> Self {
+        Self { schema, ..Self::default() }
+    }
+
     fn event(&mut self, to: To, op: u32, data: Bytes, len: Option<usize>) -> Result<(), HostError> {
         self.copy(data, len)?;
         self.ctx.send_event(to, op, &self.scratch).map_err(refused)
@@ -101,6 +119,6 @@ impl Desk {
     }
 }
 
-fn refused(error: SendError) -> HostError {
+pub(super) fn refused(error: SendError) -> HostError {
     HostError(error.to_string())
 }

@@ -1,12 +1,15 @@
 //! The engines of one game on one world thread: as many as its rooms need. Owns their number; budgets are `hillfort-script`'s.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hillfort_script::{Fault, Instance, Limits, Program, Vm};
+use hillfort_sync::Schema;
 use hillfort_world::{Ctx, FaultKind, RoomFault};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::desk::{self, Desk};
+use super::stage::Columns;
 
 /// Costs about 30 ns to read.
 pub(super) const CHEAP: ClockId = ClockId::Monotonic;
@@ -15,13 +18,14 @@ pub(super) const BUSY: ClockId = ClockId::ThreadCPUTime;
 
 pub(super) struct Engines {
     program: Program,
+    schema: Option<Arc<Schema>>,
     limits: Limits,
     vms: Vec<Vm>,
 }
 
 impl Engines {
-    pub(super) const fn new(program: Program, limits: Limits) -> Self {
-        Self { program, limits, vms: Vec::new() }
+    pub(super) const fn new(program: Program, schema: Option<Arc<Schema>>, limits: Limits) -> Self {
+        Self { program, schema, limits, vms: Vec::new() }
     }
 
     /// Bytes in use and steps of the last call, of each engine.
@@ -32,17 +36,19 @@ impl Engines {
 
     /// A new instance, on an engine that has a place for it. The script's top level sees `ctx` for its random numbers only.
     pub(super) fn start(&mut self, ctx: &mut Ctx) -> Result<(Vm, Instance), RoomFault> {
+        let none = &mut Columns::default();
         for vm in &self.vms {
-            match desk::seated(vm, ctx, || vm.instance()) {
+            match desk::seated(vm, ctx, none, || vm.instance()) {
                 Err(Fault::VmFull) => {}
                 other => return other.map(|instance| (vm.clone(), instance)).map_err(fault),
             }
         }
         // Engines that were filled once and are empty now are not worth their memory.
         self.vms.retain(|vm| vm.stats().instances > 0);
-        let vm = Vm::new(&self.program, self.limits, Desk::default(), desk::furnish).map_err(fault)?;
+        let desk = Desk::new(self.schema.clone());
+        let vm = Vm::new(&self.program, self.limits, desk, desk::furnish).map_err(fault)?;
         self.vms.push(vm.clone());
-        let instance = desk::seated(&vm, ctx, || vm.instance()).map_err(fault)?;
+        let instance = desk::seated(&vm, ctx, none, || vm.instance()).map_err(fault)?;
         Ok((vm, instance))
     }
 }

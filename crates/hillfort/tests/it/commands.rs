@@ -123,5 +123,11 @@ fn a_game_that_cannot_run_is_refused_with_file_and_line() {
     refused("function on_tick(ctx) end\nfunction on_create(ctx)\n\treturn { hertz = 20 }\nend", &["hertz"]);
     refused("function on_create(ctx)\n\twhile true do end\nend\nfunction on_tick(ctx) end", &["budget"]);
     refused("print('nothing')", &["on_tick"]);
+    let schema = folder.path().join("games/chess/sync.toml");
+    std::fs::write(&schema, "[[kind]]\nname = \"pawn\"\n").unwrap();
+    refused("function on_tick(ctx) end", &["games/chess/sync.toml: kind pawn: "]);
+    std::fs::write(&schema, "[[kind]]\nname = \"pawn\"\n[[kind.field]]\nname = \"up\"\ntype = \"bool\"\n").unwrap();
+    let rest = "\n\tctx.spawn('king')\nend\nfunction on_tick(ctx) end";
+    refused(&format!("function on_create(ctx) ctx.open_scene(){rest}"), &["main.luau:2", "no kind \"king\""]);
     check(folder.path(), &["serve", "--set", "games.folder=none"], 65, &["games.folder", "none"]);
 }

@@ -529,7 +529,7 @@ fn same_seed_and_inputs_give_the_same_bytes() {
 fn a_full_room_stays_far_below_its_budgets() {
     let limits = luau_limits();
     let program = Program::compile("hilltop", SOURCE).expect("compiles");
-    let engines = Rc::new(RefCell::new(Engines::new(program, limits)));
+    let engines = Rc::new(RefCell::new(Engines::new(program, None, limits)));
     let room = |engines: &Rc<RefCell<Engines>>| RoomCell::new(Box::new(LuauRoom::new(Rc::clone(engines))), 1);
     // The engine and its code are there before the room is weighed.
     let mut first = room(&engines);

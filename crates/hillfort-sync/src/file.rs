@@ -1,10 +1,12 @@
-//! A game's schema as its author writes it: a TOML file with kinds and their fields. Owns the keys of the file and says in words what is wrong with
-//! it; knows nothing of entities and of what is made of the schema.
+//! A game's schema as its author writes it: the text of a TOML file with kinds and their fields. Owns the keys of the file and says in words what is
+//! wrong with it; knows nothing of where files lie, of entities and of what is made of the schema.
 
 use std::fmt::Display;
 
-use hillfort_sync::{Field, FieldType, Kind, Schema, Tier, To, When};
 use serde::Deserialize;
+
+use crate::column::Tier;
+use crate::schema::{Field, FieldType, Kind, Schema, To, When};
 
 /// Names that a client's entities have already.
 const TAKEN: [&str; 4] = ["id", "kind", "constructor", "__proto__"];
@@ -89,7 +91,7 @@ enum RawTier {
 ///
 /// # Errors
 /// The first mistake, with the kind and the field that it is in.
-pub fn read(text: &str) -> Result<Schema, SchemaFileError> {
+pub fn read_schema(text: &str) -> Result<Schema, SchemaFileError> {
     let raw: RawSchema = toml::from_str(text).map_err(|error| SchemaFileError(error.to_string().trim_end().to_owned()))?;
     let kinds = raw.kind.into_iter().map(kind).collect::<Result<_, _>>()?;
     Schema::new(kinds).map_err(|error| SchemaFileError(error.to_string()))
@@ -205,7 +207,7 @@ mod tests {
         let hp =
             Field { when: When::Always, to: To::Team, tier: Tier::Mid, ..Field::new("hp", FieldType::Int { min: -1, max: 100 }) };
         let kind = Kind::new("squad").with(x).with(Field::fixed("y", 0.0, 100.5, 1.0 / 64.0)).with(hp).at("x", "y");
-        assert_eq!(read(SQUAD), Ok(Schema::new(vec![kind]).unwrap()));
+        assert_eq!(read_schema(SQUAD), Ok(Schema::new(vec![kind]).unwrap()));
     }
 
     #[test]
@@ -228,7 +230,7 @@ mod tests {
             ("at = ", "it = ", "unknown field `it`"),
         ] {
             assert!(SQUAD.contains(from), "{from}");
-            let error = read(&SQUAD.replacen(from, to, 1)).expect_err(to).to_string();
+            let error = read_schema(&SQUAD.replacen(from, to, 1)).expect_err(to).to_string();
             assert!(error.contains(expect), "{error}\nand not: {expect}");
         }
     }

@@ -72,6 +72,33 @@ test('a newcomer plays: state arrives at the room\'s rate, orders move squads', 
   await page.context().close();
 });
 
+test('the game that new games are made from plays, too', async () => {
+  const page = await browser.newPage({ viewport: { width: 1000, height: 700 } });
+  page.on('pageerror', (error) => assert.fail(`error in the game page: ${error.stack}`));
+  await page.goto(`http://127.0.0.1:${server.httpPort}/magpie/`);
+  await page.fill('input', 'Emmy');
+  await page.click('button');
+  await states(page, 10);
+  // Along the field and back, again and again, one row further each time, until there is a coin.
+  for (const key of ['ArrowLeft', 'ArrowUp', 'ArrowRight']) {
+    await page.keyboard.down(key);
+    await states(page, 50);
+    await page.keyboard.up(key);
+  }
+  for (let row = 0; row < 16 && (await page.evaluate(() => window.hillfort.stats.score)) === 0; row += 1) {
+    await page.keyboard.down('ArrowDown');
+    await states(page, 3);
+    await page.keyboard.up('ArrowDown');
+    const key = row % 2 === 0 ? 'ArrowLeft' : 'ArrowRight';
+    await page.keyboard.down(key);
+    await states(page, 80);
+    await page.keyboard.up(key);
+  }
+  await page.screenshot({ path: join(shots, 'magpie.png') });
+  assert.ok((await page.evaluate(() => window.hillfort.stats.score)) > 0, 'a dot that walks over the whole field finds a coin');
+  await page.close();
+});
+
 test('an attack started in the console is refused, and the game keeps moving', async () => {
   const game = await play('Grace');
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark' });

@@ -37,8 +37,35 @@ pub enum Command {
     /// Rooms of a running server, and recordings of rooms: list, record, replay, inspect, compare
     #[command(subcommand)]
     Room(RoomCommand),
+    /// Begins something of your own
+    #[command(subcommand)]
+    New(NewCommand),
     /// Says which version this is
     Version,
+}
+
+/// What to begin.
+#[derive(Debug, Subcommand)]
+pub enum NewCommand {
+    /// Makes a folder with a small game that plays: rules, a page for the browser, settings, and how to go on
+    Game(NewGameArgs),
+}
+
+/// Which game.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("language").required(true))]
+pub struct NewGameArgs {
+    /// The folder to make; its last part is the name of the game: 1 to 32 of a-z, 0-9 and -
+    pub folder: PathBuf,
+    /// Rules in Luau: no compiler is needed, a change needs a restart of the server
+    #[arg(long, group = "language")]
+    pub lua: bool,
+    /// Rules in Rust: a Cargo project whose binary is Hillfort with your game in it
+    #[arg(long, group = "language")]
+    pub rust: bool,
+    /// Where the source of Hillfort lies, for --rust: its crates are in no registry
+    #[arg(long, value_name = "FOLDER", default_value = ".", conflicts_with = "lua")]
+    pub checkout: PathBuf,
 }
 
 /// What to do with the configuration.

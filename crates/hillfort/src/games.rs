@@ -1,6 +1,7 @@
 //! The games that this server can run: those that ship in the binary, and those in the operator's folder, which come first.
 //!
-//! Owns where a game's files lie (`<game>/server/main.luau`, `<game>/sync.toml`, `<game>/client/…`). Knows nothing of rooms or HTTP.
+//! Owns where a game's files lie (`<game>/server/main.luau`, `<game>/sync.toml`, `<game>/client/…`); the operator's folder has such games in
+//! it, or is one itself. Knows nothing of rooms or HTTP.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -18,13 +19,21 @@ struct Shipped;
 #[folder = "../../sdk/js"]
 struct Library;
 
+/// Where a game has its rules.
+const RULES: &str = "server/main.luau";
+
 /// Bytes of a script at most: larger ones are not read.
 pub const SCRIPT_BYTES_MAX: u64 = hillfort_script::SOURCE_BYTES_MAX as u64;
+
+/// The game whose page comes first when the operator's folder is not a game itself.
+const FRONT: &str = "hilltop";
 
 /// Files of the games and of the client library.
 #[derive(Debug, Clone, Default)]
 pub struct Games {
     folder: Option<PathBuf>,
+    /// The folder's own name, when it is a game and not a folder of games.
+    own: Option<String>,
 }
 
 /// A game with rules written in Luau.
@@ -64,10 +73,20 @@ pub enum GamesError {
 }
 
 impl Games {
-    /// The games that ship, with `folder` over them.
+    /// The games that ship, with those in `folder` over them, or with the one that `folder` is.
     #[must_use]
     pub fn new(folder: Option<PathBuf>) -> Self {
-        Self { folder }
+        let own = folder.as_deref().filter(|folder| is_game(folder)).and_then(|folder| {
+            // `.` has a name, too.
+            folder.canonicalize().ok()?.file_name().map(|name| name.display().to_string())
+        });
+        Self { folder, own }
+    }
+
+    /// The game whose page `/` leads to.
+    #[must_use]
+    pub fn front(&self) -> &str {
+        self.own.as_deref().unwrap_or(FRONT)
     }
 
     /// Rules of every game, by name. A game in the folder replaces the one of its name that ships.
@@ -75,9 +94,10 @@ impl Games {
     /// # Errors
     /// [`GamesError`] with the path and what to do.
     pub fn scripts(&self) -> Result<Vec<Script>, GamesError> {
-        let mut scripts = match &self.folder {
-            Some(folder) => scripts_in(folder)?,
-            None => Vec::new(),
+        let mut scripts = match (&self.folder, &self.own) {
+            (Some(folder), Some(name)) => script(name, folder)?.into_iter().collect(),
+            (Some(folder), None) => scripts_in(folder)?,
+            (None, _) => Vec::new(),
         };
         let taken: BTreeSet<String> = scripts.iter().map(|script| script.name.clone()).collect();
         for path in Shipped::iter() {
@@ -102,9 +122,17 @@ impl Games {
         if !is_name(game) || !stays_inside(path) {
             return None;
         }
-        let own = self.folder.as_ref().and_then(|folder| std::fs::read(folder.join(game).join("client").join(path)).ok());
+        let own = self.folder_of(game).and_then(|folder| std::fs::read(folder.join("client").join(path)).ok());
         let shipped = || Shipped::get(&format!("{game}/client/{path}")).filter(|_| !is_test(path)).map(|file| file.data);
         own.map(Cow::Owned).or_else(shipped)
+    }
+
+    fn folder_of(&self, game: &str) -> Option<PathBuf> {
+        let folder = self.folder.as_ref()?;
+        match &self.own {
+            Some(own) => (own == game).then(|| folder.clone()),
+            None => Some(folder.join(game)),
+        }
     }
 
     /// A module of the client library.
@@ -115,22 +143,34 @@ impl Games {
     }
 }
 
+/// Whether a folder is a game, with rules in Luau or without.
+fn is_game(folder: &Path) -> bool {
+    folder.join(RULES).is_file() || folder.join("client/index.html").is_file()
+}
+
 fn scripts_in(folder: &Path) -> Result<Vec<Script>, GamesError> {
     let unreadable = |error| GamesError::Folder(folder.to_path_buf(), error);
     let mut scripts = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        let script = path.join("server/main.luau");
-        if !script.is_file() {
-            continue;
-        }
-        let name = path.file_name().and_then(|name| name.to_str()).filter(|name| is_name(name));
-        let name = name.ok_or_else(|| GamesError::Name(path.clone()))?.to_owned();
-        let source = read_bounded(&script).map_err(|error| GamesError::Script(script.clone(), error))?;
-        let schema = schema_in(&path)?;
-        scripts.push(Script { name, origin: script.display().to_string(), source, schema });
+        let name = path.file_name().map_or_else(String::new, |name| name.display().to_string());
+        scripts.extend(script(&name, &path)?);
     }
     Ok(scripts)
+}
+
+/// Rules of the game in `folder`; `None` when it has none in Luau.
+fn script(name: &str, folder: &Path) -> Result<Option<Script>, GamesError> {
+    let path = folder.join(RULES);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    if !is_name(name) {
+        return Err(GamesError::Name(folder.to_path_buf()));
+    }
+    let source = read_bounded(&path).map_err(|error| GamesError::Script(path.clone(), error))?;
+    let schema = schema_in(folder)?;
+    Ok(Some(Script { name: name.to_owned(), origin: path.display().to_string(), source, schema }))
 }
 
 fn schema_in(game: &Path) -> Result<Option<SchemaFile>, GamesError> {
@@ -154,7 +194,8 @@ fn is_test(path: &str) -> bool {
     path.starts_with("tests/")
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a game can have this name.
+pub(crate) fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=hillfort_proto::limits::GAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed)
 }
@@ -164,10 +205,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hilltop_ships() {
+    fn two_games_ship() {
         let scripts = Games::default().scripts().unwrap();
-        assert_eq!(scripts.iter().map(|script| script.name.as_str()).collect::<Vec<_>>(), ["hilltop"]);
-        assert!(Games::default().client_file("hilltop", "index.html").is_some());
+        assert_eq!(scripts.iter().map(|script| script.name.as_str()).collect::<Vec<_>>(), ["hilltop", "magpie"]);
+        assert!(scripts.iter().all(|script| Games::default().client_file(&script.name, "index.html").is_some()));
+        assert_eq!(Games::default().front(), "hilltop");
+    }
+
+    #[test]
+    fn a_folder_can_be_a_game_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let chess = folder.path().join("chess");
+        for (path, text) in [("server/main.luau", "-- chess"), ("client/index.html", "a board")] {
+            std::fs::create_dir_all(chess.join(path).parent().unwrap()).unwrap();
+            std::fs::write(chess.join(path), text).unwrap();
+        }
+        let games = Games::new(Some(chess.join("server/..")));
+        assert_eq!(games.front(), "chess");
+        assert!(games.scripts().unwrap().iter().any(|script| script.name == "chess" && script.source == "-- chess"));
+        assert_eq!(games.client_file("chess", "index.html").as_deref(), Some(&b"a board"[..]));
+        assert!(games.client_file("server", "main.luau").is_none());
+        assert!(games.client_file("hilltop", "index.html").is_some(), "those that ship are there beside it");
+
+        // Rules in Rust have no script.
+        std::fs::remove_file(chess.join("server/main.luau")).unwrap();
+        let games = Games::new(Some(chess));
+        assert_eq!(games.front(), "chess");
+        assert!(games.scripts().unwrap().iter().all(|script| script.name != "chess"));
     }
 
     #[test]
@@ -182,16 +246,16 @@ mod tests {
     #[test]
     fn a_folder_adds_and_replaces() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, source) in [("hilltop", "-- mine"), ("chess", "-- chess")] {
+        for (name, source) in [("hilltop", "-- mine"), ("magpie", "-- too"), ("chess", "-- chess")] {
             std::fs::create_dir_all(folder.path().join(name).join("server")).unwrap();
             std::fs::write(folder.path().join(name).join("server/main.luau"), source).unwrap();
         }
         std::fs::write(folder.path().join("chess/sync.toml"), "# pieces").unwrap();
         let scripts = Games::new(Some(folder.path().to_path_buf())).scripts().unwrap();
         let seen: Vec<_> = scripts.iter().map(|script| (script.name.as_str(), script.source.as_str())).collect();
-        assert_eq!(seen, [("chess", "-- chess"), ("hilltop", "-- mine")]);
+        assert_eq!(seen, [("chess", "-- chess"), ("hilltop", "-- mine"), ("magpie", "-- too")]);
         let schemas: Vec<_> = scripts.iter().map(|script| script.schema.as_ref().map(|file| file.text.as_str())).collect();
-        assert_eq!(schemas, [Some("# pieces"), None]);
+        assert_eq!(schemas, [Some("# pieces"), None, None]);
     }
 
     #[test]

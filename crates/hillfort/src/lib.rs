@@ -1,10 +1,12 @@
 //! One binary: a game-backend server with a game, a console and an attack panel.
 //!
+//! - `program`: the whole command, for the binary here and for those with games of their own in Rust
 //! - `cli`, `config`, `exit`: what the operator says, and how the process answers
 //! - `serve`: opens doors, starts worlds and console, drains; `data`, `descriptors`, `bots`, `logging`, `development`,
 //!   `kernel`, `regions`, `reload`: what that needs
 //! - `ban_spread`, `ban_file`: where bans go, and how they outlive the process
 //! - `games`, `pages`, `files`: the games that ship, and what port 7350 serves beside sessions
+//! - `create`: the folder that a new game begins with
 //! - `room`: rooms of a running server and their recordings, on the command line
 //! - `schema_js`: what a game's entities look like, as its clients read it
 //! - `watch`: the server as the console sees it; `console`, `metrics`: the console on its own port
@@ -15,6 +17,7 @@ pub mod cli;
 pub mod config;
 pub mod exit;
 pub mod logging;
+pub mod program;
 pub mod serve;
 
 pub mod console;
@@ -26,6 +29,7 @@ pub mod schema_js;
 mod ban_file;
 mod ban_spread;
 mod bots;
+mod create;
 mod data;
 mod descriptors;
 mod development;

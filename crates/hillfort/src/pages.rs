@@ -18,9 +18,6 @@ use serde::Serialize;
 use crate::console::{KernelBoard, Mode, Rung};
 use crate::games::Games;
 
-/// The game whose page `/` leads to.
-const FRONT_GAME: &str = "hilltop";
-
 /// What a client needs to sign its hello. A key inside a client is no secret: it keeps out what does not care to look for it.
 #[derive(Debug, Clone)]
 pub struct ClientKey {
@@ -61,9 +58,10 @@ struct Pages {
 /// Routes of port 7350. Without `client_key` browsers are told the time but no key: the studio's own page has to bring it. `kernel` is
 /// where `/healthz` finds how the kernel filter stands.
 pub fn router(games: Games, client_key: Option<ClientKey>, readiness: Arc<Readiness>, kernel: KernelBoard) -> Router {
+    let front_page = format!("/{}/", games.front());
     let pages = Arc::new(Pages { games, client_key, readiness, kernel, start: Instant::now() });
     Router::new()
-        .route("/", get(|| async { Redirect::temporary(&format!("/{FRONT_GAME}/")) }))
+        .route("/", get(move || async move { Redirect::temporary(&front_page) }))
         .route("/client.json", get(client))
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
@@ -95,7 +93,7 @@ async fn client(State(pages): State<Arc<Pages>>) -> Response {
         app: key.map(|key| key.app),
         key: key.map(|key| key.key),
         secret: key.map(|key| key.secret_hex.as_str()),
-        game: FRONT_GAME,
+        game: pages.games.front(),
     };
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }

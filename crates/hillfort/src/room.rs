@@ -19,18 +19,18 @@ mod ask;
 mod diff;
 mod inspect;
 
-/// Does it, and says so on `out`.
+/// Does it, and says so on `out`. `natives` are games in Rust beside those in Luau.
 ///
 /// # Errors
 /// A file cannot be read or is no recording, there is no such game, or no server answers.
-pub fn run(command: &RoomCommand, out: &mut dyn Write) -> anyhow::Result<Exit> {
+pub fn run(command: &RoomCommand, natives: &[Game], out: &mut dyn Write) -> anyhow::Result<Exit> {
     match command {
         RoomCommand::List { server } => ask::list(server.console, out).map(|()| Exit::Ok),
         RoomCommand::Record { room, server } => ask::record(server.console, room, out).map(|()| Exit::Ok),
-        RoomCommand::Replay(args) => replay(args, out),
+        RoomCommand::Replay(args) => replay(args, natives, out),
         RoomCommand::Inspect { file, inputs } => inspect::show(&open(file)?, *inputs, out).map(|()| Exit::Ok),
         RoomCommand::Diff { a, b } => diff::show(&open(a)?, &open(b)?, out),
-        RoomCommand::SyncTest(args) => sync_test(args, out),
+        RoomCommand::SyncTest(args) => sync_test(args, natives, out),
     }
 }
 
@@ -40,18 +40,18 @@ fn open(path: &Path) -> anyhow::Result<Recording> {
     Recording::from_file(&bytes).with_context(|| name.to_string())
 }
 
-fn game(name: &str, folder: Option<&Path>) -> anyhow::Result<Game> {
-    let games = serve::rooms(&Games::new(folder.map(Path::to_owned)), true)?;
+fn game(name: &str, natives: &[Game], folder: Option<&Path>) -> anyhow::Result<Game> {
+    let games = serve::rooms(&Games::new(folder.map(Path::to_owned)), natives, true)?;
     let known = games.iter().map(|game| game.name().to_string()).collect::<Vec<_>>().join(", ");
     let found = games.into_iter().find(|game| **game.name() == *name);
     found.with_context(|| format!("there is no game `{name}` among {known}: --games FOLDER adds games"))
 }
 
-fn replay(args: &ReplayArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+fn replay(args: &ReplayArgs, natives: &[Game], out: &mut dyn Write) -> anyhow::Result<Exit> {
     let mut exit = Exit::Ok;
     for path in &args.files {
         let recording = open(path)?;
-        let game = game(&recording.origin.game, args.games.as_deref())?;
+        let game = game(&recording.origin.game, natives, args.games.as_deref())?;
         let options = ReplayOptions { from: args.from, until: args.until, force: args.force };
         let start = Instant::now();
         let report = hillfort_realm::replay(&game, &recording, options, |_, _| ()).with_context(|| path.display().to_string())?;
@@ -83,8 +83,8 @@ fn replay(args: &ReplayArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn sync_test(args: &SyncTestArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let game = game(&args.game, args.games.as_deref())?;
+fn sync_test(args: &SyncTestArgs, natives: &[Game], out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let game = game(&args.game, natives, args.games.as_deref())?;
     let options = SyncOptions { ticks: args.ticks, players: args.players, seed: args.seed };
     let report = match hillfort_realm::sync_test(&game, options) {
         Ok(report) => report,

@@ -67,11 +67,11 @@ struct Running {
     _data: DataFolder,
 }
 
-/// Serves until SIGTERM or Ctrl-C, then drains. `load` reads the configuration anew, for SIGHUP.
+/// Serves until SIGTERM or Ctrl-C, then drains. `natives` are games in Rust beside those in Luau; `load` reads the configuration anew, for SIGHUP.
 ///
 /// # Errors
 /// [`ServeError`]: what could not be started and what to do, or that a part of the server ended by itself.
-pub fn serve(settings: &Settings, load: &dyn Fn() -> Result<Settings, ConfigError>) -> Result<(), ServeError> {
+pub fn serve(settings: &Settings, natives: &[Game], load: &dyn Fn() -> Result<Settings, ConfigError>) -> Result<(), ServeError> {
     let start = Instant::now();
     let system = |error: io::Error| ServeError::new(Exit::System, "the system refuses what a server needs", error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
@@ -83,7 +83,7 @@ pub fn serve(settings: &Settings, load: &dyn Fn() -> Result<Settings, ConfigErro
         let _inside = runtime.enter();
         signal(SignalKind::hangup()).map_err(system)?
     };
-    let mut running = open(settings)?;
+    let mut running = open(settings, natives)?;
     tracing::info!("started in {} ms", start.elapsed().as_millis());
     runtime.block_on(async {
         let bots = bots(settings, running.frames);
@@ -102,22 +102,22 @@ pub fn serve(settings: &Settings, load: &dyn Fn() -> Result<Settings, ConfigErro
 ///
 /// # Errors
 /// [`ServeError`]: the certificate, the folder or a script cannot be used.
-pub fn check(settings: &Settings) -> Result<(), ServeError> {
+pub fn check(settings: &Settings, natives: &[Game]) -> Result<(), ServeError> {
     if let Some(certificate) = &settings.edge.certificate {
         certificate.check().map_err(|error| not_bound(error.into()))?;
     }
     regions(settings)?;
-    rooms(&Games::new(settings.games_folder.clone()), settings.development).map(drop)
+    rooms(&Games::new(settings.games_folder.clone()), natives, settings.development).map(drop)
 }
 
-fn open(settings: &Settings) -> Result<Running, ServeError> {
+fn open(settings: &Settings, natives: &[Game]) -> Result<Running, ServeError> {
     let system = |error: io::Error| ServeError::new(Exit::System, "the system refuses a thread", error);
     let data = DataFolder::open(&settings.data_folder)
         .map_err(|error| ServeError::new(Exit::Io, "the data folder cannot be used", error))?;
     let connections = settings.edge.connections_max + settings.edge.http_connections_max;
     crate::descriptors::raise(connections);
     let games = Games::new(settings.games_folder.clone());
-    let rooms = rooms(&games, settings.development)?;
+    let rooms = rooms(&games, natives, settings.development)?;
 
     let mut doors = settings.edge.clone();
     if settings.self_signed {
@@ -225,11 +225,12 @@ fn regions(settings: &Settings) -> Result<Regions, ServeError> {
         .map_err(|error| ServeError::new(Exit::Config, "the table of regions cannot be used: look at regions.files", error))
 }
 
-pub(crate) fn rooms(games: &Games, development: bool) -> Result<Vec<Game>, ServeError> {
+/// All games, those in Rust before scripts of the same name.
+pub(crate) fn rooms(games: &Games, natives: &[Game], development: bool) -> Result<Vec<Game>, ServeError> {
     let scripts = games.scripts().map_err(|error| ServeError::new(Exit::Config, "the games cannot be read", error))?;
-    let mut rooms = Vec::new();
-    for script in scripts {
-        rooms.push(room(&script)?);
+    let mut rooms = natives.to_vec();
+    for script in scripts.iter().filter(|script| natives.iter().all(|native| **native.name() != *script.name)) {
+        rooms.push(room(script)?);
     }
     if development {
         rooms.push(hillfort_realm::echo(ECHO_HZ));

@@ -10,7 +10,7 @@ fn said(folder: &Path, line: &str) -> (Exit, String) {
     let line = format!("hillfort room {line}").replace('$', &folder.display().to_string());
     let Command::Room(command) = Cli::try_parse_from(line.split(' ')).unwrap().into_command() else { panic!("{line}") };
     let mut out = Vec::new();
-    let exit = run(&command, &mut out).unwrap_or_else(|error| panic!("{line}: {error:#}"));
+    let exit = run(&command, &[], &mut out).unwrap_or_else(|error| panic!("{line}: {error:#}"));
     (exit, String::from_utf8(out).unwrap())
 }
 
@@ -47,7 +47,7 @@ fn other_rules_differ_by_name_or_by_tick() {
     let args = ["hillfort", "room", "replay", "--games"].map(str::to_owned);
     let paths = ["games", "a.hillrec"].map(|name| folder.path().join(name).display().to_string());
     let Command::Room(command) = Cli::try_parse_from(args.iter().chain(&paths)).unwrap().into_command() else { panic!() };
-    let refused = run(&command, &mut Vec::new()).unwrap_err();
+    let refused = run(&command, &[], &mut Vec::new()).unwrap_err();
     assert!(format!("{refused:#}").contains("--force"), "{refused:#}");
     let (exit, text) = said(folder.path(), "replay $/a.hillrec --games $/games --force --verify");
     assert!(exit == Exit::Differs && text.contains("DIFFERS: between tick"), "{text}");

@@ -16,6 +16,7 @@ mod attacks;
 mod bad_input;
 mod commands;
 mod console;
+mod create;
 mod drain;
 mod hostile_rooms;
 mod kernel;

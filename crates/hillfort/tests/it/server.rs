@@ -17,6 +17,8 @@ use crate::wire::Door;
 /// Settings that make a server take free ports and play alone.
 const ALONE: [(&str, &str); 4] = [("edge.http_port", "0"), ("edge.tcp_port", "0"), ("console.port", "0"), ("bots.hilltop", "0")];
 
+const HILLFORT: &str = env!("CARGO_BIN_EXE_hillfort");
+
 /// A server that runs, and is killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -44,7 +46,12 @@ struct LogState {
 
 /// The program with nothing of this process's settings.
 pub(crate) fn hillfort(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hillfort"));
+    program(Path::new(HILLFORT), folder)
+}
+
+/// The same with another binary.
+pub(crate) fn program(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
     let settings = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("HILLFORT_"));
     settings.for_each(|name| {
         command.env_remove(name);
@@ -85,7 +92,17 @@ impl Server {
 
     /// The same in a folder that may have files, `hillfort.toml` say.
     pub(crate) fn start_in(folder: TempDir, settings: &[(&str, &str)]) -> Self {
-        let mut command = hillfort(folder.path());
+        Self::start_within(folder, "", settings)
+    }
+
+    /// The same in a folder inside of it.
+    pub(crate) fn start_within(folder: TempDir, inside: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_program(Path::new(HILLFORT), folder, inside, settings)
+    }
+
+    /// The same with another binary.
+    pub(crate) fn start_program(binary: &Path, folder: TempDir, inside: &str, settings: &[(&str, &str)]) -> Self {
+        let mut command = program(binary, &folder.path().join(inside));
         command.arg("serve").args(set(&ALONE)).args(set(settings)).stdout(Stdio::null());
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Log::default());

@@ -342,8 +342,11 @@ impl World {
                 return Ok(());
             }
         }
-        self.share(clock, hosted);
-        Ok(())
+        // The packets are the server's own code, but a room ends alone by that, too.
+        wall::behind(|| {
+            self.share(clock, hosted);
+            Ok(())
+        })
     }
 
     /// Calls into the room in which `session` sits. `false`: it does not sit in `room`.

@@ -22,7 +22,7 @@ const LISTS = {
     rows: (tables) => tables.rooms, total: (tables) => tables.rooms_total, key: (row) => row.id,
     empty: 'No room is open. The first player opens one.',
     columns: [
-      { name: 'Room', of: (row) => id(row.id) },
+      { name: 'Room', node: (row) => element('a', { href: `#room=${row.id}` }, id(row.id)) },
       { name: 'Game', of: (row) => row.game },
       { name: 'Seats', right: true, of: (row) => `${row.seats} / ${row.seats_max}` },
       { name: 'Hz', right: true, of: (row) => String(row.hz) },

@@ -153,6 +153,33 @@ test('an attack started in the console is refused, and the game keeps moving', a
   await game.context().close();
 });
 
+test('a room is looked at, stopped and let go in the console', async () => {
+  const game = await play('Radia');
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  page.on('pageerror', (error) => assert.fail(`error in the console page: ${error.stack}`));
+  await page.goto(`http://127.0.0.1:${server.consolePort}/`);
+  await page.click('#lists button:has-text("Rooms")');
+  const row = page.locator('#list tr').filter({ hasText: 'hilltop' }).first();
+  await row.locator('a').click();
+  await page.waitForSelector('#room[open] dd:has-text("hilltop")');
+  await page.waitForSelector('#room td:has-text("Radia")');
+  await page.click('#look-inside');
+  await page.waitForFunction(() => /^[\d,]+ bytes\n0000 {2}/.test(document.querySelector('#room pre').textContent));
+  await page.click('[data-deed="pause"]');
+  await page.waitForFunction(() => document.querySelector('#room [role="status"]').textContent.startsWith('Paused'));
+  await page.screenshot({ path: join(shots, 'console-room.png') });
+  const states_ = () => game.evaluate(() => window.hillfort.stats.statesReceived);
+  const before = await states_();
+  await page.click('[data-deed="step"]');
+  await game.waitForFunction((n) => window.hillfort.stats.statesReceived > n, before);
+  await page.click('[data-deed="resume"]');
+  await states(game, 10);
+  await page.click('#room button:has-text("Close")');
+  assert.equal(new URL(page.url()).hash, '');
+  await page.close();
+  await game.context().close();
+});
+
 test('the console fits a phone and a light room, and the keyboard gets everywhere', async () => {
   const context = await browser.newContext({ viewport: { width: 390, height: 844 }, colorScheme: 'light' });
   const page = await context.newPage();

@@ -8,6 +8,7 @@ import { calmLatency, height, outcome, stages } from '../../console/flow.js';
 import { bytes, compact, duration, kept, ms, percent } from '../../console/format.js';
 import { KINDS } from '../../console/kinds.js';
 import { Reasons, setTheme } from '../../console/palette.js';
+import { dump, short } from '../../console/room.js';
 import { roundUp, runs, ticks } from '../../console/scale.js';
 import { refusedOf, views } from '../../console/views.js';
 
@@ -106,6 +107,14 @@ test('the calm round trip is that of samples without a name', () => {
   const attacked = Array.from({ length: 50 }, () => wallSample({ p99: 90, named: ['tls'] }));
   assert.deepEqual(calmLatency([...calm, ...attacked]), [2.5, 5]);
 });
+
+table('bytes are shown with their places and as text', ([hex]) => dump(hex), [
+  [[''], ''],
+  [['48690a'], `0000  48 69 0a${' '.repeat(39)}  Hi.`],
+  [['61'.repeat(17)], `0000  ${Array(16).fill('61').join(' ')}  ${'a'.repeat(16)}\n0010  61${' '.repeat(45)}  a`],
+]);
+
+table('values of a scene are short', ([value]) => short(value), [[[4], '4'], [[-0.5], '-0.50'], [[0.1 + 0.2], '0.30']]);
 
 test('every attack has its words', () => {
   for (const [kind, words] of Object.entries(KINDS)) {

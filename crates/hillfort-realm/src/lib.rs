@@ -11,6 +11,7 @@ mod config;
 mod directory;
 mod echo;
 mod game;
+mod inspection;
 mod luau_room;
 mod meter;
 mod outbox;
@@ -31,6 +32,10 @@ pub use clock::{Clock, SystemClock};
 pub use config::{Config, Keep, ROOMS_MAX, Recordings, Saves};
 pub use echo::{ECHO_AS_EVENT, ECHO_AS_STATE, echo};
 pub use game::{Factory, Game};
+pub use inspection::{
+    Deed, EntityInspection, INPUT_BYTES_SHOWN_MAX, INPUTS_SHOWN_MAX, InputSeen, Inspection, LINES_SHOWN_MAX, PlayerInspection,
+    ROWS_SHOWN_MAX, STATE_BYTES_SHOWN_MAX, SceneInspection, StateSeen,
+};
 pub use luau_room::{LuauRefused, luau_game, luau_game_with, luau_limits};
 pub use realm::{Realm, RealmHandle, RecordError, StartError, WorldMaker};
 pub use replay::{Outcome, ReplayOptions, ReplayRefused, Report, replay};

@@ -15,6 +15,7 @@ use hillfort_world::RoomFault;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Keep, ROOMS_MAX};
 use crate::game::Game;
+use crate::inspection::{Deed, Inspection};
 use crate::outbox::Outbox;
 use crate::placement::Placement;
 use crate::port::{EdgePort, Waker};
@@ -277,6 +278,18 @@ impl RealmHandle {
         let world = self.worlds.get(usize::from(room.owner())).ok_or(Reject::RoomUnknown)?;
         let (reply, answer) = sync_channel(1);
         world.tell(Command::Signal { room, data: data.to_vec(), reply }).map_err(|_| Reject::WorldBusy)?;
+        answer.recv_timeout(patience).unwrap_or(Err(Reject::WorldBusy))
+    }
+
+    /// Does `deed` to a room, and shows the room as it is then.
+    ///
+    /// # Errors
+    /// [`Reject::RoomUnknown`]; [`Reject::WorldBusy`] when there is no answer within `patience`, or too many rooms of its thread are looked
+    /// at; the room's fault, when it ended by what was done.
+    pub fn inspect(&self, room: RoomId, deed: Deed, patience: Duration) -> Result<Box<Inspection>, Reject> {
+        let world = self.worlds.get(usize::from(room.owner())).ok_or(Reject::RoomUnknown)?;
+        let (reply, answer) = sync_channel(1);
+        world.tell(Command::Inspect { room, deed, reply }).map_err(|_| Reject::WorldBusy)?;
         answer.recv_timeout(patience).unwrap_or(Err(Reject::WorldBusy))
     }
 

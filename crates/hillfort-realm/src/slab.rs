@@ -8,7 +8,7 @@ use hillfort_proto::time::Time;
 use hillfort_world::{RoomCell, Slot};
 
 use crate::saved::SavedRoom;
-use crate::world::Withheld;
+use crate::world::{Watched, Withheld};
 
 /// A room and what its world thread knows about it.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub(crate) struct Hosted {
     pub(crate) cost_per_s: i64,
     /// What writing the packets of its scene took, on however many threads.
     pub(crate) shared_in: Duration,
+    /// What is noted while somebody looks at it.
+    pub(crate) watched: Option<Box<Watched>>,
     /// Inputs heard when the room was last listed, and when that was.
     pub(crate) listed: Option<(Time, u64)>,
 }
@@ -183,6 +185,11 @@ impl Hosted {
         let before = self.cost_per_s;
         self.cost_per_s = i64::try_from(self.cost_ns.saturating_mul(u64::from(hz))).unwrap_or(i64::MAX / 2);
         self.cost_per_s - before
+    }
+
+    /// Whether its ticks wait for somebody who looks at it.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.watched.as_ref().is_some_and(|watched| watched.is_paused())
     }
 
     /// Whether nobody has had a seat for `long`.

@@ -4,6 +4,7 @@
 //! thread within a tick.
 
 mod deliver;
+mod inspect;
 mod join;
 mod keep;
 mod leave;
@@ -24,10 +25,12 @@ use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{Inbound, InboundBatch, LaneReceiver};
 use hillfort_proto::time::Time;
 use hillfort_world::{Due, Ladder, Outputs, RecordBudget, Recording, RoomFault, Seat, Wheel};
+pub(crate) use inspect::Watched;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::game::{Factory, Game};
+use crate::inspection::{Deed, Inspection};
 use crate::meter::Meter;
 use crate::outbox::Outbox;
 use crate::placement::Placement;
@@ -52,6 +55,8 @@ pub(crate) enum Command {
     Signal { room: RoomId, data: Vec<u8>, reply: SyncSender<Result<Vec<u8>, Reject>> },
     /// Gives what a room's recorder wrote down so far.
     Record { room: RoomId, reply: SyncSender<Result<Recording, Reject>> },
+    /// Shows a room in detail, pauses it, runs one tick of it, or lets it go on.
+    Inspect { room: RoomId, deed: Deed, reply: SyncSender<Result<Box<Inspection>, Reject>> },
     /// Ends all rooms, at the latest after `grace`.
     Drain { grace: Duration },
 }
@@ -102,6 +107,8 @@ pub struct World {
     /// Rooms in the order in which they fell asleep; some of them may be awake again.
     asleep: VecDeque<(u32, RoomId)>,
     asleep_bytes: usize,
+    /// Rooms that somebody looks at.
+    watched: Vec<u32>,
     ladder: Ladder,
     /// Nanoseconds a second that the rooms take, as far as it was measured.
     cost: i64,
@@ -167,6 +174,7 @@ impl World {
             saves: parts.saves,
             asleep: VecDeque::new(),
             asleep_bytes: 0,
+            watched: Vec::new(),
             ladder: Ladder::default(),
             cost: 0,
         }
@@ -175,7 +183,7 @@ impl World {
     /// Does what is to be done now. Returns when to turn again at the latest; earlier when something urgent is submitted.
     pub fn turn(&mut self, clock: &dyn Clock) -> Time {
         let started = clock.now();
-        self.obey(started);
+        self.obey(clock, started);
         self.hear(started);
         let mut now = started;
         while now.since(started) < TURN_MAX
@@ -194,6 +202,7 @@ impl World {
         }
         if now >= self.meter.window_end() {
             self.flush_forgotten();
+            self.forget_watched(now);
             self.publish(now);
         }
         let ended = clock.now();
@@ -228,7 +237,7 @@ impl World {
     }
 
     /// Commands of the operator.
-    fn obey(&mut self, now: Time) {
+    fn obey(&mut self, clock: &dyn Clock, now: Time) {
         loop {
             match self.commands.try_recv() {
                 Ok(Command::Signal { room, data, reply }) => {
@@ -238,6 +247,9 @@ impl World {
                 }
                 Ok(Command::Record { room, reply }) => {
                     let _gone = reply.try_send(self.recording(room));
+                }
+                Ok(Command::Inspect { room, deed, reply }) => {
+                    let _gone = reply.try_send(self.inspect(clock, now, room, deed));
                 }
                 Ok(Command::Drain { grace }) => self.drain(now, grace),
                 Err(TryRecvError::Empty) => return,
@@ -296,6 +308,9 @@ impl World {
         let hosted = place.and_then(|place| self.rooms.get_mut(place.room)).filter(|hosted| hosted.id == room);
         match (place, hosted) {
             (Some(place), Some(hosted)) if data.len() <= INPUT_BYTES_MAX => {
+                if let Some(watched) = &mut hosted.watched {
+                    watched.on_input(hosted.cell.ctx().tick(), place.seat, op, data);
+                }
                 self.meter.totals.inputs += 1;
                 self.meter.totals.inputs_lost += hosted.cell.push_input(place.seat, op, data);
             }
@@ -310,7 +325,7 @@ impl World {
         // First all rooms are asked for their number of ticks. That reads the same lines of memory as the ticks do, but many at a time,
         // because no room waits for the work of another: with thousands of rooms these waits are most of what a tick costs.
         for &index in self.wheel.rooms(due.slot) {
-            if let Some(hosted) = self.rooms.get_mut(index) {
+            if let Some(hosted) = self.rooms.get_mut(index).filter(|hosted| !hosted.is_paused()) {
                 visit.push((index, hosted.cell.on_due(due.missed)));
             }
         }

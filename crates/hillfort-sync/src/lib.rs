@@ -33,7 +33,7 @@ pub use history::{HISTORY, History};
 pub use mirror::{Mirror, MirrorError, Seen};
 pub use packet::{Note, PACKET_BYTES_MAX};
 pub use replicate::{Replicator, Sent};
-pub use scene::{Entity, Scene, SceneError};
+pub use scene::{About, Entity, Scene, SceneError};
 pub use schema::{Field, FieldType, KINDS_MAX, Kind, NAME_BYTES_MAX, Schema, SchemaError, To, When};
 pub use shape::Shape;
 pub use viewer::{Delivery, Focus, Interest, SLOTS_MAX, Viewer, ViewerConfig};

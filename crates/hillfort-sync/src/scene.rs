@@ -14,6 +14,19 @@ pub(crate) const NO_KIND: u8 = u8::MAX;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Entity(pub(crate) EntityId);
 
+/// What an entity is, beside its fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// Number of its kind in the schema.
+    pub kind: u8,
+    /// Seat of its owner.
+    pub owner: Option<u16>,
+    /// Its team; 0 is none.
+    pub team: u8,
+    /// Groups that it is shown to, a bit each.
+    pub seen_by: u64,
+}
+
 /// The scene cannot do this; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SceneError {
@@ -175,6 +188,16 @@ impl Scene {
         Ok(())
     }
 
+    /// What an entity is.
+    ///
+    /// # Errors
+    /// [`SceneError::Entity`].
+    pub fn about(&self, entity: Entity) -> Result<About, SceneError> {
+        let row = &self.rows[self.at(entity)?];
+        let owner = (row.owner != NOBODY).then_some(row.owner);
+        Ok(About { kind: row.kind, owner, team: row.team, seen_by: row.seen_by })
+    }
+
     /// Entities that are there, in the order of their rows.
     pub fn entities(&self) -> impl Iterator<Item = Entity> {
         let live = self.rows.iter().enumerate().filter(|(_, row)| row.kind != NO_KIND);
@@ -268,5 +291,9 @@ mod tests {
         assert_eq!(scene.entities().collect::<Vec<_>>(), [second]);
         assert_eq!(Entity::from_number(second.id().get()), second);
         assert!(!scene.has(Entity::from_number(u32::MAX)));
+        assert_eq!(scene.about(second), Ok(About { kind: 1, owner: None, team: 0, seen_by: u64::MAX }));
+        scene.set_owner(second, Some(3)).unwrap();
+        assert_eq!(scene.about(second).map(|about| about.owner), Ok(Some(3)));
+        assert_eq!(scene.about(first), Err(SceneError::Entity));
     }
 }

@@ -206,6 +206,12 @@ impl Viewer {
         self.slots.len() - self.free.len() - self.leaving
     }
 
+    /// Entities of which it is still to hear that they came, or that they went.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.fresh + self.leaving
+    }
+
     /// Bytes that it holds.
     #[must_use]
     pub const fn bytes(&self) -> usize {

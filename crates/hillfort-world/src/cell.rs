@@ -377,6 +377,12 @@ impl RoomCell {
         self.inputs
     }
 
+    /// Inputs of the player on `seat` that wait.
+    #[must_use]
+    pub fn inputs_waiting(&self, seat: Seat) -> usize {
+        self.seats.get(usize::from(seat.0)).map_or(0, |record| record.queue.len())
+    }
+
     /// Inputs that were pushed out of full queues.
     #[must_use]
     pub const fn inputs_lost(&self) -> u64 {

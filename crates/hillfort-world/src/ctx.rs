@@ -267,6 +267,18 @@ impl Ctx {
         self.timers.due(self.tick)
     }
 
+    /// Timers that are set, as `(tick, id)` in the order in which they are due.
+    #[must_use]
+    pub fn timers(&self) -> Vec<(u64, u32)> {
+        self.timers.state().0.into_iter().map(|(tick, _, id)| (tick, id)).collect()
+    }
+
+    /// How the player on `seat` looks at the scene, to look at.
+    #[must_use]
+    pub fn viewer(&self, seat: Seat) -> Option<&Viewer> {
+        self.share.as_ref().and_then(|share| share.viewer(seat))
+    }
+
     /// All but the outputs and the inputs that wait.
     pub(crate) fn state(&self) -> CellState {
         let (timers, timers_set) = self.timers.state();

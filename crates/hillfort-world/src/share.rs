@@ -110,6 +110,10 @@ impl Share {
         }
     }
 
+    pub(crate) fn viewer(&self, seat: Seat) -> Option<&Viewer> {
+        self.viewers.get(usize::from(seat.0))?.as_ref().map(|looker| &looker.viewer)
+    }
+
     pub(crate) fn viewer_mut(&mut self, seat: Seat) -> Option<&mut Viewer> {
         self.looker(seat).map(|looker| &mut looker.viewer)
     }

@@ -12,13 +12,17 @@ pub struct TickStats {
     ticks_ns: [(u32, u32); KEPT],
 }
 
-/// Median and 99th percentile (nearest rank) of the kept ticks; zero when there is none.
+/// Mean, median, 99th percentile (nearest rank) and largest of the kept ticks; zero when there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spread {
+    /// Mean.
+    pub mean: Duration,
     /// Half of the ticks are at or below.
     pub p50: Duration,
     /// 99 of 100 ticks are at or below.
     pub p99: Duration,
+    /// Largest.
+    pub max: Duration,
 }
 
 impl Default for TickStats {
@@ -60,7 +64,8 @@ fn spread(mut ns: [u32; KEPT], recorded: u64) -> Spread {
     let sorted = &mut ns[..kept];
     sorted.sort_unstable();
     let rank = |percent: usize| Duration::from_nanos(u64::from(sorted[(kept * percent).div_ceil(100) - 1]));
-    Spread { p50: rank(50), p99: rank(99) }
+    let sum: u64 = sorted.iter().copied().map(u64::from).sum();
+    Spread { mean: Duration::from_nanos(sum / kept as u64), p50: rank(50), p99: rank(99), max: rank(100) }
 }
 
 #[cfg(test)]
@@ -72,10 +77,12 @@ mod tests {
         let mut stats = TickStats::default();
         assert_eq!(stats.duration(), Spread::default());
         stats.record(Duration::from_nanos(7), Duration::from_secs(9));
-        assert_eq!(stats.duration(), Spread { p50: Duration::from_nanos(7), p99: Duration::from_nanos(7) });
+        let seven = Duration::from_nanos(7);
+        assert_eq!(stats.duration(), Spread { mean: seven, p50: seven, p99: seven, max: seven });
         assert_eq!(stats.lateness().p50, Duration::from_nanos(u64::from(u32::MAX)));
-        (1..=64).for_each(|ns| stats.record(Duration::from_nanos(ns), Duration::ZERO));
-        assert_eq!(stats.duration(), Spread { p50: Duration::from_nanos(32), p99: Duration::from_nanos(64) });
+        (1..=64).for_each(|ns| stats.record(Duration::from_nanos(ns * 10), Duration::ZERO));
+        let [mean, p50, p99, max] = [325, 320, 640, 640].map(Duration::from_nanos);
+        assert_eq!(stats.duration(), Spread { mean, p50, p99, max });
         assert_eq!(stats.lateness(), Spread::default());
     }
 }

@@ -14,6 +14,7 @@ mod attack;
 mod door;
 mod feed;
 mod gate;
+mod inspected;
 mod live;
 mod naming;
 pub(crate) mod process;
@@ -26,6 +27,7 @@ mod wall;
 mod tests;
 
 pub use attack::AttackTool;
+pub use inspected::*;
 pub use source::*;
 pub use wall::*;
 

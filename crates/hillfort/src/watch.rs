@@ -17,11 +17,12 @@ use hillfort_proto::reject::Reject;
 use hillfort_realm::{RealmHandle, RecordError};
 
 use crate::console::{
-    AddressView, Change, ChangeRefused, Connections, KernelBoard, Posture, Quantiles, ROWS_MAX, Reading, Rejects, Source, Step,
-    TOP_MAX, Tables, Talker, Traffic, Wall, World,
+    AddressView, Change, ChangeRefused, Connections, KernelBoard, Posture, Quantiles, ROWS_MAX, Reading, Rejects, RoomDeed,
+    RoomView, Source, Step, TOP_MAX, Tables, Talker, Traffic, Wall, World,
 };
 
 mod knobs;
+mod room;
 mod rows;
 
 /// A world thread gives what it recorded within this time.
@@ -247,6 +248,15 @@ impl Source for Watch {
             RecordError::Refused(_) => ChangeRefused::Busy,
             RecordError::Nowhere | RecordError::Write(_) => ChangeRefused::Invalid(error.to_string()),
         })
+    }
+
+    fn inspect(&self, room: RoomId, deed: RoomDeed) -> Result<RoomView, ChangeRefused> {
+        match self.realm.inspect(room, room::deed(deed), ROOM_PATIENCE) {
+            Ok(seen) => Ok(room::view(*seen)),
+            Err(Reject::WorldBusy) => Err(ChangeRefused::Busy),
+            Err(Reject::RoomUnknown) => Err(room::gone(room, &self.realm.snapshot())),
+            Err(reject) => Err(ChangeRefused::Gone(format!("the room ended by what was done: {reject}"))),
+        }
     }
 
     fn change(&self, change: Change) -> Result<(), ChangeRefused> {

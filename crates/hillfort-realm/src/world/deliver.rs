@@ -21,6 +21,9 @@ impl World {
         if self.out.is_untouched() && hosted.withheld.is_none() {
             return;
         }
+        if let Some(watched) = &mut hosted.watched {
+            watched.on_outputs(&hosted.cell, &self.out);
+        }
         let tick = hosted.cell.ctx().tick();
         let hold = tick % 2 == 1 && hosted.cell.overload() >= Overload::FewerStates;
         if !hold && let Some(withheld) = hosted.withheld.take() {

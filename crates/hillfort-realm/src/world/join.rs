@@ -158,6 +158,7 @@ impl World {
             has_file: saved,
             empty_since: Some(now),
             seats_counted: 0,
+            watched: None,
             listed: None,
             shared_in: Duration::ZERO,
             withheld: None,

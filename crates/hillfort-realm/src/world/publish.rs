@@ -110,6 +110,11 @@ fn room(hosted: &mut Hosted, now: Time) -> RoomSnapshot {
         let seconds = now.since(then).as_secs_f64();
         if seconds > 0.0 { (cell.inputs() - inputs) as f64 / seconds } else { 0.0 }
     });
+    snapshot_of(hosted, inputs_per_second)
+}
+
+pub(super) fn snapshot_of(hosted: &Hosted, inputs_per_second: f64) -> RoomSnapshot {
+    let cell = &hosted.cell;
     RoomSnapshot {
         id: hosted.id,
         game: Arc::clone(&hosted.game_name),

@@ -59,6 +59,9 @@ impl World {
         drop(parts);
         for (_, packets) in &self.writers.writers[..used] {
             for packet in packets.iter() {
+                if let Some(watched) = &mut hosted.watched {
+                    watched.on_packet(packet.session, packet.data.len());
+                }
                 if !self.outbox.scene(packet.session, hosted.id, packet.anew, packet.data) {
                     hosted.cell.on_packet_lost(packet.seat);
                 }

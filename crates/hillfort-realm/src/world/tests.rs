@@ -11,6 +11,7 @@ use crate::game::Game;
 use crate::realm::{Realm, RealmHandle};
 
 mod faults;
+mod inspected;
 mod named;
 mod overload;
 mod play;

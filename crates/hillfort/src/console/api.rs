@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 
 use super::attack::{Kind, Runner, StartRefused};
 use super::feed::Feed;
+use super::inspected::RoomDeed;
 use super::source::{Change, ChangeRefused, Source, TEXT_CHARS_MAX};
 use super::{Settings, assets, gate, live};
 use crate::metrics;
@@ -65,6 +66,7 @@ pub(super) fn router(state: State) -> Router {
         .route("/api/limits", post(limits))
         .route("/api/attack", post(attack))
         .route("/api/rooms", get(rooms))
+        .route("/api/rooms/{room}", get(look).post(steer))
         .route("/api/record", post(record))
         .route("/metrics", get(exposition))
         .fallback(get(file))
@@ -90,6 +92,8 @@ impl From<Result<(), ChangeRefused>> for Outcome {
         Self(result.map_err(|refused| {
             let status = match refused {
                 ChangeRefused::Unknown(_) => StatusCode::NOT_FOUND,
+                ChangeRefused::Gone(_) => StatusCode::GONE,
+                ChangeRefused::Forbidden(_) => StatusCode::FORBIDDEN,
                 ChangeRefused::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
                 ChangeRefused::Busy => StatusCode::SERVICE_UNAVAILABLE,
             };
@@ -131,6 +135,12 @@ struct Room {
     room: String,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Steer {
+    deed: RoomDeed,
+}
+
 async fn rooms(Shared(state): Shared<State>) -> Response {
     let tables = state.source.tables();
     Json(json!({ "rooms": tables.rooms, "total": tables.rooms_total })).into_response()
@@ -144,6 +154,33 @@ async fn record(Shared(state): Shared<State>, Json(Room { room }): Json<Room>) -
     let source = Arc::clone(&state.source);
     match tokio::task::spawn_blocking(move || source.record(room)).await {
         Ok(Ok(file)) => Json(json!({ "ok": true, "file": file })).into_response(),
+        Ok(Err(refused)) => Outcome::from(Err(refused)).into_response(),
+        Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// `?inside` asks the room for its state, too.
+async fn look(Shared(state): Shared<State>, Path(room): Path<String>, uri: Uri) -> Response {
+    let deed = if uri.query() == Some("inside") { RoomDeed::LookInside } else { RoomDeed::Look };
+    inspect(&state, &room, deed).await
+}
+
+async fn steer(Shared(state): Shared<State>, Path(room): Path<String>, Json(Steer { deed }): Json<Steer>) -> Response {
+    if !state.settings.development {
+        let refused = ChangeRefused::Forbidden("rooms can be paused and stepped in development mode only");
+        return Outcome::from(Err(refused)).into_response();
+    }
+    tracing::info!(room, ?deed, "room steered from the console");
+    inspect(&state, &room, deed).await
+}
+
+async fn inspect(state: &State, room: &str, deed: RoomDeed) -> Response {
+    let Ok(room) = u64::from_str_radix(room, 16).map(RoomId) else {
+        return Outcome::from(Err(ChangeRefused::Unknown("room"))).into_response();
+    };
+    let source = Arc::clone(&state.source);
+    match tokio::task::spawn_blocking(move || source.inspect(room, deed)).await {
+        Ok(Ok(view)) => Json(view).into_response(),
         Ok(Err(refused)) => Outcome::from(Err(refused)).into_response(),
         Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

@@ -6,6 +6,7 @@ use hillfort_proto::ids::RoomId;
 use hillfort_proto::reject::Reject;
 use serde::Serialize;
 
+use super::inspected::{RoomDeed, RoomView};
 use super::wall::{AddressView, StepRow, Top, Wall};
 
 /// Rows that a table of [`Tables`] holds at most; a source gives the most telling ones and the total beside.
@@ -33,6 +34,12 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// [`ChangeRefused`]: there is no such room, nothing is recorded, or the file cannot be written.
     fn record(&self, room: RoomId) -> Result<String, ChangeRefused>;
+
+    /// Does something to a room, and shows it as it is then. Waits for its thread, so it is called from a thread that may.
+    ///
+    /// # Errors
+    /// [`ChangeRefused`]: there is no such room, it has ended, or its thread did not answer.
+    fn inspect(&self, room: RoomId, deed: RoomDeed) -> Result<RoomView, ChangeRefused>;
 
     /// Hands a change to its owner. `Ok` says that it was taken over, the tables show when it is done.
     ///
@@ -261,6 +268,12 @@ pub enum ChangeRefused {
     /// No such ban, address or limit.
     #[error("there is no such {0}")]
     Unknown(&'static str),
+    /// It is over: how that came.
+    #[error("{0}")]
+    Gone(String),
+    /// Not on this server.
+    #[error("{0}")]
+    Forbidden(&'static str),
     /// The value cannot be.
     #[error("{0}")]
     Invalid(String),

@@ -20,6 +20,7 @@ struct Fake {
     readings: AtomicU64,
     changes: Mutex<Vec<Change>>,
     bans: Mutex<Vec<StepRow>>,
+    deeds: Mutex<Vec<RoomDeed>>,
 }
 
 impl Source for Fake {
@@ -62,6 +63,17 @@ impl Source for Fake {
 
     fn record(&self, room: RoomId) -> Result<String, ChangeRefused> {
         if room.0 == 0x1_0000_0000 { Ok("a.hillrec".to_owned()) } else { Err(ChangeRefused::Unknown("room")) }
+    }
+
+    fn inspect(&self, room: RoomId, deed: RoomDeed) -> Result<RoomView, ChangeRefused> {
+        match room.0 {
+            1 => {
+                self.deeds.lock().unwrap().push(deed);
+                Ok(RoomView { id: room.to_string(), paused: deed == RoomDeed::Pause, ..RoomView::default() })
+            }
+            2 => Err(ChangeRefused::Gone("it crashed".to_owned())),
+            _ => Err(ChangeRefused::Unknown("room")),
+        }
     }
 
     fn change(&self, change: Change) -> Result<(), ChangeRefused> {
@@ -431,4 +443,27 @@ fn rooms_are_listed_and_recorded() {
     assert_eq!(rig.post("/api/record", &json!({ "room": "0000000100000001" })).0, 404);
     assert_eq!(rig.post("/api/record", &json!({ "room": "../x" })).0, 404);
     assert_eq!(rig.post("/api/record", &json!({})).0, 422);
+}
+
+#[test]
+fn a_room_is_shown_and_steered_in_development_alone() {
+    let rig = start(true, None);
+    let (status, answer) = rig.get("/api/rooms/0000000000000001");
+    assert!(status == 200 && answer.contains(r#""id":"0000000000000001""#) && answer.contains(r#""paused":false"#), "{answer}");
+    assert_eq!(rig.get("/api/rooms/1?inside").0, 200);
+    let (status, answer) = rig.get("/api/rooms/2");
+    assert!(status == 410 && answer.contains("it crashed"), "{answer}");
+    assert_eq!((rig.get("/api/rooms/3").0, rig.get("/api/rooms/..").0), (404, 404));
+    let (status, answer) = rig.post("/api/rooms/1", &json!({ "deed": "pause" }));
+    assert!(status == 200 && answer.contains(r#""paused":true"#), "{answer}");
+    assert_eq!(rig.post("/api/rooms/1", &json!({ "deed": "step" })).0, 200);
+    assert_eq!(rig.post("/api/rooms/1", &json!({ "deed": "explode" })).0, 422);
+    let deeds = rig.source.deeds.lock().unwrap().clone();
+    assert_eq!(deeds, [RoomDeed::Look, RoomDeed::LookInside, RoomDeed::Pause, RoomDeed::Step]);
+
+    let rig = start(false, None);
+    assert_eq!(rig.get("/api/rooms/1").0, 200);
+    let (status, answer) = rig.post("/api/rooms/1", &json!({ "deed": "pause" }));
+    assert!(status == 403 && answer.contains("development mode only"), "{answer}");
+    assert_eq!(*rig.source.deeds.lock().unwrap(), [RoomDeed::Look]);
 }

@@ -1,9 +1,11 @@
-//! Rooms that outlive the server.
+//! Rooms that outlive the server, and rooms that somebody looks at.
 
 use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use crate::player::Player;
 use crate::server::Server;
+use crate::web::{get, post};
 
 /// Foxglove, the hill next to the base of the first player's team, as an order to all three squads.
 const TO_FOXGLOVE: [u8; 5] = {
@@ -50,4 +52,43 @@ fn a_stopped_server_goes_on_with_its_rooms_and_a_killed_one_loses_the_interval_a
     assert_eq!(ann.join_named("hilltop", "Zoë's"), room);
     let after = points(&ann.state().1);
     assert!(after[0] + 3 >= before[0], "{before:?} then {after:?}");
+}
+
+#[test]
+fn a_room_is_looked_at_paused_and_stepped_from_the_console() {
+    let server = Server::start(&[]);
+    let mut ann = Player::login(&server.doors()[0], "Ann");
+    let path = format!("/api/rooms/{}", ann.join_named("magpie", "nest"));
+    let look = |how: &str| -> Value { serde_json::from_str(&get(server.console, &format!("{path}{how}")).body).unwrap() };
+    let steer = |deed: &str| -> Value {
+        let answer = post(server.console, &path, &json!({ "deed": deed }));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        serde_json::from_str(&answer.body).unwrap()
+    };
+    look("");
+    ann.input(MOVE, &[1, 0]);
+    ann.state();
+    let paused = steer("pause");
+    let tick = paused["tick"].as_u64().unwrap();
+    assert_eq!(
+        (&paused["paused"], &paused["name"], &paused["players"][0]["name"]),
+        (&json!(true), &json!("nest"), &json!("Ann"))
+    );
+    ann.input(MOVE, &[1, 1]);
+    // Until it has come, which takes a moment but no tick.
+    let seen = loop {
+        let seen = look("");
+        if seen["inputs"].as_array().unwrap().iter().any(|input| input["hex"] == "0101") {
+            break seen;
+        }
+    };
+    assert_eq!((&seen["tick"], &seen["players"][0]["waiting"]), (&json!(tick), &json!(1)));
+    let stepped = steer("step");
+    assert_eq!((&stepped["tick"], &stepped["players"][0]["waiting"]), (&json!(tick + 1), &json!(0)));
+    while ann.state().0 <= tick {}
+    // Eight coins and one dot.
+    assert_eq!(look("?inside")["state"]["bytes"], 1 + 8 * 4 + 1 + 9);
+    assert_eq!(steer("resume")["paused"], false);
+    assert!(ann.state().0 > tick + 1);
+    assert_eq!(get(server.console, "/api/rooms/00000001000000ff").status, 404);
 }

@@ -139,3 +139,20 @@ fn packets_of_large_rooms_are_written_by_several_threads_all_alike() {
         assert!(one.len() == 9 && one == many, "{one:#?}\n{many:#?}");
     }
 }
+
+#[test]
+fn a_look_shows_the_scene_and_who_sees_what() {
+    let mut rig = rig();
+    (1..=3).for_each(|id| rig.join(id << 8, "walk"));
+    rig.run(200);
+    let (reply, answer) = std::sync::mpsc::sync_channel(1);
+    let room = rig.room_of(0x100);
+    rig.handle.tell(0, Command::Inspect { room, deed: Deed::Look, reply });
+    rig.run(0);
+    let seen = answer.try_recv().expect("answered").expect("there");
+    let scene = seen.scene.expect("it has one");
+    assert_eq!((scene.counts, scene.schema.kinds()[0].name.as_str()), (vec![3], "walker"));
+    let entities: Vec<_> = scene.entities.iter().map(|entity| (entity.kind, entity.owner, entity.fields[0])).collect();
+    assert_eq!(entities, [(0, Some(0), 4.0), (0, Some(1), 4.0), (0, Some(2), 4.0)]);
+    assert!(seen.players.iter().all(|player| player.sight == Some((3, 0))), "{:?}", seen.players);
+}

@@ -1,0 +1,154 @@
+// One room: what it costs, who plays, what they send and get, its log, its state and its scene; in development mode its ticks can be
+// stopped and run one by one. Asks the server once a second while it is open, and the room is watched only for so long.
+
+import { attempt } from './dialog.js';
+import { byId, element, setText } from './element.js';
+import { get, post } from './feed.js';
+import { bytes, compact, ms, whole } from './format.js';
+import { Rows } from './rows.js';
+
+const EVERY_MS = 1000;
+const HASH = '#room=';
+
+/** "00ff10" → "00 ff 10" */
+export const spaced = (hex) => hex.replace(/..(?=.)/g, '$& ');
+/** Bytes with their places, sixteen a line, and as text where they are text. */
+export function dump(hex) {
+  const lines = [];
+  for (let at = 0; at < hex.length; at += 32) {
+    const part = hex.slice(at, at + 32);
+    const text = part.replace(/../g, (byte) => {
+      const code = parseInt(byte, 16);
+      return code >= 32 && code < 127 ? String.fromCharCode(code) : '.';
+    });
+    lines.push(`${(at / 2).toString(16).padStart(4, '0')}  ${spaced(part).padEnd(47)}  ${text}`);
+  }
+  return lines.join('\n');
+}
+/** A number of a scene: as short as it is exact enough. */
+export const short = (value) => (Number.isInteger(value) ? String(value) : value.toFixed(2));
+
+const spread = (us) => ['mean', 'p50', 'p99', 'max'].map((part) => ms(us[part] / 1000)).join(' · ');
+const facts = (room) => [
+  ['Game', room.game], ['Name', room.name || '–'], ['Label', room.label || '–'],
+  ['Players', `${room.seats} / ${room.seats_max}`],
+  ['Ticks', `${whole(room.tick)}, ${room.rate_hz} of ${room.hz} a second`],
+  ['Tick time: mean, p50, p99, max', `${spread(room.tick_us)} ms`], ['Late: mean, p50, p99, max', `${spread(room.late_us)} ms`],
+  ['Inputs', `${compact(room.inputs_per_s)} a second, ${whole(room.inputs_lost)} lost`],
+  ['Timers', room.timers.length === 0 ? '–' : room.timers.slice(0, 8).map(([tick, id]) => `${id} in tick ${whole(tick)}`).join(', ')],
+];
+const TABLES = {
+  players: [(row) => row.seat, 'Nobody sits here.', [
+    { name: 'Seat', right: true, of: (row) => String(row.seat) },
+    { name: 'Player', of: (row) => (row.connected ? row.name : `${row.name} (away)`) },
+    { name: 'Gets', right: true, of: (row) => `${bytes(row.bytes_per_s)}/s` },
+    { name: 'Inputs wait', right: true, of: (row) => whole(row.waiting), tone: (row) => (row.waiting > 16 ? 'warn' : '') },
+    { name: 'Sees', right: true, of: (row) => (row.sight ? whole(row.sight[0]) : '–') },
+    { name: 'Entities wait', right: true, of: (row) => (row.sight ? whole(row.sight[1]) : '–') },
+  ]],
+  inputs: [(row) => row.key, 'None since you look.', [
+    { name: 'After tick', right: true, of: (row) => whole(row.tick) },
+    { name: 'Seat', right: true, of: (row) => String(row.seat) },
+    { name: 'Op', right: true, of: (row) => String(row.op) },
+    { name: 'Bytes', right: true, of: (row) => whole(row.bytes) },
+    { name: 'Data', of: (row) => spaced(row.hex) + (row.hex.length < row.bytes * 2 ? ' …' : '') },
+  ]],
+  lines: [(row) => row.key, 'None since you look.', [
+    { name: 'Tick', right: true, of: (row) => whole(row.tick) },
+    { name: 'Log', of: (row) => row.text },
+  ]],
+  entities: [(row) => row.id, 'It shares no scene.', [
+    { name: 'Entity', right: true, of: (row) => String(row.id) },
+    { name: 'Kind', of: (row) => row.kind.name },
+    { name: 'Owner', right: true, of: (row) => (row.owner === null ? '–' : String(row.owner)) },
+    { name: 'Team', right: true, of: (row) => String(row.team) },
+    { name: 'Fields', of: (row) => row.kind.fields.map((field, at) => `${field} ${short(row.fields[at])}`).join(', ') },
+  ]],
+};
+
+/** Newest first, each with a name of its own. */
+const newest = (rows) => rows.map((row, at) => ({ ...row, key: at })).reverse();
+
+export class RoomPage {
+  constructor() {
+    this.dialog = byId('room');
+    this.id = null;
+    this.rows = Object.fromEntries(Object.entries(TABLES).map(([name, [key, empty, columns]]) => [name, new Rows(columns, key, empty)]));
+    this.title = element('h2');
+    this.said = element('p', { role: 'status' });
+    this.facts = element('dl', { class: 'room-facts' });
+    this.kinds = element('span', { class: 'note' });
+    this.state = element('pre');
+    this.steering = element('span', { hidden: true },
+      this.button('pause', 'Pause'), this.button('step', 'One tick'), this.button('resume', 'Resume'));
+    const part = (title, node, ...more) => element('section', {}, element('h3', {}, title, ' ', ...more), element('div', { class: 'scroll' }, node));
+    const inside = element('button', { type: 'button', id: 'look-inside', onclick: () => this.look('?inside') }, 'Ask for its state');
+    this.dialog.append(
+      element('header', {}, this.title, this.steering, element('button', { type: 'button', onclick: () => this.dialog.close() }, 'Close')),
+      this.said, this.facts,
+      part('Players', this.rows.players.node), part('Last inputs', this.rows.inputs.node), part('Log', this.rows.lines.node),
+      part('Scene', this.rows.entities.node, this.kinds), part('State', this.state, inside));
+    this.dialog.addEventListener('close', () => {
+      this.id = null;
+      if (location.hash.startsWith(HASH)) history.replaceState(null, '', location.pathname);
+    });
+    addEventListener('hashchange', () => this.follow());
+  }
+
+  /** The server said whether it lets rooms be steered. */
+  offer(development) {
+    this.steering.hidden = !development;
+    this.follow();
+  }
+
+  open(id) {
+    location.hash = HASH + id;
+    this.follow();
+  }
+
+  /** Shows the room that the address of the page names. */
+  follow() {
+    const id = location.hash.startsWith(HASH) ? location.hash.slice(HASH.length) : null;
+    if (id === null || !/^[0-9a-f]{1,16}$/.test(id) || id === this.id) return;
+    this.id = id;
+    setText(this.title, `Room ${id}`);
+    this.state.textContent = '';
+    if (!this.dialog.open) this.dialog.showModal();
+    this.look();
+  }
+
+  /** Asks, and asks again after a while as long as the same room is shown. */
+  async look(how = '') {
+    const id = this.id;
+    try {
+      const room = await get(`/api/rooms/${id}${how}`);
+      if (this.id !== id) return;
+      this.show(room);
+      if (how !== '') setText(this.state, room.state ? `${whole(room.state.bytes)} bytes\n${dump(room.state.hex)}` : 'Its rules have no on_save.');
+    } catch (error) {
+      if (this.id !== id) return;
+      setText(this.said, error.message);
+    }
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => { if (this.id === id) this.look(); }, EVERY_MS);
+  }
+
+  show(room) {
+    setText(this.said, room.paused ? 'Paused: no tick runs. It goes on by itself when nobody has looked at it for ten minutes.' : '');
+    this.facts.replaceChildren(...facts(room).map(([name, text]) => element('div', {}, element('dt', {}, name), element('dd', {}, text))));
+    this.rows.players.update(room.players);
+    this.rows.inputs.update(newest(room.inputs));
+    this.rows.lines.update(newest(room.lines.map(([tick, text]) => ({ tick, text }))));
+    const { kinds = [], entities = [] } = room.scene ?? {};
+    setText(this.kinds, kinds.map(({ name, count }) => `${name} ${whole(count)}`).join(', '));
+    this.rows.entities.update(entities.map((entity) => ({ ...entity, kind: kinds[entity.kind] })));
+  }
+
+  button(deed, text) {
+    const act = async () => {
+      await attempt(() => post(`/api/rooms/${this.id}`, { deed }));
+      this.look();
+    };
+    return element('button', { type: 'button', 'data-deed': deed, onclick: act }, text);
+  }
+}

@@ -99,6 +99,24 @@ test('the game that new games are made from plays, too', async () => {
   await page.close();
 });
 
+test('a recording is watched from the seat of one of its players, who is not disturbed', async () => {
+  const recorded = await Server.start(root, ['room', 'watch', join(root, 'games/hilltop/replays/strangers.hillrec'), '--from', '300']);
+  try {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 720 } });
+    const page = await context.newPage();
+    page.on('pageerror', (error) => assert.fail(`error in the game page: ${error.stack}`));
+    await page.goto(`http://127.0.0.1:${recorded.httpPort}/hilltop/?room=recording&spectate`);
+    await states(page, 40);
+    assert.equal(await page.evaluate(() => window.hillfort.stats.slot), 0, 'the seat of who has been there longest');
+    await page.mouse.click(640, 360);
+    await states(page, 20);
+    await page.screenshot({ path: join(shots, 'watched.png') });
+    await context.close();
+  } finally {
+    await recorded.stop();
+  }
+});
+
 test('an attack started in the console is refused, and the game keeps moving', async () => {
   const game = await play('Grace');
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark' });

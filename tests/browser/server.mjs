@@ -16,8 +16,9 @@ const freePort = () =>
   });
 
 export class Server {
-  static async start(root) {
+  static async start(root, command = ['serve']) {
     const server = new Server();
+    server.command = command;
     server.binary = process.env.SERVER_BIN ?? join(root, process.env.CARGO_TARGET_DIR ?? 'target', 'release/hillfort');
     server.data = mkdtempSync(join(tmpdir(), 'hillfort-browser-'));
     [server.httpPort, server.consolePort, server.tcpPort] = [await freePort(), await freePort(), await freePort()];
@@ -30,7 +31,7 @@ export class Server {
       'data.folder': this.data, 'edge.http_port': this.httpPort, 'console.port': this.consolePort, 'edge.tcp_port': this.tcpPort,
     };
     const flags = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-    this.child = spawn(this.binary, ['serve', ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.child = spawn(this.binary, [...this.command, ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.log = '';
     this.child.stderr.on('data', (text) => { this.log = (this.log + text).slice(-20_000); });
     this.ended = new Promise((resolve) => this.child.once('exit', resolve));

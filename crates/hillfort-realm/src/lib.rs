@@ -19,6 +19,7 @@ mod placement;
 mod port;
 mod realm;
 mod replay;
+mod rerun;
 mod saved;
 mod shelf;
 mod slab;
@@ -39,6 +40,7 @@ pub use inspection::{
 pub use luau_room::{LuauRefused, luau_game, luau_game_with, luau_limits};
 pub use realm::{Realm, RealmHandle, RecordError, StartError, WorldMaker};
 pub use replay::{Outcome, ReplayOptions, ReplayRefused, Report, replay};
+pub use rerun::{RerunOptions, rerun};
 pub use saved::STATE_BYTES_MAX;
 pub use shelf::RECORDING_EXTENSION;
 pub use snapshot::{Distribution, FAULTS_KEPT, FaultRecord, ROOMS_LISTED_MAX, RoomSnapshot, Snapshot, Totals, WorldSnapshot};

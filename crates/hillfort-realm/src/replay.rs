@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hillfort_world::{Difference, End, Outputs, Recording, Replay, RoomFault, StartFault, Step};
+use hillfort_world::{Difference, End, Outputs, Recording, Replay, RoomFault, Seat, StartFault, Step};
 
 use crate::game::Game;
 use crate::wall;
@@ -63,6 +63,20 @@ pub enum ReplayRefused {
         /// Version of the game that was given.
         here: Arc<str>,
     },
+    /// It has no such tick.
+    #[error("the recording ends at tick {ticks}")]
+    From {
+        /// Its last.
+        ticks: u64,
+    },
+    /// Nobody can be looked at.
+    #[error("nobody has had seat {} in the recording: there are {known}", .seat.0)]
+    Seat {
+        /// Where nobody sat.
+        seat: Seat,
+        /// Where somebody did.
+        known: String,
+    },
     /// The room could not be made, or did not take up its state.
     #[error(transparent)]
     Start(#[from] StartFault),
@@ -76,15 +90,9 @@ pub fn replay(
     game: &Game,
     recording: &Recording,
     options: ReplayOptions,
-    mut watch: impl FnMut(&Outputs, &Replay<'_>),
+    mut watch: impl FnMut(&Outputs, &Replay),
 ) -> Result<Report, ReplayRefused> {
-    let origin = &recording.origin;
-    if origin.game != *game.name() {
-        return Err(ReplayRefused::Game(Arc::clone(&origin.game)));
-    }
-    if origin.rules != *game.rules() && !options.force {
-        return Err(ReplayRefused::Rules { recorded: Arc::clone(&origin.rules), here: Arc::clone(game.rules()) });
-    }
+    check_rules(game, recording, options.force)?;
     let from = recording.segments.iter().rposition(|segment| segment.first_tick <= options.from).unwrap_or(0);
     let first_tick = recording.segments.get(from).map_or(0, |segment| segment.first_tick);
     let mut out = Outputs::default();
@@ -130,6 +138,18 @@ pub fn replay(
     // A room that failed may fail again when it is dropped, which says no more.
     let _again = wall::bury(replay);
     Ok(report)
+}
+
+/// Whether `recording` is of this game, and of its version unless that is forced.
+pub(crate) fn check_rules(game: &Game, recording: &Recording, force: bool) -> Result<(), ReplayRefused> {
+    let origin = &recording.origin;
+    if origin.game != *game.name() {
+        return Err(ReplayRefused::Game(Arc::clone(&origin.game)));
+    }
+    if origin.rules != *game.rules() && !force {
+        return Err(ReplayRefused::Rules { recorded: Arc::clone(&origin.rules), here: Arc::clone(game.rules()) });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

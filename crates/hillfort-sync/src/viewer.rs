@@ -151,6 +151,20 @@ impl Viewer {
         }
     }
 
+    /// Whose owner's fields it gets, instead of those of its own seat.
+    pub fn look_as(&mut self, seat: u16) {
+        if self.seat != seat {
+            self.seat = seat;
+            self.population = None;
+        }
+    }
+
+    /// Of which team it is.
+    #[must_use]
+    pub const fn team(&self) -> u8 {
+        self.team
+    }
+
     /// From where it looks.
     pub const fn set_focus(&mut self, focus: Focus) {
         self.focus = focus;

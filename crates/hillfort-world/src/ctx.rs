@@ -201,6 +201,21 @@ impl Ctx {
         self.share.as_mut().map(|share| &mut share.scene)
     }
 
+    /// How the scene is shared.
+    #[must_use]
+    pub fn share_config(&self) -> Option<&ShareConfig> {
+        self.share.as_ref().map(|share| share.config())
+    }
+
+    /// Puts another scene of the same schema in place of this one: all players forget what they saw, and get everything anew. Nothing without a
+    /// scene.
+    pub fn replace_scene(&mut self, scene: &Scene) {
+        if let Some(share) = &mut self.share {
+            share.restart();
+            share.scene.clone_from(scene);
+        }
+    }
+
     /// The scene's last ticks: for a shot that is judged where its target was when the shooter saw it. `None` before the first tick.
     #[must_use]
     pub fn history(&self) -> Option<&History> {

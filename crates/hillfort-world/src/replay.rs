@@ -1,6 +1,10 @@
 //! A recorded room made again: the same calls in the same order, with each hash mark compared. Goes one call or tick at a time, so that the
 //! caller can build a wall around it, stop it and look. Knows nothing of files and of where rooms come from.
 
+use std::sync::Arc;
+
+use hillfort_proto::time::Time;
+
 use crate::cell::RoomCell;
 use crate::fault::RoomFault;
 use crate::outputs::Outputs;
@@ -8,7 +12,6 @@ use crate::record::{Call, Keyframe, Recorder, Recording, Segment};
 use crate::room::{Room, Stored};
 use crate::state::CellState;
 use crate::wire::Reader;
-use hillfort_proto::time::Time;
 
 /// A replay could not begin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,12 +75,12 @@ pub enum Difference {
 
 /// A room on its way through a recording.
 #[derive(Debug)]
-pub struct Replay<'a> {
-    recording: &'a Recording,
-    /// Segments from the one that is being replayed on.
-    segments: &'a [std::sync::Arc<Segment>],
-    /// Its calls that are left.
-    rest: &'a [u8],
+pub struct Replay {
+    /// Segments that come after the one that is being replayed.
+    segments: std::vec::IntoIter<Arc<Segment>>,
+    segment: Arc<Segment>,
+    /// Bytes of its calls that were read.
+    read: usize,
     /// Ticks that are left of a run.
     run: u64,
     cell: RoomCell,
@@ -85,23 +88,24 @@ pub struct Replay<'a> {
     saved: Vec<u8>,
 }
 
-impl<'a> Replay<'a> {
+impl Replay {
     /// Makes `room`, which is as its game makes it, ready to replay `recording` from a segment on. What that puts out is in `out`.
     ///
     /// # Errors
     /// [`StartFault`].
-    pub fn start(recording: &'a Recording, from: usize, room: Box<dyn Room>, out: &mut Outputs) -> Result<Self, StartFault> {
-        let segments = recording.segments.get(from..).filter(|left| !left.is_empty()).ok_or(StartFault::Segment)?;
+    pub fn start(recording: &Recording, from: usize, room: Box<dyn Room>, out: &mut Outputs) -> Result<Self, StartFault> {
+        let mut segments = recording.segments.get(from..).ok_or(StartFault::Segment)?.to_vec().into_iter();
+        let segment = segments.next().ok_or(StartFault::Segment)?;
         let mut cell = RoomCell::new(room, recording.origin.seed);
-        cell.record(Recorder::following(&segments[0]));
+        cell.record(Recorder::following(&segment));
         cell.on_create(&recording.origin.params, out)?;
-        if let Some(keyframe) = &segments[0].keyframe {
+        if let Some(keyframe) = &segment.keyframe {
             take_up(&mut cell, keyframe, out)?;
             // The hash goes on from the segment's start, not from what the restoration put out.
-            cell.record(Recorder::following(&segments[0]));
+            cell.record(Recorder::following(&segment));
         }
-        let last_same = segments[0].first_tick;
-        Ok(Self { recording, segments, rest: &segments[0].calls, run: 0, cell, last_same, saved: Vec::new() })
+        let last_same = segment.first_tick;
+        Ok(Self { segments, segment, read: 0, run: 0, cell, last_same, saved: Vec::new() })
     }
 
     /// The room.
@@ -119,16 +123,17 @@ impl<'a> Replay<'a> {
     /// Replays one call, or one tick of a run; what it puts out is in `out`, for the caller to clear.
     ///
     /// # Errors
-    /// [`Difference`]; a fault is one too, unless it is the recording's end. The replay must not go on.
+    /// [`Difference`]; a fault is one too, unless it is the recording's end. The replay must not go on, unless it is [`Difference::Mark`].
     pub fn step(&mut self, out: &mut Outputs) -> Result<Step, Difference> {
         if self.run > 0 {
             self.run -= 1;
             let result = self.cell.on_tick(out);
             return self.done(result);
         }
-        let mut read = Reader(self.rest);
+        let segment = Arc::clone(&self.segment);
+        let mut read = Reader(&segment.calls[self.read..]);
         let call = (!read.is_empty()).then(|| Call::read(&mut read));
-        self.rest = read.0;
+        self.read = segment.calls.len() - read.0.len();
         // Damaged calls do not pass the reading of the file.
         let Some(Ok(call)) = call else { return self.next_segment() };
         let tick = self.tick();
@@ -181,20 +186,13 @@ impl<'a> Replay<'a> {
 
     /// Goes over into the next segment. The room goes on; that it is where the segment begins is checked.
     fn next_segment(&mut self) -> Result<Step, Difference> {
-        let [_, rest @ ..] = self.segments else { return Ok(Step::End) };
-        let Some(next) = rest.first() else { return Ok(Step::End) };
+        let Some(next) = self.segments.next() else { return Ok(Step::End) };
         let saved_here = next.keyframe.as_ref().is_none_or(|keyframe| keyframe.room == self.saved);
         if !saved_here {
             return Err(Difference::State { tick: self.tick() });
         }
-        (self.segments, self.rest) = (rest, &next.calls);
+        (self.segment, self.read) = (next, 0);
         Ok(Step::Done)
-    }
-
-    /// The recording that is replayed.
-    #[must_use]
-    pub const fn recording(&self) -> &'a Recording {
-        self.recording
     }
 }
 

@@ -83,7 +83,11 @@ impl Share {
         self.hz = hz;
     }
 
-    /// Ticks go on from another number: what was published is history.
+    pub(crate) const fn config(&self) -> &ShareConfig {
+        &self.config
+    }
+
+    /// Ticks go on from another number, or the scene is another: what was published is history.
     pub(crate) fn restart(&mut self) {
         self.history = None;
         self.viewers.iter_mut().flatten().for_each(|looker| looker.viewer.reset());

@@ -92,6 +92,8 @@ pub enum RoomCommand {
     },
     /// Does to a new room what was done to the recorded one, and compares each hash of what it puts out
     Replay(ReplayArgs),
+    /// Serves a recording to spectators: the game's page shows it, from the seat of one of its players
+    Watch(WatchArgs),
     /// Shows what is in a recording
     Inspect {
         /// The recording
@@ -140,6 +142,30 @@ pub struct ReplayArgs {
     /// Folder of games beside those that ship
     #[arg(long, value_name = "FOLDER")]
     pub games: Option<PathBuf>,
+}
+
+/// What to watch.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// The recording
+    pub file: PathBuf,
+    /// Whose seat to look from; by default that of the player who has been there longest when it begins
+    #[arg(long = "as", value_name = "SEAT")]
+    pub seat: Option<u16>,
+    /// Begins at this tick; what was before is run at once
+    #[arg(long, value_name = "TICK", default_value_t = 0)]
+    pub from: u64,
+    /// How many times as fast as it was, 0.1 to 16
+    #[arg(long, value_name = "TIMES", default_value = "1", value_parser = speed)]
+    pub speed: f64,
+    /// Shows it although the rules are others than those that were recorded
+    #[arg(long)]
+    pub force: bool,
+    /// Folder of games beside those that ship; the same as --set games.folder=FOLDER
+    #[arg(long, value_name = "FOLDER")]
+    pub games: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }
 
 /// What to play.
@@ -204,6 +230,16 @@ impl Cli {
     }
 }
 
+impl WatchArgs {
+    /// What it says about the configuration.
+    #[must_use]
+    pub fn overrides(&self) -> Overrides {
+        let mut overrides = Overrides::from(self.config.clone());
+        overrides.set.extend(self.games.clone().map(|folder| ("games.folder".to_owned(), folder)));
+        overrides
+    }
+}
+
 impl From<ConfigArgs> for Overrides {
     fn from(args: ConfigArgs) -> Self {
         let mut set = args.set;
@@ -212,6 +248,11 @@ impl From<ConfigArgs> for Overrides {
         }
         Self { file: args.config, set }
     }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| (0.1..=16.0).contains(speed));
+    speed.ok_or_else(|| "a number from 0.1 to 16 is expected".to_owned())
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

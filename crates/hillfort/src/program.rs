@@ -55,7 +55,8 @@ pub fn run(natives: &[Game]) -> Exit {
             }
             Err(error) => {
                 eprintln!("error: {error:#}");
-                Exit::Io
+                let served = error.downcast_ref::<serve::ServeError>().map(|error| error.exit);
+                served.or_else(|| error.is::<config::ConfigError>().then_some(Exit::Config)).unwrap_or(Exit::Io)
             }
         },
         Command::New(NewCommand::Game(args)) => match create::game(&args, &mut std::io::stdout().lock()) {

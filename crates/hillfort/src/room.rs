@@ -1,5 +1,5 @@
-//! `hillfort room`: asks a running server for its rooms, and works on recordings. Owns what is said about them; the work is done by
-//! the realm (replay, sync test) and by the server that is asked.
+//! `hillfort room`: asks a running server for its rooms, works on recordings and serves them. Owns what is said about them; the work is done
+//! by the realm (replay, sync test) and by the server that is asked.
 
 use std::fs;
 use std::io::Write;
@@ -18,6 +18,7 @@ use crate::serve;
 mod ask;
 mod diff;
 mod inspect;
+mod watch;
 
 /// Does it, and says so on `out`. `natives` are games in Rust beside those in Luau.
 ///
@@ -28,6 +29,7 @@ pub fn run(command: &RoomCommand, natives: &[Game], out: &mut dyn Write) -> anyh
         RoomCommand::List { server } => ask::list(server.console, out).map(|()| Exit::Ok),
         RoomCommand::Record { room, server } => ask::record(server.console, room, out).map(|()| Exit::Ok),
         RoomCommand::Replay(args) => replay(args, natives, out),
+        RoomCommand::Watch(args) => watch::watch(args, natives),
         RoomCommand::Inspect { file, inputs } => inspect::show(&open(file)?, *inputs, out).map(|()| Exit::Ok),
         RoomCommand::Diff { a, b } => diff::show(&open(a)?, &open(b)?, out),
         RoomCommand::SyncTest(args) => sync_test(args, natives, out),

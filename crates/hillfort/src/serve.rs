@@ -28,6 +28,8 @@ use crate::watch::{Refresher, Watch};
 
 /// Ticks a second of the echo room that load measurements use in development mode.
 const ECHO_HZ: u32 = 100;
+/// Name of the room that spectators of a recording are led to; any other shows it from its beginning, too.
+const SHOWN_ROOM: &str = "recording";
 /// Time beyond the drain until what still runs is left behind.
 const PATIENCE_AFTER_DRAIN: Duration = Duration::from_secs(2);
 
@@ -72,6 +74,28 @@ struct Running {
 /// # Errors
 /// [`ServeError`]: what could not be started and what to do, or that a part of the server ended by itself.
 pub fn serve(settings: &Settings, natives: &[Game], load: &dyn Fn() -> Result<Settings, ConfigError>) -> Result<(), ServeError> {
+    run(settings, natives, load, None)
+}
+
+/// The same, and says where spectators of the recording go that is shown in place of `game`.
+///
+/// # Errors
+/// As [`serve`].
+pub fn show(
+    settings: &Settings,
+    natives: &[Game],
+    load: &dyn Fn() -> Result<Settings, ConfigError>,
+    game: &str,
+) -> Result<(), ServeError> {
+    run(settings, natives, load, Some(game))
+}
+
+fn run(
+    settings: &Settings,
+    natives: &[Game],
+    load: &dyn Fn() -> Result<Settings, ConfigError>,
+    shown: Option<&str>,
+) -> Result<(), ServeError> {
     let start = Instant::now();
     let system = |error: io::Error| ServeError::new(Exit::System, "the system refuses what a server needs", error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
@@ -83,7 +107,7 @@ pub fn serve(settings: &Settings, natives: &[Game], load: &dyn Fn() -> Result<Se
         let _inside = runtime.enter();
         signal(SignalKind::hangup()).map_err(system)?
     };
-    let mut running = open(settings, natives)?;
+    let mut running = open(settings, natives, shown)?;
     tracing::info!("started in {} ms", start.elapsed().as_millis());
     runtime.block_on(async {
         let bots = bots(settings, running.frames);
@@ -110,7 +134,7 @@ pub fn check(settings: &Settings, natives: &[Game]) -> Result<(), ServeError> {
     rooms(&Games::new(settings.games_folder.clone()), natives, settings.development).map(drop)
 }
 
-fn open(settings: &Settings, natives: &[Game]) -> Result<Running, ServeError> {
+fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Running, ServeError> {
     let system = |error: io::Error| ServeError::new(Exit::System, "the system refuses a thread", error);
     let data = DataFolder::open(&settings.data_folder)
         .map_err(|error| ServeError::new(Exit::Io, "the data folder cannot be used", error))?;
@@ -192,6 +216,9 @@ fn open(settings: &Settings, natives: &[Game]) -> Result<Running, ServeError> {
     tracing::info!("game     {scheme}://{http}/");
     tracing::info!("console  http://{console_addr}/");
     tracing::info!("frames   {frames}");
+    if let Some(game) = shown {
+        tracing::info!("watch    {scheme}://{http}/{game}/?room={SHOWN_ROOM}&spectate");
+    }
     Ok(Running {
         control,
         realm,
@@ -232,8 +259,9 @@ pub(crate) fn rooms(games: &Games, natives: &[Game], development: bool) -> Resul
     for script in scripts.iter().filter(|script| natives.iter().all(|native| **native.name() != *script.name)) {
         rooms.push(room(script)?);
     }
-    if development {
-        rooms.push(hillfort_realm::echo(ECHO_HZ));
+    let echo = hillfort_realm::echo(ECHO_HZ);
+    if development && natives.iter().all(|native| native.name() != echo.name()) {
+        rooms.push(echo);
     }
     Ok(rooms)
 }

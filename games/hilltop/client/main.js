@@ -2,6 +2,7 @@
 // play, reload.
 
 import { HillfortSession } from '/sdk/js/session.js';
+import { roomAsked } from './asked.js';
 import { Controls } from './controls.js';
 import { FormatError, moveOrder, readEvent, readState, stopOrder, SQUADS_PER_PLAYER } from './format.js';
 import { Hud, Minimap } from './hud.js';
@@ -21,6 +22,9 @@ const ENTRY_MAP = {
 const REJOIN_MS = 1500;
 const DISPLAY_EVERY_MS = 100;
 
+const query = new URLSearchParams(location.search);
+/** Only looks: nothing is ordered. */
+const spectates = query.has('spectate');
 const canvas = document.querySelector('#field');
 const scene = new Scene(canvas);
 const minimap = new Minimap(scene.camera);
@@ -41,6 +45,7 @@ const deeds = {
     hud.show(match);
   },
   order(x, y) {
+    if (spectates) return;
     const inside = [Math.max(0, Math.min(match.map.width, x)), Math.max(0, Math.min(match.map.height, y))];
     const { op, data } = moveOrder(match.selected, ...inside);
     if (!session.input(op, data)) return;
@@ -48,6 +53,7 @@ const deeds = {
     scene.effects.tap(...inside, match.team);
   },
   stop() {
+    if (spectates) return;
     const { op, data } = stopOrder(match.selected);
     if (session.input(op, data)) match.stop(match.selected);
   },
@@ -80,7 +86,7 @@ function play(name, kept = null) {
   });
   for (const event of kept?.events ?? []) onEvent(event);
   session.start(name);
-  if (kept === null) session.join(GAME);
+  if (kept === null) session.join(roomAsked(GAME, query));
   document.body.dataset.screen = 'game';
 }
 
@@ -103,7 +109,7 @@ function onLeft({ reject }) {
   hud.say(reject.sentence, 'bad');
   const left = session;
   setTimeout(() => {
-    if (left === session && match === null) session.join(GAME);
+    if (left === session && match === null) session.join(roomAsked(GAME, query));
   }, REJOIN_MS);
 }
 
@@ -178,7 +184,7 @@ function welcome() {
   lastScore = match.score;
   const own = match.timeline.newest.squads.find((squad) => match.isOwn(squad.id));
   if (own !== undefined) scene.camera.jumpTo(own.x, own.y);
-  if (!wasHelped() && !new URLSearchParams(location.search).has('auto')) hud.showHelp();
+  if (!spectates && !wasHelped() && !query.has('auto')) hud.showHelp();
 }
 
 /** Lets the points of held hills float up; those of a squad brought down come with its event. */
@@ -246,11 +252,12 @@ document.querySelector('#entry form').addEventListener('submit', (event) => {
 
 resize();
 requestAnimationFrame(frame);
-const query = new URLSearchParams(location.search);
 const kept = takeSession();
 document.querySelector('#name').value = query.get('name') ?? keptName();
 if (kept !== null) {
   play(kept.session.name, kept);
+} else if (spectates) {
+  play(query.get('name') ?? 'Spectator');
 } else if (query.has('auto') && query.get('name')) {
   play(query.get('name'));
 } else {

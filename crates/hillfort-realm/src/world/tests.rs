@@ -16,6 +16,7 @@ mod named;
 mod overload;
 mod play;
 mod recorded;
+mod rerun;
 mod rest;
 mod scene;
 

@@ -27,6 +27,16 @@ fn nothing_is_serve_and_takes_its_flags() {
 }
 
 #[test]
+fn a_recording_is_watched_with_the_servers_flags() {
+    let line = "hillfort room watch a.hillrec --as 3 --from 500 --speed 0.5 --games mine --set edge.http_port=0 --self-signed";
+    let Ok(Command::Room(RoomCommand::Watch(args))) = parse(line) else { panic!("{line}") };
+    assert_eq!((args.seat, args.from, args.speed, args.force), (Some(3), 500, 0.5, false));
+    let set = args.overrides().set;
+    let expect = [("edge.http_port", "0"), ("edge.tls_self_signed", "true"), ("games.folder", "mine")];
+    assert_eq!(set, expect.map(|(key, value)| (key.to_owned(), value.to_owned())));
+}
+
+#[test]
 fn commands_are_told_apart() {
     assert!(matches!(parse("hillfort check --set a=b"), Ok(Command::Check(_))));
     assert!(matches!(parse("hillfort config print"), Ok(Command::Config(ConfigCommand::Print(_)))));

@@ -27,6 +27,7 @@ mod resume;
 mod rooms;
 mod start;
 mod tls;
+mod watched;
 mod work;
 
 use std::time::Duration;

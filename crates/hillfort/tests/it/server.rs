@@ -100,10 +100,23 @@ impl Server {
         Self::start_program(Path::new(HILLFORT), folder, inside, settings)
     }
 
+    /// A server that was started by another command than `serve`.
+    pub(crate) fn start_by(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = hillfort(folder.path());
+        command.args(arguments);
+        Self::run(command, folder, &[])
+    }
+
     /// The same with another binary.
     pub(crate) fn start_program(binary: &Path, folder: TempDir, inside: &str, settings: &[(&str, &str)]) -> Self {
         let mut command = program(binary, &folder.path().join(inside));
-        command.arg("serve").args(set(&ALONE)).args(set(settings)).stdout(Stdio::null());
+        command.arg("serve");
+        Self::run(command, folder, settings)
+    }
+
+    fn run(mut command: Command, folder: TempDir, settings: &[(&str, &str)]) -> Self {
+        command.args(set(&ALONE)).args(set(settings)).stdout(Stdio::null());
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Log::default());
         let (lines, stderr) = (Arc::clone(&log), child.stderr.take().unwrap());

@@ -57,7 +57,7 @@ fn rig() -> Rig {
 }
 
 /// Packets for a session: whether each begins anew, and its bytes.
-fn packets(lines: &[String], session: u64) -> Vec<(bool, Vec<u8>)> {
+pub(super) fn packets(lines: &[String], session: u64) -> Vec<(bool, Vec<u8>)> {
     let prefix = format!("{session:x} scene ");
     let parse = |line: &String| {
         let (how, hex) = line.strip_prefix(&prefix)?.split_once(' ')?;

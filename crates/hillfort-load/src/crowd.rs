@@ -449,6 +449,11 @@ impl Voice<'_> {
         self.session.input(op, data, self.framing, self.out)
     }
 
+    /// Asks for what is seen of the room anew.
+    pub(crate) fn resync(&mut self) {
+        self.session.resync(self.framing, self.out);
+    }
+
     /// A ping that was due at `intended`: its round trip counts from there.
     pub(crate) fn ping(&mut self, intended: Time, pad: &[u8]) -> Result<(), Reject> {
         if self.session.state() != State::Open {

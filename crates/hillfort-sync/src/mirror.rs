@@ -72,6 +72,12 @@ impl Mirror {
         Self { schema, slots: Vec::new(), tick: None, epoch: None, note: Note { input: 0, ahead: 0 }, received: 0, lossy: false }
     }
 
+    /// What its entities look like.
+    #[must_use]
+    pub const fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
     /// Takes a packet. `false`: it is not newer than the last one, and says nothing.
     ///
     /// # Errors

@@ -126,6 +126,12 @@ impl Scene {
         self.at(entity).is_ok()
     }
 
+    /// Number of the entity's kind. `None`: it is gone.
+    #[must_use]
+    pub fn kind(&self, entity: Entity) -> Option<u8> {
+        self.at(entity).ok().map(|at| self.rows[at].kind)
+    }
+
     /// Sets a field, by its number in the entity's kind.
     ///
     /// # Errors
@@ -290,6 +296,7 @@ mod tests {
         assert_eq!(scene.spawn(2), Err(SceneError::Kind));
         assert_eq!(scene.entities().collect::<Vec<_>>(), [second]);
         assert_eq!(Entity::from_number(second.id().get()), second);
+        assert_eq!((scene.kind(first), scene.kind(second)), (None, Some(1)));
         assert!(!scene.has(Entity::from_number(u32::MAX)));
         assert_eq!(scene.about(second), Ok(About { kind: 1, owner: None, team: 0, seen_by: u64::MAX }));
         scene.set_owner(second, Some(3)).unwrap();

@@ -116,19 +116,23 @@ mod tests {
         }
     }
 
-    /// The example of sdk/js/tests is what this writes; `UPDATE_SCHEMAS=1 cargo test -p hillfort` writes it anew.
+    /// What is committed is what this writes; `UPDATE_SCHEMAS=1 cargo test -p hillfort` writes it anew.
     #[test]
     fn committed_files_are_current() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/js/tests");
-        let schema = hillfort_sync::read_schema(&std::fs::read_to_string(format!("{folder}/siege.toml")).unwrap()).unwrap();
-        let files = write(&schema, "siege.toml").unwrap();
-        for (name, wanted) in [("siege.schema.js", files.tables), ("siege.schema.d.ts", files.types)] {
-            let path = format!("{folder}/{name}");
-            if std::env::var_os("UPDATE_SCHEMAS").is_some() {
-                std::fs::write(&path, &wanted).unwrap();
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        for (source, folder) in [("sdk/js/tests/siege.toml", "sdk/js/tests"), ("games/hilltop/sync.toml", "games/hilltop/client")]
+        {
+            let schema = hillfort_sync::read_schema(&std::fs::read_to_string(format!("{root}/{source}")).unwrap()).unwrap();
+            let name = source.rsplit('/').next().unwrap();
+            let files = write(&schema, name).unwrap();
+            for (ending, wanted) in [("js", files.tables), ("d.ts", files.types)] {
+                let path = format!("{root}/{folder}/{}.schema.{ending}", name.trim_end_matches(".toml"));
+                if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+                    std::fs::write(&path, &wanted).unwrap();
+                }
+                let found = std::fs::read_to_string(&path).unwrap_or_default();
+                assert!(found == wanted, "{path} is not what `hillfort schema js` writes; run it, or this with UPDATE_SCHEMAS=1");
             }
-            let found = std::fs::read_to_string(&path).unwrap_or_default();
-            assert!(found == wanted, "{path} is not what `hillfort schema js` writes; run it, or this with UPDATE_SCHEMAS=1");
         }
     }
 

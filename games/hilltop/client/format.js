@@ -1,7 +1,7 @@
-// The bytes of Hilltop (games/hilltop/FORMAT.md) as plain objects, and back. Knows nothing of how they travel or how they look.
+// The bytes of Hilltop's events and orders (games/hilltop/FORMAT.md) as plain objects, and back. Knows nothing of how they travel or how they look.
 
-export const FORMAT_VERSION = 1;
 export const SQUADS_PER_PLAYER = 3;
+export const SQUADS_MAX = 48;
 export const NO_SQUAD = 255;
 export const NOBODY = 255;
 /** Positions are in 1/256 unit. */
@@ -24,40 +24,6 @@ const OP_STOP = 2;
 
 /** The bytes are not what FORMAT.md says. */
 export class FormatError extends Error {}
-
-/** The state of a tick. Positions and headings are in units and radians; `heading` 0 is east, growing clockwise on the screen. */
-export function readState(data) {
-  const in_ = new Bytes(data);
-  const version = in_.u8();
-  if (version !== FORMAT_VERSION) throw new FormatError(`format version ${version} is not known`);
-  const state = { phase: in_.u8(), secondsLeft: in_.u16(), points: [in_.u16(), in_.u16()], hills: [], players: [], squads: [] };
-  in_.times(() => {
-    const control = in_.u8();
-    const flags = in_.u8();
-    const holder = flags & 2 ? AMBER : flags & 4 ? TEAL : NOBODY;
-    state.hills.push({ control, contested: (flags & 1) !== 0, holder });
-  });
-  in_.times(() => {
-    const slot = in_.u8();
-    const flags = in_.u8();
-    state.players.push({ slot, team: flags & 1, away: (flags & 2) !== 0, score: in_.u16() });
-  });
-  in_.times(() => {
-    const id = in_.u8();
-    const x = in_.u16() / UNIT;
-    const y = in_.u16() / UNIT;
-    const heading = (in_.u8() / 256) * 2 * Math.PI;
-    const strength = in_.u8();
-    const flags = in_.u8();
-    state.squads.push({
-      id, x, y, heading, strength,
-      moving: (flags & 1) !== 0, firing: (flags & 2) !== 0, down: (flags & 4) !== 0, onHill: (flags & 8) !== 0,
-      target: in_.u8(),
-    });
-  });
-  in_.end();
-  return state;
-}
 
 /** An event as { kind, … }; null for an op that this version does not know. */
 export function readEvent(op, data) {

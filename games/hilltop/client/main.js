@@ -1,15 +1,19 @@
 // Joins everything: the session with the server, the match, the scene, the display and the controls. Owns the page's life: entry,
 // play, reload.
 
+import { Interpolation } from '/sdk/js/interpolate.js';
 import { HillfortSession } from '/sdk/js/session.js';
+import { Mirror, MirrorError } from '/sdk/js/sync.js';
 import { roomAsked } from './asked.js';
 import { Controls } from './controls.js';
-import { FormatError, moveOrder, readEvent, readState, stopOrder, SQUADS_PER_PLAYER } from './format.js';
+import { FormatError, moveOrder, readEvent, stopOrder, SQUADS_PER_PLAYER } from './format.js';
 import { Hud, Minimap } from './hud.js';
 import { keepName, keepSession, keptName, takeSession, wasHelped } from './keep.js';
 import { Match } from './match.js';
 import { TEAMS } from './palette.js';
 import { Scene } from './scene.js';
+import { schema } from './sync.schema.js';
+import { SNAP_UNITS, Timeline } from './timeline.js';
 import { wordsFor } from './words.js';
 
 const GAME = 'hilltop';
@@ -35,6 +39,7 @@ window.hillfort = { status: 'idle', stats };
 let session = null;
 let match = null;
 let hz = 20;
+let askedAnew = false;
 let lastEvents = {}; // map and roster as they came, for a reload
 let lastScore = 0;
 
@@ -78,7 +83,7 @@ function play(name, kept = null) {
   });
   session.on('left', onLeft);
   session.on('event', onEvent);
-  session.on('state', onState);
+  session.on('scene', onScene);
   session.on('refusal', (reject) => hud.say(reject.sentence, 'bad'));
   session.on('rtt', (ms) => {
     stats.rtt_ms = ms;
@@ -113,18 +118,31 @@ function onLeft({ reject }) {
   }, REJOIN_MS);
 }
 
-function onState({ tick, data, at_ms }) {
+function onScene({ data, at_ms }) {
   if (match === null) return;
-  const state = understood(() => readState(data));
-  if (state === null) return;
   const isFirst = match.timeline.newest === null;
-  if (!match.timeline.push(at_ms, tick, state)) return;
+  if (!taken(at_ms, data)) return;
   if (stats.lastStateAt !== 0) stats.maxStateGap_ms = Math.max(stats.maxStateGap_ms, at_ms - stats.lastStateAt);
   stats.statesReceived += 1;
   stats.lastStateAt = at_ms;
-  stats.tick = tick;
+  stats.tick = match.timeline.tick;
   if (isFirst) welcome();
   showGain();
+}
+
+/** Gives a packet to the match; one that does not fit to what is known has the scene sent anew, once. */
+function taken(at_ms, data) {
+  try {
+    const isNew = match.timeline.take(at_ms, data);
+    askedAnew = false;
+    return isNew;
+  } catch (error) {
+    if (!(error instanceof MirrorError)) throw error;
+    if (error.reason === 'schema') hud.say('This page is not of the server\'s version: load it again', 'bad');
+    else if (!askedAnew) session.resync();
+    askedAnew = true;
+    return false;
+  }
 }
 
 function onEvent({ op, data }) {
@@ -132,7 +150,8 @@ function onEvent({ op, data }) {
   if (event === null) return;
   if (event.kind === 'map') {
     const sameLand = match !== null && match.map.seed === event.seed;
-    match = new Match(event, hz);
+    match = new Match(event, new Timeline(new Mirror(schema), new Interpolation(schema, { hz, snap: SNAP_UNITS })));
+    askedAnew = false;
     stats.slot = event.slot;
     if (!sameLand) scene.setMap(event);
   }

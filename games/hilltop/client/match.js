@@ -1,8 +1,7 @@
-// One match as this player knows it: the map, who plays, the timeline of states, own squads, their selection and orders. Takes in
-// decoded events and states; knows nothing of connections or drawing.
+// One match as this player knows it: the map, who plays, the timeline of what is seen, own squads, their selection and orders. Takes in
+// decoded events; knows nothing of connections or drawing.
 
 import { NOBODY, PHASE_PLAY, slotOf, SQUADS_PER_PLAYER } from './format.js';
-import { Timeline } from './timeline.js';
 
 /** All three squads. */
 export const ALL_SQUADS = 0b111;
@@ -20,9 +19,9 @@ export class Match {
   selected = ALL_SQUADS;
   orders = [null, null, null]; // { x, y, at_ms } of own squads
 
-  constructor(map, hz) {
+  constructor(map, timeline) {
     this.map = map;
-    this.timeline = new Timeline(hz);
+    this.timeline = timeline;
   }
 
   get slot() {

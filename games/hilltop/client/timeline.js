@@ -1,144 +1,85 @@
-// What the world looked like at a moment: keeps the last states and blends between them, a little behind the server so that there is
-// usually a state on either side. Owns the estimate of when a tick happens here; knows nothing of drawing. `now` is an argument.
+// What the room looked like at a moment, from the packets of its scene: the newest numbers as plain objects, and squads as they are to be drawn, a little
+// behind the server so that there is usually a packet on either side. Owns the meaning of sync.toml's fields; decoding and blending are the
+// client library's, given as `mirror` and `picture`. `now` is an argument.
 
-/** How far behind the newest tick the picture is, at least ... */
-export const DELAY_MIN_MS = 100;
-/** ... and at most, when states come unevenly. */
-export const DELAY_MAX_MS = 250;
-/** When states stay away, squads walk on for this long and then stand. */
-export const EXTRAPOLATE_MAX_MS = 200;
-/** A squad that is farther away than it could walk in the time was put there: it is not blended. */
+import { NOBODY, NO_SQUAD, SQUADS_MAX } from './format.js';
+
+/** A squad that is farther away than it could walk in the time was put there: it is not seen on its way. */
 export const SNAP_UNITS = 3;
-/** A picture that is off by more than this is set right at once; else it runs up to these parts slower or faster. */
-const JUMP_MS = 400;
-const SLOWER = 0.25;
-const FASTER = 0.25;
-const SPEED_UNITS = 7;
-const KEEP = 64;
+const TEAMS = 2;
+const STRENGTH_MAX = 100;
 
 export class Timeline {
-  #tick_ms;
-  #states = []; // oldest first: { tick, time_ms, state, squads: Map(id → squad) }
-  #origin_ms = null; // local time of tick 0, if it had come without any delay
-  #jitter_ms = 0;
+  #mirror;
+  #picture;
+  #newest = null;
+  #squads = []; // entities, in the order of the newest state's squads
   #heardAt_ms = -Infinity;
-  #delay_ms = DELAY_MIN_MS;
-  #shown_ms = -Infinity; // the moment that was drawn last ...
-  #shownAt_ms = 0; // ... and when
 
-  constructor(hz) {
-    this.#tick_ms = 1000 / hz;
+  /** `mirror`: a Mirror of the room's scene; `picture`: an Interpolation of the same schema. */
+  constructor(mirror, picture) {
+    this.#mirror = mirror;
+    this.#picture = picture;
   }
 
   /** Newest tick, or null. */
   get tick() {
-    return this.#states.at(-1)?.tick ?? null;
+    return this.#mirror.tick;
   }
 
-  /** Newest state, or null. */
+  /** Newest state, or null: { phase, secondsLeft, points, hills, players, squads }. */
   get newest() {
-    return this.#states.at(-1)?.state ?? null;
+    return this.#newest;
   }
 
-  get delay_ms() {
-    return this.#delay_ms;
-  }
-
-  /** How long ago the newest state arrived. */
+  /** How long ago the newest packet arrived. */
   silence_ms(now) {
     return now - this.#heardAt_ms;
   }
 
-  /** A state arrived. One that is not newer than the newest is ignored. */
-  push(now, tick, state) {
-    if (this.tick !== null && tick <= this.tick) return false;
-    const time_ms = tick * this.#tick_ms;
+  /** A packet arrived. False: it is not newer than the newest. Throws the mirror's error, and nothing is changed. */
+  take(now, data) {
+    if (!this.#mirror.take(data)) return false;
     this.#heardAt_ms = now;
-    this.#learnClock(now - time_ms);
-    this.#states.push({ tick, time_ms, state, squads: new Map(state.squads.map((squad) => [squad.id, squad])) });
-    if (this.#states.length > KEEP) this.#states.shift();
+    this.#picture.push(now, this.#mirror);
+    this.#newest = this.#read();
     return true;
   }
 
-  /** Squads as they are to be drawn at `now`, and how old the picture is: { state, squads, time_ms }; null before the first state. */
+  /** Squads as they are to be drawn at `now`: { state, squads }; null before the first packet. */
   at(now) {
-    if (this.#states.length === 0) return null;
-    const time_ms = this.#show(now);
-    const after = this.#states.findIndex((entry) => entry.time_ms > time_ms);
-    if (after === 0) return this.#still(this.#states[0], time_ms);
-    if (after === -1) return this.#beyond(time_ms);
-    return this.#between(this.#states[after - 1], this.#states[after], time_ms);
+    if (this.#picture.show(now) === null) return null;
+    return { state: this.#newest, squads: this.#squads.map((entity, i) => this.#draw(entity, this.#newest.squads[i])) };
   }
 
-  // The picture runs a little faster or slower towards where it should be, and never backwards; it jumps only when it is far off.
-  #show(now) {
-    const wanted_ms = now - this.#origin_ms - this.#delay_ms;
-    const passed_ms = now - this.#shownAt_ms;
-    const off_ms = wanted_ms - (this.#shown_ms + passed_ms);
-    const near = passed_ms >= 0 && Math.abs(off_ms) < JUMP_MS;
-    const bend_ms = Math.max(-SLOWER * passed_ms, Math.min(FASTER * passed_ms, off_ms));
-    this.#shown_ms = near ? this.#shown_ms + passed_ms + bend_ms : wanted_ms;
-    this.#shownAt_ms = now;
-    return this.#shown_ms;
+  // When packets stay away the picture goes on in a straight line, but nobody is stronger than whole or weaker than down.
+  #draw(entity, squad) {
+    const drawn = this.#picture.read(entity, { ...squad });
+    drawn.strength = Math.min(STRENGTH_MAX, Math.max(0, drawn.strength));
+    return drawn;
   }
 
-  // The earliest arrivals say when a tick happens; later ones say how uneven the way is. The origin follows slowly when all states
-  // come later than before, because then the way has become longer for good.
-  #learnClock(origin_ms) {
-    if (this.#origin_ms === null || Math.abs(origin_ms - this.#origin_ms) > 2000) {
-      this.#origin_ms = origin_ms;
-      this.#jitter_ms = 0;
-      return;
-    }
-    const late_ms = origin_ms - this.#origin_ms;
-    this.#origin_ms += late_ms < 0 ? late_ms * 0.25 : Math.min(late_ms, 20) * 0.01;
-    this.#jitter_ms += (Math.max(0, late_ms) - this.#jitter_ms) * (late_ms > this.#jitter_ms ? 0.2 : 0.01);
-    const wanted = Math.min(DELAY_MAX_MS, Math.max(DELAY_MIN_MS, this.#tick_ms * 1.5 + this.#jitter_ms * 1.5));
-    this.#delay_ms += (wanted - this.#delay_ms) * 0.05;
+  #read() {
+    const state = { phase: 0, secondsLeft: 0, points: [0, 0], hills: [], players: [], squads: [] };
+    this.#squads = [];
+    for (const entity of this.#mirror.entities.values()) READERS[entity.kind](state, entity, this.#squads);
+    return state;
   }
+}
 
-  #still(entry, time_ms) {
-    return { state: entry.state, squads: entry.state.squads, time_ms };
-  }
-
-  #between(before, after, time_ms) {
-    const span_ms = after.time_ms - before.time_ms;
-    const part = (time_ms - before.time_ms) / span_ms;
-    const far = SNAP_UNITS + (SPEED_UNITS * span_ms) / 1000;
-    const squads = after.state.squads.map((to) => {
-      const from = before.squads.get(to.id);
-      if (from === undefined || Math.hypot(to.x - from.x, to.y - from.y) > far) return to;
-      return { ...(part < 0.5 ? from : to), ...blend(from, to, part) };
+const READERS = {
+  round: (state, { phase, seconds, amber, teal }) => Object.assign(state, { phase, secondsLeft: seconds, points: [amber, teal] }),
+  hill: (state, { number, control, contested, holder }) => {
+    state.hills[number] = { control, contested: contested === 1, holder: holder < TEAMS ? holder : NOBODY };
+  },
+  player: (state, { slot, team, away, score }) => state.players.push({ slot, team, away: away === 1, score }),
+  squad: (state, entity, squads) => {
+    const { number, x, y, heading, strength, moving, firing, down, on_hill: onHill, target } = entity;
+    squads.push(entity);
+    state.squads.push({
+      id: number, x, y, heading, strength,
+      moving: moving === 1, firing: firing === 1, down: down === 1, onHill: onHill === 1,
+      target: target < SQUADS_MAX ? target : NO_SQUAD,
     });
-    return { state: before.state, squads, time_ms };
-  }
-
-  #beyond(time_ms) {
-    const last = this.#states.at(-1);
-    const before = this.#states.at(-2);
-    if (before === undefined) return this.#still(last, time_ms);
-    const span_ms = last.time_ms - before.time_ms;
-    const part = Math.min(time_ms - last.time_ms, EXTRAPOLATE_MAX_MS) / span_ms;
-    const far = (SPEED_UNITS * 1.5 * span_ms) / 1000;
-    const squads = last.state.squads.map((to) => {
-      const from = before.squads.get(to.id);
-      if (from === undefined || !to.moving || Math.hypot(to.x - from.x, to.y - from.y) > far) return to;
-      return { ...to, x: to.x + (to.x - from.x) * part, y: to.y + (to.y - from.y) * part };
-    });
-    return { state: last.state, squads, time_ms };
-  }
-}
-
-function blend(from, to, part) {
-  return {
-    x: from.x + (to.x - from.x) * part,
-    y: from.y + (to.y - from.y) * part,
-    heading: from.heading + shortTurn(to.heading - from.heading) * part,
-    strength: from.strength + (to.strength - from.strength) * part,
-  };
-}
-
-/** The same turn between -π and π. */
-export function shortTurn(angle) {
-  return angle - 2 * Math.PI * Math.round(angle / (2 * Math.PI));
-}
+  },
+};

@@ -1,8 +1,6 @@
 // The soldiers of each squad: how many stand, where each walks in the formation, which way it looks. The server knows squads only; the
 // soldiers are our picture of them. Knows positions in units; nothing of drawing.
 
-import { shortTurn } from './timeline.js';
-
 /** Soldiers of a squad at full strength. */
 export const SOLDIERS = 6;
 // Two ranks of three; x is forward.
@@ -67,6 +65,11 @@ export class Troops {
       squad.soldiers.push(soldier);
     }
   }
+}
+
+/** The same turn between -π and π. */
+export function shortTurn(angle) {
+  return angle - 2 * Math.PI * Math.round(angle / (2 * Math.PI));
 }
 
 function place(squad, soldier) {

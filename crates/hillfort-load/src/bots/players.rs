@@ -1,13 +1,14 @@
-//! Bots that play hilltop: each looks at the newest state from time to time and gives an order. Knows nothing of connections, and of the
-//! game only that there are states and orders.
+//! Bots that play hilltop: each looks at what it sees from time to time and gives an order. Knows nothing of connections, and of the game only
+//! that there are entities and orders.
 
 use std::time::Duration;
 
 use hillfort_proto::session::client::Event;
 use hillfort_proto::time::Time;
+use hillfort_sync::Mirror;
 
 use crate::crowd::{Behaviour, Crowd, Voice};
-use crate::hilltop::{Brain, EVENT_MAP, GAME, OP_MOVE, State};
+use crate::hilltop::{Brain, EVENT_MAP, GAME, OP_MOVE, State, schema};
 
 /// Wait before asking for a seat again.
 const REJOIN: Duration = Duration::from_secs(2);
@@ -23,8 +24,8 @@ pub(crate) struct Players {
 #[derive(Debug)]
 struct Player {
     brain: Brain,
-    /// Newest state, as it came: most are never looked at, so they are not read before.
-    state: Vec<u8>,
+    /// What it sees of the room.
+    mirror: Mirror,
     seated: bool,
     /// When it thinks, or without a seat asks for one.
     act_at: Time,
@@ -32,8 +33,12 @@ struct Player {
 
 impl Players {
     pub(crate) fn new(count: usize) -> Self {
-        let player =
-            |index: usize| Player { brain: Brain::new(index as u64), state: vec![], seated: false, act_at: Time(u64::MAX) };
+        let player = |index: usize| Player {
+            brain: Brain::new(index as u64),
+            mirror: Mirror::new(schema()),
+            seated: false,
+            act_at: Time(u64::MAX),
+        };
         Self { players: (0..count).map(player).collect(), next_at: Time(u64::MAX), orders: 0 }
     }
 
@@ -50,11 +55,20 @@ impl Players {
     fn think(&mut self, index: usize, now: Time, voice: &mut Voice<'_>) {
         let player = &mut self.players[index];
         let pause = Duration::from_secs_f32(player.brain.pause_s());
-        if let Some(order) = State::read(&player.state).and_then(|state| player.brain.decide(&state)) {
+        if let Some(order) = State::read(&player.mirror).and_then(|state| player.brain.decide(&state)) {
             // An order that cannot be sent is stale in a second: the next one will do.
             self.orders += u64::from(voice.input(OP_MOVE, &order.bytes()).is_ok());
         }
         self.players[index].act_at = now + pause;
+    }
+}
+
+impl Player {
+    /// A packet of the room's scene; one that does not fit to what is known has it sent anew.
+    fn see(&mut self, packet: &[u8], voice: &mut Voice<'_>) {
+        if self.mirror.take(packet).is_err() {
+            voice.resync();
+        }
     }
 }
 
@@ -69,6 +83,7 @@ impl Behaviour for Players {
             Event::Joined { .. } => {
                 let player = &mut self.players[index];
                 player.seated = true;
+                player.mirror = Mirror::new(schema());
                 let pause = Duration::from_secs_f32(player.brain.pause_s());
                 self.act_at(index, now + pause);
             }
@@ -77,11 +92,7 @@ impl Behaviour for Players {
                 self.act_at(index, now + REJOIN);
             }
             Event::Room { op: EVENT_MAP, data } => self.players[index].brain.on_map(data),
-            Event::State { data, .. } => {
-                let state = &mut self.players[index].state;
-                state.clear();
-                state.extend_from_slice(data);
-            }
+            Event::Scene { data } => self.players[index].see(data, voice),
             _ => {}
         }
     }

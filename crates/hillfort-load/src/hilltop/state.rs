@@ -1,4 +1,6 @@
-//! The bytes of hilltop's map and state, read into plain values. Total: bytes that are not a state give `None`.
+//! Hilltop's map and entities, read into plain values. Total: bytes that are no map give `None`.
+
+use hillfort_sync::Mirror;
 
 /// One of the two sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,15 @@ pub(crate) struct Squad {
 }
 
 impl Team {
+    /// From its number; every other is nobody's.
+    fn of(number: f32) -> Option<Self> {
+        match number as u8 {
+            0 => Some(Self::Amber),
+            1 => Some(Self::Teal),
+            _ => None,
+        }
+    }
+
     pub(crate) const fn index(self) -> usize {
         match self {
             Self::Amber => 0,
@@ -92,42 +103,43 @@ impl Map {
 }
 
 impl State {
-    /// Reads the data of a `RoomState`.
-    pub(crate) fn read(data: &[u8]) -> Option<Self> {
-        let mut from = Bytes(data);
-        if from.u8()? != 1 {
-            return None;
+    /// What is seen of the room; `None` before the first packet.
+    pub(crate) fn read(mirror: &Mirror) -> Option<Self> {
+        let mut hills = vec![];
+        let mut state = Self { intermission: false, hills: vec![], players: vec![], squads: vec![] };
+        let mut is_there = false;
+        for seen in mirror.seen() {
+            let schema = mirror.schema();
+            let get = |name| schema.field(seen.kind(), name).and_then(|field| seen.value(field)).unwrap_or_default();
+            match schema.kinds()[usize::from(seen.kind())].name.as_str() {
+                "round" => {
+                    is_there = true;
+                    state.intermission = get("phase") != 0.0;
+                }
+                "hill" => {
+                    let holder = Team::of(get("holder"));
+                    hills.push((get("number") as u8, Hill { contested: get("contested") != 0.0, holder }));
+                }
+                "player" => {
+                    let team = Team::of(get("team")).unwrap_or(Team::Amber);
+                    state.players.push(Player { slot: get("slot") as u8, team });
+                }
+                _ => {
+                    let number = get("number") as u8;
+                    state.squads.push(Squad {
+                        slot: number / 3,
+                        index: number % 3,
+                        at: Place { x: get("x"), y: get("y") },
+                        strength: get("strength") as u8,
+                        moving: get("moving") != 0.0,
+                        down: get("down") != 0.0,
+                    });
+                }
+            }
         }
-        let intermission = from.u8()? != 0;
-        from.skip(6)?;
-        let mut state = Self { intermission, hills: vec![], players: vec![], squads: vec![] };
-        for _ in 0..from.u8()? {
-            from.skip(1)?;
-            let flags = from.u8()?;
-            let holder = if flags & 2 != 0 {
-                Some(Team::Amber)
-            } else if flags & 4 != 0 {
-                Some(Team::Teal)
-            } else {
-                None
-            };
-            state.hills.push(Hill { contested: flags & 1 != 0, holder });
-        }
-        for _ in 0..from.u8()? {
-            let slot = from.u8()?;
-            let team = if from.u8()? & 1 == 0 { Team::Amber } else { Team::Teal };
-            from.skip(2)?;
-            state.players.push(Player { slot, team });
-        }
-        for _ in 0..from.u8()? {
-            let id = from.u8()?;
-            let at = from.place()?;
-            from.skip(1)?;
-            let (strength, flags) = (from.u8()?, from.u8()?);
-            from.skip(1)?;
-            state.squads.push(Squad { slot: id / 3, index: id % 3, at, strength, moving: flags & 1 != 0, down: flags & 4 != 0 });
-        }
-        Some(state)
+        hills.sort_by_key(|(number, _)| *number);
+        state.hills.extend(hills.into_iter().map(|(_, hill)| hill));
+        is_there.then_some(state)
     }
 
     /// Side of the player in `slot`.

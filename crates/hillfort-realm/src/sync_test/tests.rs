@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use hillfort_world::{Ctx, Room, RoomConfig, To};
 
 use super::*;
-use crate::luau_room::luau_game;
+use crate::luau_room::{luau_game, luau_game_with, luau_limits};
 
 #[test]
 fn every_game_that_ships_is_the_same_twice() {
@@ -16,7 +16,10 @@ fn every_game_that_ships_is_the_same_twice() {
     for entry in std::fs::read_dir(games).unwrap() {
         let entry = entry.unwrap();
         let Ok(source) = std::fs::read_to_string(entry.path().join("server/main.luau")) else { continue };
-        let game = luau_game(&entry.file_name().into_string().unwrap(), "main.luau", &source).unwrap();
+        let schema = std::fs::read_to_string(entry.path().join("sync.toml")).ok();
+        let schema = schema.map(|text| Arc::new(hillfort_sync::read_schema(&text).unwrap()));
+        let name = entry.file_name().into_string().unwrap();
+        let game = luau_game_with(&name, "main.luau", &source, schema, luau_limits()).unwrap();
         check(&game);
         played += 1;
     }

@@ -41,8 +41,9 @@ fn other_rules_differ_by_name_or_by_tick() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("games/hilltop/server/main.luau");
     fs::create_dir_all(script.parent().unwrap()).unwrap();
-    let shipped = Games::default().scripts().unwrap().remove(0).source;
-    fs::write(script, shipped.replace("local STEP = 7 / HZ", "local STEP = 8 / HZ")).unwrap();
+    let shipped = Games::default().scripts().unwrap().remove(0);
+    fs::write(folder.path().join("games/hilltop/sync.toml"), shipped.schema.unwrap().text).unwrap();
+    fs::write(script, shipped.source.replace("local STEP = 7 / HZ", "local STEP = 8 / HZ")).unwrap();
     said(folder.path(), "sync-test hilltop --ticks 300 --record $/a.hillrec");
     let args = ["hillfort", "room", "replay", "--games"].map(str::to_owned);
     let paths = ["games", "a.hillrec"].map(|name| folder.path().join(name).display().to_string());

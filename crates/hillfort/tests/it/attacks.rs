@@ -67,7 +67,7 @@ fn watch(mut player: Player, until: Instant) -> (u32, u32) {
     let (mut states, mut ticks) = (0, Vec::new());
     while let Some(seen) = player.next(until) {
         match seen {
-            Seen::State { tick, .. } => {
+            Seen::Scene { tick } => {
                 states += 1;
                 ticks.push(tick);
             }

@@ -33,15 +33,11 @@ fn roster(player: &mut Player, expect: &[&str]) {
     });
 }
 
-/// Position of a squad by its id in a state.
-fn squad(state: &[u8], id: u8) -> (u16, u16) {
-    let u16_at = |at: usize| u16::from_le_bytes([state[at], state[at + 1]]);
-    let hills_at = 8;
-    let players_at = hills_at + 1 + 2 * usize::from(state[hills_at]);
-    let squads_at = players_at + 1 + 4 * usize::from(state[players_at]);
-    let squads = (0..usize::from(state[squads_at])).map(|n| squads_at + 1 + 9 * n);
-    let at = squads.into_iter().find(|&at| state[at] == id).expect("the squad is there");
-    (u16_at(at + 1), u16_at(at + 3))
+/// Where a squad of hilltop is.
+fn squad(player: &Player, number: u8) -> [f32; 2] {
+    let squads = player.entities("squad", ["number", "x", "y"]);
+    let found = squads.iter().find(|[other, ..]| *other == f32::from(number)).expect("the squad is there");
+    [found[1], found[2]]
 }
 
 #[test]
@@ -61,7 +57,8 @@ fn a_round_trip_by_each_door() {
         });
 
         // Twenty states a second: 41 of them are two seconds long.
-        let (first, before) = ann.state();
+        let (first, _) = ann.state();
+        let before = squad(&ann, slot * 3);
         let begin = Instant::now();
         let (last, _) = (0..40).map(|_| ann.state()).last().unwrap();
         let took = begin.elapsed();
@@ -73,7 +70,8 @@ fn a_round_trip_by_each_door() {
         let [yl, yh] = (50_u16 * 256).to_le_bytes();
         ann.input(MOVE, &[1, xl, xh, yl, yh]);
         let deadline = Instant::now() + PATIENCE;
-        while squad(&ann.state().1, slot * 3) == squad(&before, slot * 3) {
+        while squad(&ann, slot * 3) == before {
+            ann.state();
             assert!(Instant::now() < deadline, "the squad does not move");
         }
 

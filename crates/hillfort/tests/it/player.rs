@@ -1,6 +1,7 @@
-//! An honest client: the session machine that bots use, on a wire that can be cut. Owns what it has seen of its session's token; knows
-//! nothing of games.
+//! An honest client: the session machine that bots use, on a wire that can be cut. Owns what it has seen of its session's token, and of hilltop's
+//! entities; knows nothing else of games.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hillfort_proto::hello::HelloKey;
@@ -10,9 +11,12 @@ use hillfort_proto::message::{ServerBody, ServerView, Wanted};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::session::client::{Event, Session};
 use hillfort_proto::time::Time;
+use hillfort_sync::{Mirror, read_schema};
 
 use crate::PATIENCE;
 use crate::wire::{Door, Next, Wire, development_key, hello};
+
+const SCHEMA: &str = include_str!("../../../../games/hilltop/sync.toml");
 
 /// See the module.
 pub(crate) struct Player {
@@ -21,6 +25,8 @@ pub(crate) struct Player {
     session: Session,
     wire: Option<Wire>,
     started: Instant,
+    /// What it sees of hilltop.
+    mirror: Option<Mirror>,
     /// What resumes the session.
     pub(crate) token: [u8; RESUME_TOKEN_BYTES],
 }
@@ -33,7 +39,7 @@ pub(crate) enum Seen {
     Left { code: u32 },
     Event { op: u32, data: Vec<u8> },
     State { tick: u64, data: Vec<u8> },
-    Scene { data: Vec<u8> },
+    Scene { tick: u64 },
     Pong { round_trip: Duration },
     Refused { code: u32 },
     Closed { code: u32, resumable: bool },
@@ -50,7 +56,7 @@ impl Player {
     pub(crate) fn login_with(door: &Door, name: &str, key: HelloKey) -> Self {
         let session = Session::new(name);
         let (door, started) = (door.clone(), Instant::now());
-        let mut player = Self { door, key, session, wire: None, started, token: [0; RESUME_TOKEN_BYTES] };
+        let mut player = Self { door, key, session, wire: None, started, mirror: None, token: [0; RESUME_TOKEN_BYTES] };
         player.connect();
         assert!(!player.welcome(), "the first login is no resumption");
         player
@@ -193,10 +199,21 @@ impl Player {
         })
     }
 
-    /// Waits for the next state: its tick and its bytes.
+    /// Numbers of all entities of hilltop's `kind` in sight.
+    pub(crate) fn entities<const N: usize>(&self, kind: &str, fields: [&str; N]) -> Vec<[f32; N]> {
+        let mirror = self.mirror.as_ref().expect("a player of hilltop");
+        let schema = mirror.schema();
+        let number = schema.kind(kind).unwrap();
+        let fields = fields.map(|field| schema.field(number, field).unwrap());
+        let seen = mirror.seen().filter(|seen| seen.kind() == number);
+        seen.map(|seen| fields.map(|field| seen.value(field).unwrap())).collect()
+    }
+
+    /// Waits for the next state, or what is new of a scene: its tick, and the bytes of a state.
     pub(crate) fn state(&mut self) -> (u64, Vec<u8>) {
         self.until("a state", |seen| match seen {
             Seen::State { tick, data } => Some((*tick, data.clone())),
+            Seen::Scene { tick } => Some((*tick, Vec::new())),
             Seen::Left { .. } | Seen::Closed { .. } => panic!("no state, but {seen:?}"),
             _ => None,
         })
@@ -206,14 +223,22 @@ impl Player {
         if let Ok(ServerView { body: ServerBody::Welcome { token, .. }, .. }) = ServerView::read(payload) {
             self.token = *token;
         }
-        self.speak(|session, now, framing, out| {
+        let mut mirror = self.mirror.take();
+        let seen = self.speak(|session, now, framing, out| {
             let event = session.handle_payload(now, payload, framing, out).unwrap()?;
             Some(match event {
                 Event::Welcome { session, resumed } => Seen::Welcome { session, resumed },
-                Event::Joined { room, game, hz, tick } => Seen::Joined { room, game: game.to_owned(), hz, tick },
+                Event::Joined { room, game, hz, tick } => {
+                    mirror = (game == "hilltop").then(|| Mirror::new(Arc::new(read_schema(SCHEMA).unwrap())));
+                    Seen::Joined { room, game: game.to_owned(), hz, tick }
+                }
                 Event::Left { code, .. } => Seen::Left { code },
                 Event::Room { op, data } => Seen::Event { op, data: data.to_vec() },
-                Event::Scene { data } => Seen::Scene { data: data.to_vec() },
+                Event::Scene { data } => {
+                    let mirror = mirror.as_mut().expect("no other game has a scene");
+                    mirror.take(data).unwrap();
+                    Seen::Scene { tick: u64::from(mirror.tick().unwrap()) }
+                }
                 Event::State { tick, data } => Seen::State { tick, data: data.to_vec() },
                 Event::Pong { round_trip } => Seen::Pong { round_trip },
                 Event::Refused { code, .. } => Seen::Refused { code },
@@ -224,7 +249,9 @@ impl Player {
                     return None;
                 }
             })
-        })
+        });
+        self.mirror = mirror;
+        seen
     }
 
     /// What the session says goes out at once; without a connection it keeps what may be sent later.

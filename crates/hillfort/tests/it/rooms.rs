@@ -14,14 +14,15 @@ const TO_FOXGLOVE: [u8; 5] = {
 };
 const MOVE: u32 = 1;
 
-/// Points of both teams, from a state of the game.
-fn points(state: &[u8]) -> [u16; 2] {
-    [4, 6].map(|at| u16::from_le_bytes([state[at], state[at + 1]]))
+/// Points of both teams, when the next state is there.
+fn points(player: &mut Player) -> [u16; 2] {
+    player.state();
+    player.entities("round", ["amber", "teal"])[0].map(|points| points as u16)
 }
 
 fn play_until_points(player: &mut Player, at_least: u16) -> [u16; 2] {
     loop {
-        let now = points(&player.state().1);
+        let now = points(player);
         if now[0] >= at_least {
             return now;
         }
@@ -42,7 +43,7 @@ fn a_stopped_server_goes_on_with_its_rooms_and_a_killed_one_loses_the_interval_a
     let second = Server::start_in(first.kill(), &settings);
     let mut ann = Player::login(&second.doors()[0], "Ann");
     assert_eq!(ann.join_named("hilltop", "Zoë's"), room, "the room of that name has its number");
-    let after = points(&ann.state().1);
+    let after = points(&mut ann);
     assert!(after[0] >= before[0] && after[0] <= before[0] + 60, "{before:?} then {after:?}");
 
     // The hill is held, so points come; the file follows within the interval.
@@ -50,7 +51,7 @@ fn a_stopped_server_goes_on_with_its_rooms_and_a_killed_one_loses_the_interval_a
     let third = Server::start_in(second.kill(), &settings);
     let mut ann = Player::login(&third.doors()[0], "Ann");
     assert_eq!(ann.join_named("hilltop", "Zoë's"), room);
-    let after = points(&ann.state().1);
+    let after = points(&mut ann);
     assert!(after[0] + 3 >= before[0], "{before:?} then {after:?}");
 }
 

@@ -3,16 +3,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Match } from '../match.js';
+import { shortTurn } from '../troops.js';
 import { clockWords, squadWords, wordsFor } from '../words.js';
+import { player, round, timeline } from './room.js';
 
 const MAP = { slot: 1, width: 160, height: 100, seed: 1, hills: [], bases: [] };
 const squad = (id, more = {}) => ({ id, x: 10, y: 10, heading: 0, strength: 100, moving: true, firing: false, down: false, onHill: false, target: 255, ...more });
 
-function match(squads = []) {
-  const made = new Match(MAP, 20);
+/** A packet of that tick. */
+const hear = (made, now, tick) =>
+  made.timeline.take(now, { tick, entities: [round(), player(0, { score: 5 }), player(1, { team: 1, score: 9 }), player(2, { away: 1, score: 9 })] });
+
+function match() {
+  const made = new Match(MAP, timeline());
   made.setRoster([{ slot: 0, team: 0, name: 'Ada' }, { slot: 1, team: 1, name: 'Grace' }]);
-  const players = [{ slot: 0, team: 0, away: false, score: 5 }, { slot: 1, team: 1, away: false, score: 9 }, { slot: 2, team: 0, away: true, score: 9 }];
-  made.timeline.push(0, 1, { phase: 0, squads, players });
+  hear(made, 0, 1);
   return made;
 }
 
@@ -42,7 +47,7 @@ test('an order is shown until the squad has arrived, stands or is down', () => {
   for (const [more, now, shown, why] of cases) {
     const made = match();
     made.order(0b001, 50, 50, 0);
-    if (now > 0) made.timeline.push(now, 2, made.timeline.newest);
+    if (now > 0) hear(made, now, 2);
     made.settleOrders([squad(3, more), squad(0, { down: true })], now);
     assert.equal(made.orders[0] !== null, shown, why);
   }
@@ -89,4 +94,8 @@ test('words about squads and time', () => {
   ];
   for (const [squad, held, words] of cases) assert.equal(squadWords(squad, held), words);
   assert.deepEqual([0, 9, 60, 300].map(clockWords), ['0:00', '0:09', '1:00', '5:00']);
+});
+
+test('a turn goes the short way round', () => {
+  assert.ok(Math.abs(shortTurn(3 * Math.PI + 0.2) - (-Math.PI + 0.2)) < 1e-9);
 });

@@ -1,6 +1,6 @@
 //! What a bot does in situations that a player would recognise.
 
-use super::super::state::tests::{map_bytes, state_bytes};
+use super::super::state::tests::{map_bytes, seen};
 use super::*;
 
 const LEFT: (f32, f32) = (40.0, 50.0);
@@ -14,7 +14,7 @@ fn check(hills: [(u8, u8); 2], squads: &[(u8, f32, f32, u8, u8)], expect: impl F
     for seed in 0..50 {
         let mut brain = Brain::new(seed);
         brain.on_map(&map_bytes(0, &[LEFT, RIGHT]));
-        let state = State::read(&state_bytes(&hills, &[(0, 0), (1, 1)], squads)).expect("a state");
+        let state = State::read(&seen(&hills, &[(0, 0), (1, 1)], squads)).expect("a state");
         let order = brain.decide(&state);
         assert!(order.is_none_or(|order| order.squad == 0));
         assert!(expect(order.map(|order| order.to)), "seed {seed}: {order:?}");
@@ -60,7 +60,7 @@ fn a_squad_that_is_down_gets_no_order() {
 
 #[test]
 fn nothing_is_ordered_without_a_map_or_without_squads() {
-    let state = State::read(&state_bytes(&[NOBODYS], &[(0, 0)], &[])).expect("a state");
+    let state = State::read(&seen(&[NOBODYS], &[(0, 0)], &[])).expect("a state");
     assert_eq!(Brain::new(1).decide(&state), None);
     check([NOBODYS, NOBODYS], &[], |to| to.is_none());
 }
@@ -69,8 +69,8 @@ fn nothing_is_ordered_without_a_map_or_without_squads() {
 fn an_order_under_way_is_not_repeated() {
     let mut brain = Brain::new(3);
     brain.on_map(&map_bytes(0, &[LEFT]));
-    let standing = State::read(&state_bytes(&[NOBODYS], &[(0, 0)], &[(0, 10.0, 50.0, 100, 0)])).expect("a state");
-    let moving = State::read(&state_bytes(&[NOBODYS], &[(0, 0)], &[(0, 15.0, 50.0, 100, 1)])).expect("a state");
+    let standing = State::read(&seen(&[NOBODYS], &[(0, 0)], &[(0, 10.0, 50.0, 100, 0)])).expect("a state");
+    let moving = State::read(&seen(&[NOBODYS], &[(0, 0)], &[(0, 15.0, 50.0, 100, 1)])).expect("a state");
     assert!(brain.decide(&standing).is_some());
     let repeated = (0..30).filter(|_| brain.decide(&moving).is_some()).count();
     assert!(repeated <= 5, "{repeated} of 10 turns of the squad gave the same order again");
@@ -80,7 +80,7 @@ fn an_order_under_way_is_not_repeated() {
 fn a_healing_squad_stays_home_until_it_is_strong() {
     let mut brain = Brain::new(1);
     brain.on_map(&map_bytes(0, &[LEFT]));
-    let squad = |strength| State::read(&state_bytes(&[TEALS], &[(0, 0)], &[(0, 10.0, 50.0, strength, 0)])).expect("a state");
+    let squad = |strength| State::read(&seen(&[TEALS], &[(0, 0)], &[(0, 10.0, 50.0, strength, 0)])).expect("a state");
     let mut turn = |strength| {
         let order = brain.decide(&squad(strength));
         // The other two squads do not exist: their turns pass.

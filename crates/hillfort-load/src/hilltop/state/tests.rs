@@ -1,22 +1,47 @@
-//! Sample bytes as FORMAT.md describes them, and what is read from them.
+//! Samples as FORMAT.md describes them, and what is read from them.
+
+use std::sync::Arc;
+
+use hillfort_sync::{Delivery, History, Interest, Replicator, Scene, Viewer, ViewerConfig};
 
 use super::*;
+use crate::hilltop::schema;
 
-/// Writes a state as the room would.
-pub(in crate::hilltop) fn state_bytes(hills: &[(u8, u8)], players: &[(u8, u8)], squads: &[(u8, f32, f32, u8, u8)]) -> Vec<u8> {
-    let mut out = vec![1, 0, 100, 0, 5, 0, 7, 0];
-    out.push(hills.len() as u8);
-    hills.iter().for_each(|&(control, flags)| out.extend([control, flags]));
-    out.push(players.len() as u8);
-    players.iter().for_each(|&(slot, flags)| out.extend([slot, flags, 9, 0]));
-    out.push(squads.len() as u8);
-    for &(id, x, y, strength, flags) in squads {
-        out.push(id);
-        out.extend(((x * 256.0) as u16).to_le_bytes());
-        out.extend(((y * 256.0) as u16).to_le_bytes());
-        out.extend([64, strength, flags, 255]);
+/// What a client sees: hills with control and flags (1 contested, 2 Amber's, 4 Teal's), players with slot and team, squads with number, place,
+/// strength and flags (1 moving, 4 down).
+pub(in crate::hilltop) fn seen(hills: &[(u8, u8)], players: &[(u8, u8)], squads: &[(u8, f32, f32, u8, u8)]) -> Mirror {
+    let mut scene = Scene::new(schema(), 64);
+    let mut put = |kind: &str, fields: &[(&str, f32)]| {
+        let kind = schema().kind(kind).expect(kind);
+        let entity = scene.spawn(kind).expect("room enough");
+        for (name, value) in fields {
+            scene.set(entity, schema().field(kind, name).expect(name), *value).expect(name);
+        }
+    };
+    for &(number, x, y, strength, flags) in squads {
+        let (moving, down) = (f32::from(flags & 1), f32::from(flags >> 2));
+        let strength = f32::from(strength);
+        let number = f32::from(number);
+        put("squad", &[("number", number), ("x", x), ("y", y), ("strength", strength), ("moving", moving), ("down", down)]);
     }
-    out
+    for (number, &(control, flags)) in hills.iter().enumerate() {
+        let holder = [2.0, 0.0, 1.0][usize::from(flags >> 1)];
+        let contested = f32::from(flags & 1);
+        put("hill", &[("number", number as f32), ("control", f32::from(control)), ("contested", contested), ("holder", holder)]);
+    }
+    players.iter().for_each(|&(slot, team)| put("player", &[("slot", f32::from(slot)), ("team", f32::from(team))]));
+    put("round", &[("seconds", 100.0)]);
+    let mut history = History::new(&scene, f32::MAX);
+    history.publish(1, &scene);
+    let interest = Interest { radius: None, every: 1 };
+    let config = ViewerConfig { delivery: Delivery::Ordered, interest, budget: 10_000, packet: 10_000, hz: 20 };
+    let (mut packet, mut replicator) = (Vec::new(), Replicator::default());
+    let schema = schema();
+    let mut pass = replicator.pass(&schema, &history).expect("published");
+    pass.write(&mut Viewer::new(0, config), None, &mut packet).expect("something is new");
+    let mut mirror = Mirror::new(Arc::clone(&schema));
+    assert_eq!(mirror.take(&packet), Ok(true));
+    mirror
 }
 
 /// Writes the map: bases left and right, hills in the middle.
@@ -48,8 +73,8 @@ fn a_map_is_read() {
 
 #[test]
 fn a_state_is_read() {
-    let bytes = state_bytes(&[(200, 2), (100, 1), (0, 4)], &[(0, 0), (1, 1)], &[(4, 12.5, 99.0, 80, 0b101)]);
-    let state = State::read(&bytes).expect("a state");
+    let mirror = seen(&[(200, 2), (100, 1), (0, 4)], &[(0, 0), (1, 1)], &[(4, 12.5, 99.0, 80, 0b101)]);
+    let state = State::read(&mirror).expect("a state");
     assert!(!state.intermission);
     assert_eq!(state.hills.iter().map(|h| h.holder).collect::<Vec<_>>(), [Some(Team::Amber), None, Some(Team::Teal)]);
     assert!(state.hills[1].contested);
@@ -61,12 +86,8 @@ fn a_state_is_read() {
 }
 
 #[test]
-fn bytes_cut_anywhere_are_no_state_and_no_map() {
-    let state = state_bytes(&[(200, 2)], &[(0, 0)], &[(0, 1.0, 1.0, 1, 0)]);
-    (0..state.len()).for_each(|len| assert_eq!(State::read(&state[..len]), None, "{len}"));
+fn nothing_seen_is_no_state_and_bytes_cut_anywhere_are_no_map() {
+    assert_eq!(State::read(&Mirror::new(schema())), None);
     let map = map_bytes(0, &[(1.0, 1.0)]);
     (0..map.len()).for_each(|len| assert_eq!(Map::read(&map[..len]), None, "{len}"));
-    let mut other_version = state;
-    other_version[0] = 2;
-    assert_eq!(State::read(&other_version), None);
 }

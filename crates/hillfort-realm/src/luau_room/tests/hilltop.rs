@@ -1,12 +1,16 @@
 //! The game that ships, played by hand: its rules and bytes as games/hilltop/FORMAT.md has them.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use hillfort_proto::limits::RESUME_WINDOW;
 use hillfort_proto::time::Time;
+use hillfort_sync::{Mirror, Replicator, Scene, Schema, read_schema};
+use hillfort_world::Packets;
 
 use super::*;
 
+const SCHEMA: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../games/hilltop/sync.toml"));
 const SOURCE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../games/hilltop/server/main.luau"));
 const HZ: u32 = 20;
 const MOVE: u32 = 1;
@@ -77,25 +81,43 @@ impl Reader<'_> {
     }
 }
 
-fn decode(data: &[u8]) -> State {
-    let mut read = Reader(data);
-    assert_eq!(read.u8(), 1, "format version");
-    let (phase, seconds, points) = (read.u8(), read.u16(), [read.u16(), read.u16()]);
-    let hills = (0..read.u8()).map(|_| HillState { control: read.u8(), flags: read.u8() }).collect();
-    let players = (0..read.u8()).map(|_| PlayerState { slot: read.u8(), flags: read.u8(), score: read.u16() }).collect();
-    let squads = (0..read.u8())
-        .map(|_| SquadState {
-            id: read.u8(),
-            x: read.position(),
-            y: read.position(),
-            heading: read.u8(),
-            strength: read.u8(),
-            flags: read.u8(),
-            target: read.u8(),
-        })
-        .collect();
-    assert!(read.0.is_empty(), "nothing is left over");
-    State { phase, seconds, points, hills, players, squads }
+/// What the room knows, as its entities say.
+fn decode(scene: &Scene) -> State {
+    let mut state = State { phase: 0, seconds: 0, points: [0; 2], hills: vec![], players: vec![], squads: vec![] };
+    for entity in scene.entities() {
+        let kind = scene.kind(entity).expect("is there");
+        let get = |name: &str| scene.get(entity, scene.schema().field(kind, name).expect(name)).expect(name);
+        let byte = |name: &str| get(name) as u8;
+        match scene.schema().kinds()[usize::from(kind)].name.as_str() {
+            "round" => {
+                state.phase = byte("phase");
+                state.seconds = get("seconds") as u16;
+                state.points = ["amber", "teal"].map(|team| get(team) as u16);
+            }
+            "hill" => {
+                assert_eq!(usize::from(byte("number")), state.hills.len(), "in order");
+                let holder = [2, 4, 0][usize::from(byte("holder"))];
+                state.hills.push(HillState { control: byte("control"), flags: byte("contested") | holder });
+            }
+            "player" => {
+                let flags = byte("team") | byte("away") << 1;
+                state.players.push(PlayerState { slot: byte("slot"), flags, score: get("score") as u16 });
+            }
+            "squad" => state.squads.push(SquadState {
+                id: byte("number"),
+                x: f64::from(get("x")),
+                y: f64::from(get("y")),
+                heading: (get("heading") * 128.0 / std::f32::consts::PI).round() as u8,
+                strength: byte("strength"),
+                flags: byte("moving") | byte("firing") << 1 | byte("down") << 2 | byte("on_hill") << 3,
+                target: Some(byte("target")).filter(|target| *target < 48).unwrap_or(255),
+            }),
+            other => panic!("unexpected {other}"),
+        }
+    }
+    state.players.sort_by_key(|player| player.slot);
+    state.squads.sort_by_key(|squad| squad.id);
+    state
 }
 
 impl State {
@@ -153,18 +175,13 @@ impl Match {
             let begun = Instant::now();
             self.rig.tick();
             self.micros.push(begun.elapsed().as_micros());
-            let mut states = 0;
+            self.state = decode(self.rig.cell.ctx().scene().expect("is open"));
             for output in self.rig.out.iter() {
                 match output {
-                    Output::State { to: To::All, data } => {
-                        states += 1;
-                        self.state = decode(data);
-                    }
                     Output::Event { op, data, .. } => self.events.push((op, data.to_vec())),
                     other => panic!("unexpected {other:?}"),
                 }
             }
-            assert_eq!(states, 1, "one state a tick");
         }
         &self.state
     }
@@ -206,8 +223,13 @@ impl Match {
     }
 }
 
+fn schema() -> Arc<Schema> {
+    Arc::new(read_schema(SCHEMA).expect("the schema that ships is good"))
+}
+
 fn game() -> Game {
-    luau_game("hilltop", "hilltop/server/main.luau", SOURCE).expect("the game that ships is good")
+    luau_game_with("hilltop", "hilltop/server/main.luau", SOURCE, Some(schema()), luau_limits())
+        .expect("the game that ships is good")
 }
 
 #[test]
@@ -490,7 +512,7 @@ fn a_lost_connection_keeps_the_squads_until_the_time_is_over() {
 }
 
 /// Orders that look like play: a fixed sequence for each seed.
-fn play(game: &mut Match, ticks: u32, mut watch: impl FnMut(&Match)) {
+fn play(game: &mut Match, ticks: u32, mut watch: impl FnMut(&mut Match)) {
     let mut dice = hillfort_world::Rng::new(7);
     let places = [(52.0, 22.0), (40.0, 74.0), CROWN, (120.0, 26.0), (108.0, 78.0)];
     for tick in 0..ticks {
@@ -518,6 +540,7 @@ fn same_seed_and_inputs_give_the_same_bytes() {
                     hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
                 }
             }
+            hash ^= game.rig.cell.ctx().scene_mark();
         });
         assert!(!game.events(4).is_empty(), "there was a fight");
         hash
@@ -529,7 +552,7 @@ fn same_seed_and_inputs_give_the_same_bytes() {
 fn a_full_room_stays_far_below_its_budgets() {
     let limits = luau_limits();
     let program = Program::compile("hilltop", SOURCE).expect("compiles");
-    let engines = Rc::new(RefCell::new(Engines::new(program, None, limits)));
+    let engines = Rc::new(RefCell::new(Engines::new(program, Some(schema()), limits)));
     let room = |engines: &Rc<RefCell<Engines>>| RoomCell::new(Box::new(LuauRoom::new(Rc::clone(engines))), 1);
     // The engine and its code are there before the room is weighed.
     let mut first = room(&engines);
@@ -553,6 +576,31 @@ fn a_full_room_stays_far_below_its_budgets() {
     assert!(at(50) < 2_000, "even without optimisation, on a busy machine: {} µs", at(50));
     assert!(steps < limits.steps_max / 8, "{steps} steps");
     assert!(weight < limits.room_bytes_max, "{weight} bytes");
+}
+
+#[test]
+fn what_a_full_room_sends_is_small_and_right() {
+    let mut game = Match::new(16);
+    let (mut replicator, mut packets, mut sessions) = (Replicator::default(), Packets::default(), Vec::new());
+    let mut mirror = Mirror::new(schema());
+    let mut sizes = Vec::new();
+    play(&mut game, 60 * HZ, |game| {
+        let mut parts = game.rig.cell.parts(1, &mut sessions).expect("has a scene");
+        parts.next().expect("one").write(&mut replicator, &mut packets);
+        let first = packets.iter().next().expect("one a tick");
+        assert_eq!(mirror.take(first.data), Ok(true));
+        sizes.push(first.data.len());
+    });
+    let seen = mirror.seen().filter(|seen| seen.kind() == 0);
+    for seen in seen {
+        let id = seen.value(0).expect("for all") as u8;
+        let squad = game.state.squad(id);
+        let [x, y] = [1, 2].map(|field| f64::from(seen.value(field).expect("for all")));
+        assert!(squad.distance((x, y)) < 0.07, "{squad:?} seen at {x} {y}");
+    }
+    let mean = sizes.iter().sum::<usize>() / sizes.len();
+    println!("hilltop, 16 players, 48 squads: {mean} bytes a tick and player, the first {}", sizes[0]);
+    assert!(mean < 150, "{mean} bytes a tick");
 }
 
 #[test]

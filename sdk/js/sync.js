@@ -85,9 +85,11 @@ export class Mirror {
     const head = readHead(bytes);
     if (head === null) throw new MirrorError('malformed');
     if (head.hash !== null && head.hash !== this.#hash) throw new MirrorError('schema');
-    const anew = head.hash !== null && head.epoch !== this.#epoch;
+    // On a stream each reset comes once, and whatever was known before, of this room or another, is over.
+    const anew = head.hash !== null && (!head.lossy || head.epoch !== this.#epoch);
+    const begins = anew && !head.lossy;
     const passed = this.#started ? (head.tick - this.#clock.tick) >>> 0 : null;
-    if (passed === 0 || passed > HALF) return false;
+    if (!begins && (passed === 0 || passed > HALF)) return false;
     if (!anew && passed === null) throw new MirrorError('state');
     try {
       this.#bits.open(bytes, head.length);

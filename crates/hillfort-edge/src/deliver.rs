@@ -45,6 +45,7 @@ impl EdgeThread {
 
     /// The socket has room again: the newest state goes out.
     pub(crate) fn release_held(&mut self, at: SessionKey) {
+        self.ask_for_lost_scene(at);
         let Some(record) = self.sessions.get_mut(at) else { return };
         let (Some(held), Some(key)) = (record.held.take(), record.conn) else { return };
         let Some(conn) = known(&mut self.conns, key, &self.stats) else { return };
@@ -164,6 +165,17 @@ impl EdgeThread {
         self.keep_budget(now, at);
     }
 
+    /// A client that can be written again and has not all of its room's scene: the room is to send it anew. When its lane is full, the sweep tries again.
+    pub(crate) fn ask_for_lost_scene(&mut self, at: SessionKey) {
+        let Some(record) = self.sessions.get_mut(at).filter(|record| record.scene == Scene::Lost) else { return };
+        let free = record.conn.is_some_and(|key| self.conns.get(key as usize).is_some_and(|conn| !conn.blocked));
+        if let Some(room) = record.session.seat().room().filter(|_| free)
+            && ask_anew(&mut self.inbound, record.session.id(), room).is_ok()
+        {
+            record.scene = Scene::Asked;
+        }
+    }
+
     /// A client whose socket is full loses what is new; once it has room again, its room sends everything anew: that is less than all that
     /// would have waited, and fresh.
     fn show_scene(&mut self, now: Time, id: SessionId, room: RoomId, anew: bool, data: &[u8]) {
@@ -175,18 +187,17 @@ impl EdgeThread {
         };
         let (key, conn) = conn;
         if conn.blocked {
-            if record.scene == Scene::Whole || anew {
+            if matches!(record.scene, Scene::None | Scene::Whole) || anew {
                 self.stats.edge.scenes_lost.add(1);
                 record.scene = Scene::Lost;
             }
             return;
         }
         if !anew && record.scene != Scene::Whole {
-            let asks = record.scene == Scene::Lost;
-            if asks && ask_anew(&mut self.inbound, id, room).is_ok() {
-                record.scene = Scene::Asked;
+            if record.scene == Scene::None {
+                record.scene = Scene::Lost;
             }
-            return;
+            return self.ask_for_lost_scene(at);
         }
         record.scene = Scene::Whole;
         self.spares.lend(&mut conn.out);

@@ -215,7 +215,7 @@ impl EdgeThread {
         record.conn = None;
         record.held = None;
         // What its next connection gets begins anew: the room hears of the return.
-        record.scene = Scene::Asked;
+        record.lose_scene(Scene::Asked);
         record.session.handle_disconnect(now);
         if record.session.state() == State::Ended {
             return self.sessions.remove(at);
@@ -314,7 +314,7 @@ impl EdgeThread {
         let replaced = record.conn.replace(key);
         record.held = None;
         // Its room hears of the return of a lost connection, and of one that took another's place it has to be told.
-        record.scene = if replaced.is_none() { Scene::Asked } else { Scene::Lost };
+        record.lose_scene(if replaced.is_none() { Scene::Asked } else { Scene::Lost });
         record.settled = false;
         conn.phase = Phase::Live(at);
         if replaced.is_none()
@@ -322,6 +322,7 @@ impl EdgeThread {
         {
             tell(&mut self.inbound, record, Notice::Reconnect(room));
         }
+        self.ask_for_lost_scene(at);
         self.sessions.on_not_away(at);
         self.sessions.remove(greeted);
         self.stop_waiting(key);

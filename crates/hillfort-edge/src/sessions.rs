@@ -51,6 +51,15 @@ impl Waits for Record {
     }
 }
 
+impl Record {
+    /// Its client no longer has all of its room's scene, if the room sent one.
+    pub(crate) fn lose_scene(&mut self, scene: Scene) {
+        if self.scene != Scene::None {
+            self.scene = scene;
+        }
+    }
+}
+
 /// What a room has to know of a session's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notice {
@@ -62,6 +71,8 @@ pub(crate) enum Notice {
 /// What a client has of its room's scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scene {
+    /// Nothing; its room sent none.
+    None,
     /// All that was sent.
     Whole,
     /// Not all; the room does not know that yet.
@@ -136,7 +147,7 @@ impl Sessions {
             over: false,
             owed: None,
             held: None,
-            scene: Scene::Whole,
+            scene: Scene::None,
             place: Place::nowhere(),
             counted: 0,
         };

@@ -92,6 +92,7 @@ impl EdgeThread {
 
     /// `true`: something was due, which may have been a system call or two.
     fn sweep_one(&mut self, now: Time, at: SessionKey) -> bool {
+        self.ask_for_lost_scene(at);
         let Some(record) = self.sessions.get_mut(at) else { return false };
         if let Some(notice) = record.owed {
             tell(&mut self.inbound, record, notice);

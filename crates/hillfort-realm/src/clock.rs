@@ -5,7 +5,7 @@ use std::time::Instant;
 use hillfort_proto::time::Time;
 
 /// A monotonic clock.
-pub trait Clock {
+pub trait Clock: Sync {
     /// Time since the clock's origin.
     fn now(&self) -> Time;
 }

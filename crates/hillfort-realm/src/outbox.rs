@@ -68,6 +68,11 @@ impl Outbox {
         }
     }
 
+    /// Whether the edge thread of this session took what was offered last.
+    pub(crate) fn takes(&self, session: SessionId) -> bool {
+        self.edge_of(session).is_some_and(|edge| !self.edges[edge].congested)
+    }
+
     /// `false`: it was not taken, and what follows must begin anew.
     pub(crate) fn scene(&mut self, session: SessionId, room: RoomId, anew: bool, data: &[u8]) -> bool {
         let Some(edge) = self.edge_of(session) else { return true };

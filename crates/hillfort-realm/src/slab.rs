@@ -36,10 +36,12 @@ pub(crate) struct Hosted {
     /// Moving average of what a tick takes, and that for a second at the last rate, in nanoseconds.
     pub(crate) cost_ns: u64,
     pub(crate) cost_per_s: i64,
-    /// What writing the packets of its scene took, on however many threads.
+    /// What writing the packets of its scene took, on all threads together.
     pub(crate) shared_in: Duration,
     /// What is noted while somebody looks at it.
     pub(crate) watched: Option<Box<Watched>>,
+    /// The last packets were held back, because the thread has too much to do.
+    pub(crate) share_held: bool,
     /// Inputs heard when the room was last listed, and when that was.
     pub(crate) listed: Option<(Time, u64)>,
 }

@@ -354,7 +354,7 @@ impl World {
             self.meter.totals.ticks += 1;
             self.deliver(hosted);
             if hosted.cell.is_ended() {
-                return Ok(());
+                break;
             }
         }
         // The packets are the server's own code, but a room ends alone by that, too.

@@ -3,8 +3,10 @@
 
 use crate::column::{KindColumns, Role, SPEED_BITS, SPEED_PARTS, SPEED_ZERO};
 use crate::grid::{Grid, Plan};
+use crate::interest::OWN_WEIGHT;
 use crate::scene::{NO_KIND, NOBODY, Scene, SceneRow};
 use crate::schema::{FieldType, Schema};
+use crate::viewer::Slot;
 
 /// Most entities of a scene.
 pub const ROWS_MAX: usize = 1 << ROW_BITS;
@@ -34,8 +36,9 @@ pub struct Frame {
     owned: Vec<u32>,
     owned_from: Vec<u32>,
     pub(crate) grid: Grid,
-    /// See [`Scene::population`].
+    /// See [`Scene::population`] and [`Scene::standings`].
     pub(crate) population: u64,
+    pub(crate) standings: u64,
 }
 
 /// What the hot path asks of a row, in one piece.
@@ -102,6 +105,7 @@ impl Frame {
         self.tick = tick;
         self.stride = kinds.stride;
         self.population = scene.population();
+        self.standings = scene.standings();
         self.rows.clear();
         self.seen_by.clear();
         self.seen_by.extend(scene.rows().iter().map(|row| row.seen_by));
@@ -131,6 +135,14 @@ impl Frame {
         }
         self.sort_by_owner(scene);
         self.grid.fill(plan, scene);
+    }
+
+    /// Whether a client of these groups must not get anything of what it has in this slot any more.
+    #[inline]
+    pub(crate) fn hides_from(&self, slot: &Slot, groups: u64) -> bool {
+        self.hides
+            && slot.weight != OWN_WEIGHT
+            && self.seen_by.get(slot.row as usize).is_some_and(|seen_by| seen_by & groups == 0)
     }
 
     /// Rows that a seat owns.
@@ -184,11 +196,10 @@ fn differs(kind: &KindColumns, values: &[u32], before: &[u32]) -> bool {
     if kind.always[owner] != 0 {
         return true;
     }
-    let all = (1_u64 << kind.columns.len()) - 1;
-    if kind.update[owner] == all {
-        return values != before;
-    }
-    values.iter().zip(before).enumerate().any(|(at, (now, before))| now != before && (kind.update[owner] >> at & 1 == 1))
+    // Behind the columns stands since when the entity moves as it does; behind that what another kind may have left there.
+    let len = kind.columns.len() + usize::from(kind.since.is_some());
+    let travels = |at: usize| at >= kind.columns.len() || kind.update[owner] >> at & 1 == 1;
+    values[..len].iter().zip(&before[..len]).enumerate().any(|(at, (now, before))| now != before && travels(at))
 }
 
 /// Numbers that clients move on by themselves: they stay as they were while that is right, and are anchored anew when it is not.

@@ -2,7 +2,7 @@
 //! who looks.
 
 use crate::scene::{NO_KIND, Scene};
-use crate::schema::{FieldType, Schema};
+use crate::schema::{FieldType, Kind, Schema};
 
 /// Cell of a row that stands nowhere.
 const NOWHERE: u32 = u32::MAX;
@@ -16,9 +16,24 @@ pub(crate) struct Plan {
     /// Cells a metre, or whatever the unit is.
     density: f32,
     /// Fields that say where entities of a kind stand.
-    places: Vec<Option<[usize; 2]>>,
+    places: Vec<Option<[Axis; 2]>>,
     wide: usize,
     high: usize,
+}
+
+/// A field that says where entities of a kind stand, and its range: clients see no further.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Axis {
+    field: usize,
+    min: f32,
+    max: f32,
+}
+
+impl Axis {
+    #[inline]
+    fn place(self, columns: &[Vec<f32>], row: usize) -> f32 {
+        columns[self.field][row].clamp(self.min, self.max)
+    }
 }
 
 /// Rows by cell.
@@ -60,7 +75,11 @@ impl Plan {
         let span = [high[0] - low[0], high[1] - low[1]];
         let cell = cell.max((span[0] * span[1] / CELLS_MAX).sqrt()).max(span[0].max(span[1]) / CELLS_MAX).max(f32::MIN_POSITIVE);
         let count = |span: f32| (span / cell).ceil().clamp(1.0, CELLS_MAX) as usize;
-        let places = schema.kinds().iter().map(|kind| kind.at).collect();
+        let axis = |kind: &Kind, field: usize| match kind.fields[field].ty {
+            FieldType::Fixed { min, max, .. } => Axis { field, min, max },
+            _ => Axis { field, min: 0.0, max: 0.0 },
+        };
+        let places = schema.kinds().iter().map(|kind| kind.at.map(|at| at.map(|field| axis(kind, field)))).collect();
         Self { origin: low, density: 1.0 / cell, places, wide: count(span[0]), high: count(span[1]) }
     }
 
@@ -87,7 +106,7 @@ impl Grid {
         for (row, live) in scene.rows().iter().enumerate() {
             let place = if live.kind == NO_KIND { None } else { Some(places(live.kind)) };
             let cell = match place {
-                Some(Some([x, y])) => plan.line(columns[y][row]) * plan.wide + plan.column(columns[x][row]),
+                Some(Some([x, y])) => plan.line(y.place(columns, row)) * plan.wide + plan.column(x.place(columns, row)),
                 Some(None) => {
                     self.everywhere.push(row as u32);
                     NOWHERE as usize
@@ -110,7 +129,7 @@ impl Grid {
             let start = &mut self.starts[cell as usize];
             *start -= 1;
             if let Some([x, y]) = places(scene.rows()[row].kind) {
-                self.spots[*start as usize] = Spot { x: columns[x][row], y: columns[y][row], row: row as u32 };
+                self.spots[*start as usize] = Spot { x: x.place(columns, row), y: y.place(columns, row), row: row as u32 };
             }
         }
     }

@@ -13,7 +13,7 @@ const LEAVE: f32 = 1.1;
 /// What a tick of waiting counts, by tier.
 const WEIGHTS: [u8; 3] = [4, 2, 1];
 /// An own entity goes first.
-const OWN_WEIGHT: u8 = 128;
+pub(crate) const OWN_WEIGHT: u8 = 128;
 /// Newcomers go before changes, and the nearest of them first: up to as much again.
 const NEWCOMER: u16 = 60;
 
@@ -51,6 +51,11 @@ impl Marks {
     pub(crate) fn look_around(&mut self, look: &Look<'_>, viewer: &mut Viewer) {
         let frame = look.frame;
         let everything = viewer.config.interest.radius.is_none();
+        let first = viewer.population.is_none();
+        let every = viewer.config.interest.every.max(1);
+        // The first look is for all at once; from then on each client has another turn.
+        viewer.looked = if first { frame.tick.wrapping_sub(u32::from(viewer.seat) % every) } else { frame.tick };
+        viewer.standings = frame.standings;
         if everything && viewer.population == Some(frame.population) {
             return;
         }

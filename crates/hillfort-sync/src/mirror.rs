@@ -88,9 +88,11 @@ impl Mirror {
         if let Some((server, _)) = head.reset.filter(|(server, _)| *server != client) {
             return Err(MirrorError::Schema { server, client });
         }
-        let anew = head.reset.filter(|(_, epoch)| self.epoch != Some(*epoch));
+        // On a stream each reset comes once, and whatever was known before, of this room or another, is over.
+        let anew = head.reset.filter(|(_, epoch)| !head.lossy || self.epoch != Some(*epoch));
+        let begins = anew.is_some() && !head.lossy;
         let passed = self.tick.map(|tick| head.tick.wrapping_sub(tick));
-        if passed.is_some_and(|passed| passed == 0 || passed > u32::MAX / 2) {
+        if !begins && passed.is_some_and(|passed| passed == 0 || passed > u32::MAX / 2) {
             return Ok(false);
         }
         if anew.is_none() && passed.is_none() {

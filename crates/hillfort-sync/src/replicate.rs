@@ -19,7 +19,7 @@ const AGES: usize = 8;
 const KIND_BITS: u32 = KINDS_MAX.trailing_zeros();
 const VIEW_BITS: u32 = 4;
 /// Bits that are kept free for the longest change and the end.
-const SPARE_BITS: usize = 1_024;
+const SPARE_BITS: usize = 1_088;
 /// A newcomer that was not acknowledged is sent again after so many ticks at least.
 const RESEND_MIN: u32 = 2;
 
@@ -91,7 +91,7 @@ impl Pass<'_> {
         let tick = frame.tick;
         let look = Look { schema: self.schema, history: self.history, frame };
         self.begin(viewer);
-        if viewer.population.is_none() || tick.wrapping_add(u32::from(viewer.seat)) % viewer.config.interest.every.max(1) == 0 {
+        if viewer.looks(frame) {
             self.replicator.marks.look_around(&look, viewer);
         }
         let lossy = viewer.config.delivery == Delivery::Lossy;
@@ -132,11 +132,14 @@ impl Pass<'_> {
         let rate = i64::from(viewer.config.budget) * 8;
         // What is left over is kept for a quarter of a second; a packet may be as long as it may be.
         let kept = (rate * i64::from(viewer.config.hz) / 4).max(rate);
-        viewer.tokens = (viewer.tokens + rate).min(kept);
         let stale = |base: u32| tick.wrapping_sub(base) >= HISTORY;
         let before = viewer.tick.replace(tick);
-        let Some(before) = before.filter(|_| viewer.config.delivery == Delivery::Lossy) else { return };
-        let passed = tick.wrapping_sub(before);
+        // Not every tick is written when a thread has too much to do.
+        let passed = before.map_or(1, |before| tick.wrapping_sub(before));
+        viewer.tokens = viewer.tokens.saturating_add(rate.saturating_mul(i64::from(passed))).min(kept);
+        if before.is_none() || viewer.config.delivery == Delivery::Ordered {
+            return;
+        }
         viewer.slots.iter_mut().for_each(|slot| slot.sent = slot.sent.checked_shl(passed).unwrap_or(0));
         if viewer.base.is_some_and(stale) || (viewer.base.is_none() && viewer.epoch_tick.is_some_and(stale)) {
             viewer.reset();
@@ -195,6 +198,9 @@ impl Pass<'_> {
                     continue;
                 }
                 let Some(row) = self.frame.rows.get(slot.row as usize).filter(|row| is_alive(row, slot)) else { continue };
+                if self.frame.hides_from(slot, viewer.groups) {
+                    continue;
+                }
                 if lossy && slot.sent & on_its_way != 0 {
                     continue;
                 }
@@ -249,6 +255,10 @@ impl Pass<'_> {
                 continue;
             };
             if !is_newer(row.changed, slot.known) {
+                continue;
+            }
+            if frame.hides && frame.hides_from(slot, viewer.groups) {
+                self.replicator.list.push(at as u16);
                 continue;
             }
             if bits.bit_len() > room.most {
@@ -329,15 +339,17 @@ impl Pass<'_> {
         put_changes(bits, kind, slot.view, self.frame.tick, self.frame.row_values(slot.row), base);
     }
 
-    /// Slots of which no change could be written: their entities are gone, or what the client knows of them is too old.
+    /// Slots of which no change was written: their entities are gone or hidden, or what the client knows of them is too old.
     fn gone(&self, viewer: &mut Viewer) {
         for &at in &self.replicator.list {
             let at = usize::from(at);
             let slot = &viewer.slots[at];
             let view = slot.view;
-            match self.frame.rows.get(slot.row as usize).filter(|row| is_alive(row, slot)) {
-                Some(_) => viewer.renew(at, view),
-                None => viewer.leave(at),
+            let alive = self.frame.rows.get(slot.row as usize).is_some_and(|row| is_alive(row, slot));
+            if alive && !self.frame.hides_from(slot, viewer.groups) {
+                viewer.renew(at, view);
+            } else {
+                viewer.leave(at);
             }
         }
     }

@@ -44,8 +44,8 @@ pub enum SceneError {
     Field,
 }
 
-/// All entities of a room.
-#[derive(Debug, Clone)]
+/// All entities of a room. Not to be replaced by another one: clients would take its entities for those of before.
+#[derive(Debug)]
 pub struct Scene {
     schema: Arc<Schema>,
     rows: Vec<SceneRow>,
@@ -55,6 +55,8 @@ pub struct Scene {
     rows_max: usize,
     /// Changes when entities come, go, or are shown to others.
     population: u64,
+    /// Changes when they get another owner or team.
+    standings: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +74,15 @@ impl Scene {
     pub fn new(schema: Arc<Schema>, rows_max: usize) -> Self {
         let fields = schema.kinds().iter().map(|kind| kind.fields.len()).max().unwrap_or(0);
         let columns = vec![Vec::new(); fields];
-        Self { schema, rows: Vec::new(), columns, free: Vec::new(), rows_max: rows_max.min(ROWS_MAX), population: 0 }
+        Self {
+            schema,
+            rows: Vec::new(),
+            columns,
+            free: Vec::new(),
+            rows_max: rows_max.min(ROWS_MAX),
+            population: 0,
+            standings: 0,
+        }
     }
 
     /// What its entities look like.
@@ -165,6 +175,7 @@ impl Scene {
         let at = self.at(entity)?;
         self.rows[at].owner = owner.unwrap_or(NOBODY);
         self.population += 1;
+        self.standings += 1;
         Ok(())
     }
 
@@ -176,6 +187,7 @@ impl Scene {
         let at = self.at(entity)?;
         self.rows[at].team = team;
         self.population += 1;
+        self.standings += 1;
         Ok(())
     }
 
@@ -235,6 +247,10 @@ impl Scene {
 
     pub(crate) const fn population(&self) -> u64 {
         self.population
+    }
+
+    pub(crate) const fn standings(&self) -> u64 {
+        self.standings
     }
 
     fn at(&self, Entity(id): Entity) -> Result<usize, SceneError> {

@@ -2,6 +2,7 @@
 //! client's budget; knows nothing of how packets are written.
 
 use crate::column::View;
+use crate::frame::Frame;
 use crate::history::HISTORY;
 use crate::packet::PACKET_BYTES_MAX;
 
@@ -76,8 +77,10 @@ pub struct Viewer {
     pub(crate) resetting: bool,
     pub(crate) epoch: u8,
     pub(crate) epoch_tick: Option<u32>,
-    /// Population of the frame at which it looked around last.
+    /// Population and standings of the frame at which it looked around last, and its tick.
     pub(crate) population: Option<u64>,
+    pub(crate) standings: u64,
+    pub(crate) looked: u32,
 }
 
 /// What a client knows of one entity.
@@ -132,6 +135,8 @@ impl Viewer {
             epoch: 0,
             epoch_tick: None,
             population: None,
+            standings: 0,
+            looked: 0,
         }
     }
 
@@ -212,6 +217,18 @@ impl Viewer {
                 State::Free => {}
             }
         }
+    }
+
+    /// Whether the next packet tells the client to forget all.
+    #[must_use]
+    pub const fn is_resetting(&self) -> bool {
+        self.resetting
+    }
+
+    /// Whether it is time to look around: clients take turns, but who owns what and who is whose mate counts at once.
+    pub(crate) fn looks(&self, frame: &Frame) -> bool {
+        let passed = frame.tick.wrapping_sub(self.looked);
+        self.population.is_none() || self.standings != frame.standings || passed >= self.config.interest.every.max(1)
     }
 
     /// Entities in sight.

@@ -189,16 +189,17 @@ impl RoomCell {
     }
 
     /// The room's viewers in at most `count` parts, whose packets of the newest tick may be written at the same time. `sessions` is memory for who is
-    /// connected. All packets must be sent, in order, or [`RoomCell::on_packet_lost`] must be called for their seats. `None`: there is no
+    /// connected and `takes` something now; others get all that they missed later. All packets must be sent, in order, or [`RoomCell::on_packet_lost`] must be called for their seats. `None`: there is no
     /// scene, or it was not published yet.
     pub fn parts<'a>(
         &'a mut self,
         count: usize,
         sessions: &'a mut Vec<Option<SessionId>>,
+        takes: impl Fn(SessionId) -> bool,
     ) -> Option<impl Iterator<Item = Part<'a>>> {
         let share = self.ctx.share.as_mut()?;
         sessions.clear();
-        let here = |record: &SeatRecord| record.session.filter(|_| record.away_until.is_none());
+        let here = |record: &SeatRecord| record.session.filter(|session| record.away_until.is_none() && takes(*session));
         sessions.extend(self.seats.iter().map(here));
         sessions.resize(share.viewers(), None);
         share.parts(count, sessions)
@@ -233,6 +234,8 @@ impl RoomCell {
     /// # Errors
     /// The room's fault.
     pub fn on_reconnect(&mut self, seat: Seat, out: &mut Outputs) -> Result<(), RoomFault> {
+        // Also when the loss of the connection was never told: the new one knows nothing.
+        self.on_packet_lost(seat);
         if self.seated(seat).and_then(|record| record.away_until.take()).is_none() {
             return Ok(());
         }

@@ -40,6 +40,16 @@ pub(crate) struct Share {
 struct Looker {
     viewer: Viewer,
     note: Option<Note>,
+    /// Whether the client was sent the note.
+    noted: bool,
+}
+
+impl Looker {
+    /// What the next packet says of the client's inputs. One that begins anew says it again, since what was lost may have said it.
+    const fn note(&mut self) -> Option<Note> {
+        let news = !std::mem::replace(&mut self.noted, true) || self.viewer.is_resetting();
+        if news { self.note } else { None }
+    }
 }
 
 /// What was written for all players of a room in one turn.
@@ -105,7 +115,7 @@ impl Share {
             packet: PACKET_BYTES_MAX as u32,
             hz: self.hz,
         };
-        self.viewers[at] = Some(Looker { viewer: Viewer::new(seat.0, config), note: None });
+        self.viewers[at] = Some(Looker { viewer: Viewer::new(seat.0, config), note: None, noted: true });
     }
 
     pub(crate) fn seat_freed(&mut self, seat: Seat) {
@@ -125,10 +135,14 @@ impl Share {
     pub(crate) fn set_note(&mut self, seat: Seat, note: Note) {
         if let Some(looker) = self.looker(seat) {
             looker.note = Some(note);
+            looker.noted = false;
         }
     }
 
+    /// # Panics
+    /// When the game put another scene in the place of the one that it was given; the wall makes that the end of its room.
     pub(crate) fn publish(&mut self, tick: u32) {
+        assert!(Arc::ptr_eq(self.scene.schema(), &self.config.schema), "a scene is changed, not replaced");
         let cell = self.config.radius.map_or(f32::MAX, |radius| radius / 2.0);
         let history = self.history.get_or_insert_with(|| History::new(&self.scene, cell));
         history.publish(tick, &self.scene);

@@ -161,6 +161,7 @@ impl World {
             watched: None,
             listed: None,
             shared_in: Duration::ZERO,
+            share_held: false,
             withheld: None,
             cost_ns: 0,
             cost_per_s: 0,

@@ -2,17 +2,20 @@
 //! doors. Knows nothing of what they say.
 
 use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, Builder};
 use std::time::Duration;
 
 use hillfort_proto::ids::SessionId;
 use hillfort_sync::Replicator;
-use hillfort_world::{Overload, Packets};
+use hillfort_world::{Overload, Packets, Part};
 
 use super::World;
 use crate::clock::Clock;
 use crate::slab::Hosted;
 
-/// A room whose packets took this long goes to more threads in its next tick: starting one costs some fifty microseconds.
+/// A room whose packets took this long gets one more thread in its next tick, and so on: starting one costs some fifty microseconds.
 const WORTH_A_THREAD: Duration = Duration::from_millis(2);
 /// Most threads beside each other.
 const WRITERS_MAX: usize = 64;
@@ -26,38 +29,30 @@ pub(super) struct Writers {
 impl Writers {
     /// As many as there are cores for each of `worlds` threads.
     pub(super) fn new(worlds: usize) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let count = (cores / worlds.max(1)).clamp(1, WRITERS_MAX);
         Self { writers: std::iter::repeat_with(Default::default).take(count).collect(), sessions: Vec::new() }
     }
 }
 
 impl World {
-    /// Sends what is new of the room's scene, on an overloaded thread every second tick.
+    /// Sends what is new of the room's scene; on an overloaded thread every second time only.
     pub(super) fn share(&mut self, clock: &dyn Clock, hosted: &mut Hosted) {
-        let hold = hosted.cell.ctx().tick() % 2 == 1 && hosted.cell.overload() >= Overload::FewerStates;
-        if !hosted.cell.shares() || hold {
+        if !hosted.cell.shares() {
             return;
         }
-        let started = clock.now();
-        let Writers { writers, sessions } = &mut self.writers;
-        let many = hosted.shared_in >= WORTH_A_THREAD;
-        let count = if many { writers.len() } else { 1 };
-        let Some(mut parts) = hosted.cell.parts(count, sessions) else { return };
-        let mut used = 0;
-        if many {
-            std::thread::scope(|scope| {
-                for ((replicator, packets), mut part) in writers.iter_mut().zip(&mut parts) {
-                    scope.spawn(move || part.write(replicator, packets));
-                    used += 1;
-                }
-            });
-        } else if let (Some((replicator, packets)), Some(mut part)) = (writers.first_mut(), parts.next()) {
-            part.write(replicator, packets);
-            used = 1;
+        hosted.share_held = !hosted.share_held && hosted.cell.overload() >= Overload::FewerStates && !hosted.cell.is_ended();
+        if hosted.share_held {
+            return;
         }
-        drop(parts);
-        for (_, packets) in &self.writers.writers[..used] {
+        let Writers { writers, sessions } = &mut self.writers;
+        let threads = (hosted.shared_in.as_nanos() / WORTH_A_THREAD.as_nanos()) as usize;
+        let count = (1 + threads).min(writers.len());
+        let outbox = &self.outbox;
+        let Some(parts) = hosted.cell.parts(count, sessions, |session| outbox.takes(session)) else { return };
+        writers.iter_mut().for_each(|(_, packets)| packets.clear());
+        hosted.shared_in = write_all(clock, Mutex::new(parts.zip(writers.iter_mut())), count);
+        for (_, packets) in &self.writers.writers[..count] {
             for packet in packets.iter() {
                 if let Some(watched) = &mut hosted.watched {
                     watched.on_packet(packet.session, packet.data.len());
@@ -72,7 +67,31 @@ impl World {
             totals.scene_records += shared.records;
             totals.scene_waiting += shared.waiting;
         }
-        // Processor time of all threads, about: what decides is whether one would take too long.
-        hosted.shared_in = clock.now().since(started) * used.max(1) as u32;
     }
+}
+
+/// Writes the packets of all parts, on this thread and `count - 1` beside it, or on fewer when the system has none left. Returns the time that it
+/// took on all of them together, without starting them.
+fn write_all<'a>(
+    clock: &dyn Clock,
+    jobs: Mutex<impl Iterator<Item = (Part<'a>, &'a mut (Replicator, Packets))> + Send>,
+    count: usize,
+) -> Duration {
+    let spent = AtomicU64::new(0);
+    let work = || {
+        let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+        while let Some((mut part, (replicator, packets))) = next() {
+            let started = clock.now();
+            part.write(replicator, packets);
+            spent.fetch_add(clock.now().since(started).as_nanos() as u64, Relaxed);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..count {
+            // Without a further thread this one does it all.
+            let _none_left = Builder::new().name("scene".to_owned()).spawn_scoped(scope, work).is_err();
+        }
+        work();
+    });
+    Duration::from_nanos(spent.load(Relaxed))
 }

@@ -181,6 +181,7 @@ impl Rig {
             .map(|slot| EntityId::new(slot.row, slot.generation))
             .collect();
         expect.sort();
+        let prompt = self.viewer.config.delivery == Delivery::Ordered && self.viewer.config.budget >= 10_000;
         assert_eq!(held.iter().map(Seen::id).collect::<Vec<_>>(), expect, "tick {}", self.tick);
         for seen in held {
             let id = seen.id();
@@ -188,7 +189,13 @@ impl Rig {
             for (at, (held, value)) in seen.steps().iter().zip(values).enumerate() {
                 // What nothing is said of after the beginning may be old.
                 let join_only = seen.kind() == 1 && at == 8;
-                assert!(seen.mask() >> at & 1 == 0 || join_only || held == value, "tick {}, {id:?}, column {at}", self.tick);
+                // Who stands still is anchored anew at times, which takes its time on some lines.
+                let since = prompt && seen.kind() == 1 && at == 9;
+                assert!(
+                    (seen.mask() >> at & 1 == 0 && !since) || join_only || held == value,
+                    "tick {}, {id:?}, column {at}",
+                    self.tick
+                );
             }
         }
     }
@@ -236,7 +243,8 @@ proptest! {
             rig.turn();
         }
         rig.loss = 0;
-        rig.settle(60);
+        // A newcomer whose packets are overtaken again and again takes a while.
+        rig.settle(200);
     }
 
     #[test]
@@ -331,4 +339,100 @@ fn who_moves_straight_costs_nothing() {
         assert!((x - step as f32 * 0.33).abs() <= 3.5 / 64.0, "{step}: {x}");
     }
     assert!(updates < 20, "{updates} packets for a straight line");
+}
+
+#[test]
+fn who_stands_outside_of_the_world_is_where_the_server_has_it() {
+    let mut rig = Rig::new(1, Delivery::Ordered, None, 10_000);
+    let hero = rig.scene.spawn(1).unwrap();
+    rig.scene.set(hero, 0, 130.0).unwrap();
+    for step in 0..60_u32 {
+        rig.scene.set(hero, 1, 50.0 + step as f32 / 256.0).unwrap();
+        rig.turn();
+        let seen = rig.mirror.seen().next().unwrap();
+        let y = seen.value(1).unwrap();
+        assert!(seen.value(0) == Some(100.0) && (y - 50.0 - step as f32 / 256.0).abs() <= 3.5 / 64.0, "{step}: {y}");
+    }
+    let frame = Arc::clone(rig.history.newest().unwrap());
+    rig.check(&frame);
+}
+
+#[test]
+fn who_is_written_every_second_tick_sees_newcomers_too() {
+    let mut rig = Rig::new(1, Delivery::Ordered, Some(50.0), 10_000);
+    rig.viewer.set_focus(Focus::Place([50.0, 50.0]));
+    let mut met = Vec::new();
+    for tick in 8..40_u32 {
+        let newcomer = rig.scene.spawn(0).unwrap();
+        rig.scene.set(newcomer, 0, 50.0).unwrap();
+        rig.scene.set(newcomer, 1, 50.0).unwrap();
+        rig.tick = tick;
+        rig.history.publish(tick, &rig.scene);
+        if tick % 2 == 0 {
+            rig.out.clear();
+            if rig.replicator.pass(rig.scene.schema(), &rig.history).unwrap().write(&mut rig.viewer, None, &mut rig.out).is_some()
+            {
+                rig.mirror.take(&rig.out).unwrap();
+            }
+            met.push(rig.mirror.seen().count() as u32);
+        }
+    }
+    // At the latest four ticks after they came.
+    assert!(met.iter().enumerate().all(|(at, met)| met + 4 > at as u32 * 2), "{met:?}");
+}
+
+#[test]
+fn what_gets_hidden_is_not_sent_once_more() {
+    let mut rig = Rig::new(1, Delivery::Ordered, Some(50.0), 10_000);
+    rig.viewer.set_focus(Focus::Place([50.0, 50.0]));
+    let enemy = rig.scene.spawn(0).unwrap();
+    rig.scene.set(enemy, 0, 50.0).unwrap();
+    rig.scene.set(enemy, 1, 50.0).unwrap();
+    (0..9).for_each(|_| rig.turn());
+    for step in 0..6 {
+        rig.scene.set_seen_by(enemy, 0b10).unwrap();
+        rig.scene.set(enemy, 0, 51.0 + step as f32).unwrap();
+        rig.turn();
+        assert!(rig.mirror.seen().all(|seen| seen.value(0) == Some(50.0)), "{step}");
+    }
+    assert_eq!(rig.mirror.seen().count(), 0);
+    // Of an entity that changes hands nothing of the new owner's is sent to the old one.
+    let hero = rig.scene.spawn(1).unwrap();
+    rig.scene.set_owner(hero, Some(3)).unwrap();
+    rig.scene.set(hero, 3, 7.0).unwrap();
+    (0..9).for_each(|_| rig.turn());
+    assert_eq!(rig.mirror.seen().next().unwrap().value(3), Some(7.0));
+    rig.scene.set_owner(hero, Some(4)).unwrap();
+    rig.scene.set(hero, 3, 8.0).unwrap();
+    rig.turn();
+    assert!(rig.mirror.seen().all(|seen| seen.value(3) != Some(8.0)));
+}
+
+#[test]
+fn a_mirror_may_go_to_another_room() {
+    let (mut first, mut second) = (Rig::new(1, Delivery::Ordered, None, 10_000), Rig::new(2, Delivery::Ordered, None, 10_000));
+    first.tick = 900;
+    (0..9).for_each(|_| first.spawn());
+    (0..5).for_each(|_| first.turn());
+    second.spawn();
+    second.mirror = first.mirror.clone();
+    (0..5).for_each(|_| second.turn());
+    second.settle(3);
+}
+
+#[test]
+fn what_another_kind_left_in_a_row_changes_nothing() {
+    let mut rig = Rig::new(1, Delivery::Ordered, None, 10_000);
+    let hero = rig.scene.spawn(1).unwrap();
+    for step in 0..70_u32 {
+        rig.scene.set(hero, 2, step as f32).unwrap();
+        rig.turn();
+    }
+    rig.scene.despawn(hero).unwrap();
+    let chest = rig.scene.spawn(0).unwrap();
+    rig.turn();
+    let changed = |rig: &Rig| rig.history.newest().unwrap().rows[chest.row()].changed;
+    let born = changed(&rig);
+    (0..70).for_each(|_| rig.turn());
+    assert_eq!(changed(&rig), born);
 }

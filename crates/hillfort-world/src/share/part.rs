@@ -49,7 +49,8 @@ impl Part<'_> {
         for (at, (looker, session)) in self.lookers.iter_mut().zip(self.sessions).enumerate() {
             let Some((looker, session)) = looker.as_mut().zip(*session) else { continue };
             let from = packets.bytes.len();
-            let Some(sent) = pass.write(&mut looker.viewer, looker.note.take(), &mut packets.bytes) else { continue };
+            let note = looker.note();
+            let Some(sent) = pass.write(&mut looker.viewer, note, &mut packets.bytes) else { continue };
             let seat = Seat(self.first + at as u16);
             let range = from..packets.bytes.len();
             packets.shared.add(&Shared::of(&sent, range.len()));
@@ -70,7 +71,8 @@ impl Packets {
         self.shared
     }
 
-    fn clear(&mut self) {
+    /// Forgets them, keeps the memory.
+    pub fn clear(&mut self) {
         self.bytes.clear();
         self.packets.clear();
         self.shared = Shared::default();

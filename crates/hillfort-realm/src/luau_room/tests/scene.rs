@@ -44,7 +44,7 @@ impl Rink {
 
     fn share(&mut self) {
         let (mut packets, mut sessions) = (Packets::default(), Vec::new());
-        let mut parts = self.rig.cell.parts(1, &mut sessions).expect("has a scene");
+        let mut parts = self.rig.cell.parts(1, &mut sessions, |_| true).expect("has a scene");
         parts.next().expect("one").write(&mut self.replicator, &mut packets);
         for packet in packets.iter() {
             assert_eq!(self.clients[packet.session.0 as usize - 1].take(packet.data), Ok(true));

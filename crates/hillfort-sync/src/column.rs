@@ -24,7 +24,7 @@ pub enum Tier {
     Far,
 }
 
-/// What a client is to an entity. Views that get the same fields are made one by [`Kinds::view`].
+/// What a client is to an entity. Views that get the same fields are made into one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct View(pub(crate) u8);
 

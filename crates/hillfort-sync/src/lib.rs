@@ -34,6 +34,6 @@ pub use mirror::{Mirror, MirrorError, Seen};
 pub use packet::{Note, PACKET_BYTES_MAX};
 pub use replicate::{Replicator, Sent};
 pub use scene::{About, Entity, Scene, SceneError};
-pub use schema::{Field, FieldType, KINDS_MAX, Kind, NAME_BYTES_MAX, Schema, SchemaError, To, When};
+pub use schema::{BITS_MAX, FIELDS_MAX, Field, FieldType, KINDS_MAX, Kind, NAME_BYTES_MAX, Schema, SchemaError, To, When};
 pub use shape::Shape;
 pub use viewer::{Delivery, Focus, Interest, SLOTS_MAX, Viewer, ViewerConfig};

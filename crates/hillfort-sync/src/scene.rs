@@ -45,7 +45,7 @@ pub enum SceneError {
 }
 
 /// All entities of a room. Not to be replaced by another one: clients would take its entities for those of before.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Scene {
     schema: Arc<Schema>,
     rows: Vec<SceneRow>,

@@ -6,9 +6,9 @@ use crate::column::{Column, Kinds, Tier};
 /// Most kinds of a schema.
 pub const KINDS_MAX: usize = 16;
 /// Most fields of a kind.
-pub(crate) const FIELDS_MAX: usize = 24;
+pub const FIELDS_MAX: usize = 24;
 /// Most bits of a number: `f32` holds whole numbers of this length exactly.
-pub(crate) const BITS_MAX: u32 = 24;
+pub const BITS_MAX: u32 = 24;
 /// Longest name in bytes.
 pub const NAME_BYTES_MAX: usize = 32;
 

@@ -140,9 +140,9 @@ impl Share {
     }
 
     /// # Panics
-    /// When the game put another scene in the place of the one that it was given; the wall makes that the end of its room.
+    /// When the game put a scene of another schema in the place of the one that it was given; the wall makes that the end of its room.
     pub(crate) fn publish(&mut self, tick: u32) {
-        assert!(Arc::ptr_eq(self.scene.schema(), &self.config.schema), "a scene is changed, not replaced");
+        assert_eq!(self.scene.schema().hash(), self.config.schema.hash(), "a scene is changed, not replaced by another");
         let cell = self.config.radius.map_or(f32::MAX, |radius| radius / 2.0);
         let history = self.history.get_or_insert_with(|| History::new(&self.scene, cell));
         history.publish(tick, &self.scene);

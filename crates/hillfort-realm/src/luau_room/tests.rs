@@ -216,7 +216,11 @@ fn faults_name_their_kind_and_place() {
     check("while true do end", FaultKind::Budget, "step budget");
     check("pcall(function() while true do end end)", FaultKind::Budget, "step budget");
     check("local s = 'x' while true do s ..= s end", FaultKind::Memory, "memory limit");
-    check("while true do ctx.broadcast_state('x') end", FaultKind::Crashed, "this tick has put out too much");
+    check(
+        "local b = buffer.create(60000) while true do ctx.broadcast_state(b) end",
+        FaultKind::Crashed,
+        "this tick has put out too much",
+    );
 }
 
 #[test]

@@ -585,7 +585,7 @@ fn what_a_full_room_sends_is_small_and_right() {
     let mut mirror = Mirror::new(schema());
     let mut sizes = Vec::new();
     play(&mut game, 60 * HZ, |game| {
-        let mut parts = game.rig.cell.parts(1, &mut sessions).expect("has a scene");
+        let mut parts = game.rig.cell.parts(1, &mut sessions, |_| true).expect("has a scene");
         parts.next().expect("one").write(&mut replicator, &mut packets);
         let first = packets.iter().next().expect("one a tick");
         assert_eq!(mirror.take(first.data), Ok(true));

@@ -80,7 +80,7 @@ fn bad_scripts_are_refused_when_they_are_loaded() {
     check_refused("function on_tick(", "test.luau:1:");
     check_refused("function on_tick() end\nerror('top')", "test.luau:2: top");
     check_refused("function on_create() end", "no function on_tick");
-    check_refused("while true do end", "step budget exceeded");
+    check_refused("while true do end", "budget exceeded");
     check_refused("local kept = ('x'):rep(1e8)", "memory limit exceeded");
     check_refused("function on_tick() end function on_create() return 7 end", "must return a table");
     check_refused("function on_tick() end function on_create() return { hz = 0 } end", "hz must be 1 to 128");
@@ -213,8 +213,9 @@ fn faults_name_their_kind_and_place() {
     }
     check("error('oh')", FaultKind::Crashed, "test.luau:2: oh");
     check("local t = nil; t.x = 1", FaultKind::Crashed, "test.luau:2:");
-    check("while true do end", FaultKind::Budget, "step budget");
-    check("pcall(function() while true do end end)", FaultKind::Budget, "step budget");
+    // Steps run out first, or time on a machine that has much else to do.
+    check("while true do end", FaultKind::Budget, "budget exceeded");
+    check("pcall(function() while true do end end)", FaultKind::Budget, "budget exceeded");
     check("local s = 'x' while true do s ..= s end", FaultKind::Memory, "memory limit");
     check(
         "local b = buffer.create(60000) while true do ctx.broadcast_state(b) end",

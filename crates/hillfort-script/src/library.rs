@@ -100,20 +100,15 @@ impl<'a, H: Host> Library<'a, H> {
         A: FromScript,
         R: IntoScript,
     {
-        let function = self
-            .lua
-            .create_function(move |lua, arguments: A| {
-                let mut host = lua.app_data_mut::<H>().expect("put in when the VM was made");
-                let memory = Memory { lua, failed: RefCell::default() };
-                let result = function(&mut host, &memory, arguments);
-                // What the engine said goes before the words that stand for it: the budget of memory is no error of the script's.
-                match memory.failed.into_inner() {
-                    Some(error) => Err(error),
-                    None => result.map_err(|HostError(text)| mlua::Error::RuntimeError(text)),
-                }
-            })
-            .and_then(|function| self.methods.raw_set(name, function));
-        function.map_err(|error| HostError(error.to_string()))
+        self.put(self.methods, name, move |lua, host, arguments| {
+            let memory = Memory { lua, failed: RefCell::default() };
+            let result = function(host, &memory, arguments);
+            // What the engine said goes before the words that stand for it: the budget of memory is no error of the script's.
+            match memory.failed.into_inner() {
+                Some(error) => Err(error),
+                None => result.map_err(|HostError(text)| mlua::Error::RuntimeError(text)),
+            }
+        })
     }
 
     fn add<A, R>(
@@ -126,13 +121,25 @@ impl<'a, H: Host> Library<'a, H> {
         A: FromScript,
         R: IntoScript,
     {
-        let function = self
-            .lua
-            .create_function(move |lua, arguments: A| {
-                let mut host = lua.app_data_mut::<H>().expect("put in when the VM was made");
-                function(&mut host, arguments).map_err(|HostError(text)| mlua::Error::RuntimeError(text))
-            })
-            .and_then(|function| to.raw_set(name, function));
-        function.map_err(|error| HostError(error.to_string()))
+        self.put(to, name, move |_, host, arguments| {
+            function(host, arguments).map_err(|HostError(text)| mlua::Error::RuntimeError(text))
+        })
+    }
+
+    fn put<A, R>(
+        &self,
+        to: &mlua::Table,
+        name: &str,
+        function: impl Fn(&Lua, &mut H, A) -> mlua::Result<R> + Send + 'static,
+    ) -> Result<(), HostError>
+    where
+        A: FromScript,
+        R: IntoScript,
+    {
+        let function = self.lua.create_function(move |lua, arguments: A| {
+            let mut host = lua.app_data_mut::<H>().expect("put in when the VM was made");
+            function(lua, &mut host, arguments)
+        });
+        function.and_then(|function| to.raw_set(name, function)).map_err(|error| HostError(error.to_string()))
     }
 }

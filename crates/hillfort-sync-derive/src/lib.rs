@@ -56,7 +56,14 @@ fn expand(input: &DeriveInput) -> syn::Result<Tokens> {
         let (Some(ident), ty) = (&field.ident, part.field_type(field)?) else { continue };
         let name = ident.to_string();
         let changes = part.changes();
-        kinds.push(quote! { .with({ #[allow(unused_mut, reason = "not every field says more")] let mut field = sync::Field::new(#name, #ty); #(#changes)* field }) });
+        kinds.push(quote! {
+            .with({
+                #[allow(unused_mut, reason = "not every field says more")]
+                let mut field = sync::Field::new(#name, #ty);
+                #(#changes)*
+                field
+            })
+        });
         let value = as_number(&field.ty, ident);
         writes.push(quote! { scene.set(entity, #number, #value)?; });
         number += 1;
@@ -89,7 +96,15 @@ fn as_number(ty: &Type, ident: &Ident) -> Tokens {
         Type::Path(path) if path.path.is_ident("bool") => quote! { if self.#ident { 1.0 } else { 0.0 } },
         // Whole numbers of up to 24 bits are exact; others are brought to the nearest that fits anyway.
         _ => {
-            quote! { { #[allow(clippy::cast_precision_loss, clippy::cast_lossless, clippy::cast_possible_truncation, reason = "bounded by the field")] { self.#ident as f32 } } }
+            quote! {{
+                #[allow(
+                    clippy::cast_precision_loss,
+                    clippy::cast_lossless,
+                    clippy::cast_possible_truncation,
+                    reason = "bounded by the field"
+                )]
+                { self.#ident as f32 }
+            }}
         }
     }
 }

@@ -3,10 +3,8 @@
 
 use crate::column::{KindColumns, Role, SPEED_BITS, SPEED_PARTS, SPEED_ZERO};
 use crate::grid::{Grid, Plan};
-use crate::interest::OWN_WEIGHT;
 use crate::scene::{NO_KIND, NOBODY, Scene, SceneRow};
 use crate::schema::{FieldType, Schema};
-use crate::viewer::Slot;
 
 /// Most entities of a scene.
 pub const ROWS_MAX: usize = 1 << ROW_BITS;
@@ -135,14 +133,6 @@ impl Frame {
         }
         self.sort_by_owner(scene);
         self.grid.fill(plan, scene);
-    }
-
-    /// Whether a client of these groups must not get anything of what it has in this slot any more.
-    #[inline]
-    pub(crate) fn hides_from(&self, slot: &Slot, groups: u64) -> bool {
-        self.hides
-            && slot.weight != OWN_WEIGHT
-            && self.seen_by.get(slot.row as usize).is_some_and(|seen_by| seen_by & groups == 0)
     }
 
     /// Rows that a seat owns.

@@ -5,7 +5,7 @@ use crate::bits::BitWriter;
 use crate::column::VIEWS;
 use crate::frame::{Frame, GENERATION_BITS, Row};
 use crate::history::{HISTORY, History};
-use crate::interest::{Look, Marks};
+use crate::interest::{Look, Marks, OWN_WEIGHT};
 use crate::packet::{self, Head, Note, WIDTH_BITS};
 use crate::priority::{NOTHING, Selection};
 use crate::record::{Short, has_changes, put_changes, put_whole};
@@ -198,7 +198,7 @@ impl Pass<'_> {
                     continue;
                 }
                 let Some(row) = self.frame.rows.get(slot.row as usize).filter(|row| is_alive(row, slot)) else { continue };
-                if self.frame.hides_from(slot, viewer.groups) {
+                if is_hidden(self.frame, slot, viewer.groups) {
                     continue;
                 }
                 if lossy && slot.sent & on_its_way != 0 {
@@ -257,7 +257,7 @@ impl Pass<'_> {
             if !is_newer(row.changed, slot.known) {
                 continue;
             }
-            if frame.hides && frame.hides_from(slot, viewer.groups) {
+            if is_hidden(frame, slot, viewer.groups) {
                 self.replicator.list.push(at as u16);
                 continue;
             }
@@ -346,7 +346,7 @@ impl Pass<'_> {
             let slot = &viewer.slots[at];
             let view = slot.view;
             let alive = self.frame.rows.get(slot.row as usize).is_some_and(|row| is_alive(row, slot));
-            if alive && !self.frame.hides_from(slot, viewer.groups) {
+            if alive && !is_hidden(self.frame, slot, viewer.groups) {
                 viewer.renew(at, view);
             } else {
                 viewer.leave(at);
@@ -390,6 +390,12 @@ fn put_leaves(bits: &mut BitWriter, viewer: &mut Viewer, list: &mut Vec<u16>, sl
 #[inline]
 fn is_alive(row: &Row, slot: &Slot) -> bool {
     row.generation == slot.generation && row.kind != NO_KIND
+}
+
+/// Whether a client of these groups must not get anything more of what it has in this slot.
+#[inline]
+fn is_hidden(frame: &Frame, slot: &Slot, groups: u64) -> bool {
+    frame.hides && slot.weight != OWN_WEIGHT && frame.seen_by.get(slot.row as usize).is_some_and(|seen_by| seen_by & groups == 0)
 }
 
 /// Whether tick `a` is after tick `b`.

@@ -1,7 +1,7 @@
 //! One world thread without its thread: rooms, wheel, lanes. Knows nothing of sockets; reads the time from the clock it is given.
 //!
-//! A turn looks at commands and lanes, ticks what is due, and hands the outputs over. There is no lock, no await and no wake-up of another
-//! thread within a tick.
+//! A turn looks at commands and lanes, ticks what is due, and hands the outputs over. Nothing within a tick waits for another thread, but for those that
+//! write the packets of a large scene beside it.
 
 mod deliver;
 mod inspect;
@@ -200,8 +200,8 @@ impl World {
         if self.is_drained() {
             self.order_forgotten();
         }
+        self.flush_forgotten();
         if now >= self.meter.window_end() {
-            self.flush_forgotten();
             self.forget_watched(now);
             self.publish(now);
         }

@@ -25,7 +25,7 @@ impl World {
             watched.on_outputs(&hosted.cell, &self.out);
         }
         let tick = hosted.cell.ctx().tick();
-        let hold = tick % 2 == 1 && hosted.cell.overload() >= Overload::FewerStates;
+        let hold = tick % 2 == 1 && !hosted.is_paused() && hosted.cell.overload() >= Overload::FewerStates;
         if !hold && let Some(withheld) = hosted.withheld.take() {
             self.send_withheld(hosted, &withheld);
         }

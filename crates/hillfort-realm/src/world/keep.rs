@@ -33,10 +33,11 @@ pub(super) enum Sleep {
 impl World {
     /// Takes up the rooms of an earlier start. A room whose rules do not take it is lost, and its file is set aside.
     pub(crate) fn take_up(&mut self, now: Time, rooms: Vec<SavedRoom>) {
-        for mut saved in rooms {
+        // First of all their numbers, which no other room may get, not even one of these that needs a new one, and even when a room stays in its file.
+        let most = self.config.rooms_max.saturating_mul(2);
+        let numbers: Vec<_> = rooms.iter().map(|saved| saved.id.and_then(|id| self.rooms.reserve_again(id, most))).collect();
+        for (mut saved, again) in rooms.into_iter().zip(numbers) {
             let Some(before) = saved.id else { continue };
-            // First of all its number, which no other room may get even when this one stays in its file.
-            let again = self.rooms.reserve_again(before, self.config.rooms_max.saturating_mul(2));
             let Some(game) = self.games.iter().position(|game| *game.name == *saved.game) else {
                 tracing::warn!(game = %saved.game, "a saved room of a game that is not here stays in its file");
                 continue;

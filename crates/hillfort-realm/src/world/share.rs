@@ -50,8 +50,10 @@ impl World {
         let count = (1 + threads).min(writers.len());
         let outbox = &self.outbox;
         let Some(parts) = hosted.cell.parts(count, sessions, |session| outbox.takes(session)) else { return };
+        let writers = &mut writers[..count];
+        // There may be fewer parts than writers.
         writers.iter_mut().for_each(|(_, packets)| packets.clear());
-        hosted.shared_in = write_all(clock, Mutex::new(parts.zip(writers.iter_mut())), count);
+        hosted.shared_in = write_all(clock, Mutex::new(parts.zip(writers)), count);
         for (_, packets) in &self.writers.writers[..count] {
             for packet in packets.iter() {
                 if let Some(watched) = &mut hosted.watched {

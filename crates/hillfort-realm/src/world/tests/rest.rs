@@ -259,3 +259,25 @@ fn the_recording_of_a_room_that_was_woken_can_be_replayed() {
     }
     assert_eq!(woken, 2, "one until it slept, one after it was woken");
 }
+
+#[test]
+fn a_saved_room_that_needs_another_number_gets_nobody_elses() {
+    let mut rig = rig(Config { rooms_max: 8, ..Config::default() });
+    let saved = |id: u64, name: &str| crate::saved::SavedRoom {
+        id: Some(RoomId(id)),
+        game: "clock".into(),
+        name: name.into(),
+        seats_max: 4,
+        hz: 20,
+        state: vec![0; 16],
+        ..crate::saved::SavedRoom::default()
+    };
+    // The first was of a thread that is no more; the second has the number that would be free next.
+    let (gone, here) = (0x1_0000_0001, 0x1_0000_0000);
+    rig.world.take_up(Time::ZERO, vec![saved(gone, "of another thread"), saved(here, "of this thread")]);
+    let names: Vec<_> =
+        (0..2).filter_map(|at| rig.world.rooms.get(at)).map(|hosted| (hosted.id.0, hosted.name.to_string())).collect();
+    assert_eq!(names.len(), 2);
+    assert!(names.contains(&(here, "of this thread".to_owned())), "{names:x?}");
+    assert!(names.iter().all(|(id, name)| (*id == here) == (name == "of this thread")), "{names:x?}");
+}

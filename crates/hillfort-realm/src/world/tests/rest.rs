@@ -263,14 +263,14 @@ fn the_recording_of_a_room_that_was_woken_can_be_replayed() {
 #[test]
 fn a_saved_room_that_needs_another_number_gets_nobody_elses() {
     let mut rig = rig(Config { rooms_max: 8, ..Config::default() });
-    let saved = |id: u64, name: &str| crate::saved::SavedRoom {
+    let saved = |id: u64, name: &str| SavedRoom {
         id: Some(RoomId(id)),
         game: "clock".into(),
         name: name.into(),
         seats_max: 4,
         hz: 20,
         state: vec![0; 16],
-        ..crate::saved::SavedRoom::default()
+        ..SavedRoom::default()
     };
     // The first was of a thread that is no more; the second has the number that would be free next.
     let (gone, here) = (0x1_0000_0001, 0x1_0000_0000);

@@ -1,6 +1,7 @@
 //! Each state of the server against each message, and its deadlines.
 
 use super::*;
+use crate::ids::RoomId;
 use crate::limits::{ACK_EVERY_MESSAGES, LATENCY_PING, UNACKED_MESSAGES_MAX};
 
 const F: Framing = Framing::Bare;

@@ -24,6 +24,12 @@ impl RoomId {
     pub const fn owner(self) -> u8 {
         (self.0 & 0xff) as u8
     }
+
+    /// Tells rooms apart that have the same number on the same thread, one after the other.
+    #[must_use]
+    pub const fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
 }
 
 impl fmt::Display for SessionId {

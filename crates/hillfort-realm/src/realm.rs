@@ -1,5 +1,6 @@
 //! Starts world threads and ends them. Knows nothing of what happens in a turn.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +23,7 @@ use crate::port::{EdgePort, Waker};
 use crate::saved::SavedRoom;
 use crate::shelf::Shelf;
 use crate::snapshot::{Snapshot, WorldSnapshot};
-use crate::vault::Vault;
+use crate::vault::{Found, Vault};
 use crate::wall;
 use crate::world::{Command, Parts, Saving, World};
 
@@ -100,7 +101,7 @@ pub enum RecordError {
     #[error("this server keeps no recordings")]
     Nowhere,
     /// It could not be written.
-    #[error("the recording could not be written")]
+    #[error("the recording could not be written: {0}")]
     Write(#[from] std::io::Error),
 }
 
@@ -172,15 +173,15 @@ impl Realm {
         let shelf = recordings.folder.as_ref().filter(|_| recordings.keep != Keep::Nothing);
         let shelf =
             shelf.map(|folder| Shelf::open(folder, recordings.folder_bytes)).transpose().map_err(StartError::Recordings)?;
-        let (vault, jobs, saved) = match &config.saves {
+        let (vault, jobs, found) = match &config.saves {
             Some(saves) => {
-                let (vault, jobs, saved) = Vault::open(&saves.folder, config.rooms_max).map_err(StartError::Saves)?;
-                (Some(vault), Some((jobs, saves.every)), saved)
+                let (vault, jobs, found) = Vault::open(&saves.folder, config.rooms_max).map_err(StartError::Saves)?;
+                (Some(vault), Some((jobs, saves.every)), found)
             }
-            None => (None, None, Vec::new()),
+            None => (None, None, Found { rooms: Vec::new(), generation: 1 }),
         };
         let mut saved_of: Vec<Vec<SavedRoom>> = vec![Vec::new(); ports.len()];
-        for room in saved {
+        for room in found.rooms {
             let owner = room.id.map_or(0, |id| usize::from(id.owner()));
             // A realm with fewer threads than before: the first takes those of the missing ones.
             let owner = if owner < saved_of.len() { owner } else { 0 };
@@ -212,9 +213,12 @@ impl Realm {
                     jobs: jobs.clone(),
                     every: *every,
                     busy_until: Time::ZERO,
+                    waiting: None,
+                    unwritten: BTreeSet::new(),
                     gone: Vec::new(),
                 }),
                 saved: std::mem::take(&mut saved_of[id]),
+                generation: found.generation,
             };
             makers.push(WorldMaker { parts, games: games.clone(), waker: Arc::clone(&waker) });
             worlds.push(WorldEnd { commands, waker, published });

@@ -67,6 +67,11 @@ impl Folder {
 
     fn write(&self, recording: &Recording) -> io::Result<PathBuf> {
         let bytes = recording.to_file();
+        if bytes.len() as u64 > self.bytes_max {
+            let why =
+                format!("it has {} bytes, and the folder may have {} (world.record_folder_mib)", bytes.len(), self.bytes_max);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        }
         let path = self.path.join(name(recording));
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         self.make_space(bytes.len() as u64)?;
@@ -77,7 +82,7 @@ impl Folder {
         Ok(path)
     }
 
-    /// Deletes the oldest until `bytes` more are within the bound.
+    /// Deletes the oldest until `bytes` more, which are within the bound by themselves, are with the others, too.
     fn make_space(&self, bytes: u64) -> io::Result<()> {
         let mut kept = Vec::new();
         for entry in fs::read_dir(&self.path)? {
@@ -134,6 +139,20 @@ mod tests {
         assert_eq!(Recording::from_file(&fs::read(asked).unwrap()), Ok(recording(2)));
         let first = folder.path().join("recordings").join(name(&recording(1)));
         assert_eq!(Recording::from_file(&fs::read(first).unwrap()), Ok(recording(1)));
+    }
+
+    #[test]
+    fn a_recording_beyond_the_folder_is_refused_and_nothing_goes_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let large = Recording { origin: Origin { params: vec![7; 4096].into(), ..Origin::default() }, ..recording(2) };
+        let most = large.to_file().len() as u64;
+        assert!((recording(1).to_file().len() as u64) < most);
+        let (shelf, _thread) = Shelf::open(folder.path(), most - 1).unwrap();
+        let small = shelf.write(&recording(1)).unwrap();
+        assert_eq!(shelf.write(&large).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert!(small.exists(), "what is there stays");
+        let (exact, _thread) = Shelf::open(folder.path(), most).unwrap();
+        assert!(exact.write(&large).unwrap().exists() && !small.exists(), "one that fits alone is alone");
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub(crate) struct Asleep {
 #[derive(Debug)]
 pub(crate) struct Slab {
     world: u8,
+    /// First generation of each number: names with an earlier one may be those of rooms that are not here.
+    first: u32,
     entries: Vec<Entry>,
     free: Vec<u32>,
     asleep: usize,
@@ -70,14 +72,14 @@ struct Entry {
 }
 
 impl Slab {
-    pub(crate) const fn new(world: u8) -> Self {
-        Self { world, entries: Vec::new(), free: Vec::new(), asleep: 0 }
+    pub(crate) const fn new(world: u8, first: u32) -> Self {
+        Self { world, first, entries: Vec::new(), free: Vec::new(), asleep: 0 }
     }
 
     /// Reserves a number and its name; [`Slab::put`] or [`Slab::release`] must follow.
     pub(crate) fn reserve(&mut self) -> (u32, RoomId) {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(Entry { generation: 1, room: None, asleep: None });
+            self.entries.push(Entry { generation: self.first, room: None, asleep: None });
             u32::try_from(self.entries.len() - 1).expect("rooms are at most ROOMS_MAX")
         });
         let generation = u64::from(self.entries[index as usize].generation);
@@ -92,11 +94,11 @@ impl Slab {
         }
         while self.numbers() <= index {
             self.free.push(self.numbers());
-            self.entries.push(Entry { generation: 1, room: None, asleep: None });
+            self.entries.push(Entry { generation: self.first, room: None, asleep: None });
         }
         let at = self.free.iter().position(|&free| free == index)?;
         self.free.swap_remove(at);
-        self.entries[index as usize].generation = (id.0 >> 32) as u32;
+        self.entries[index as usize].generation = id.generation();
         Some(index)
     }
 
@@ -132,7 +134,7 @@ impl Slab {
     /// Frees a number. Its name is not used again until the generation has gone round.
     pub(crate) fn release(&mut self, index: u32) {
         let entry = &mut self.entries[index as usize];
-        entry.generation = entry.generation.wrapping_add(1).max(1);
+        entry.generation = entry.generation.wrapping_add(1).max(self.first);
         self.free.push(index);
     }
 

@@ -116,7 +116,7 @@ pub struct Totals {
     pub rooms_outslept: u64,
     /// Rooms handed over to be written.
     pub saves: u64,
-    /// Rooms that could not be handed over in time: the disk is slower than they ask.
+    /// Of these, rooms that had to wait: the disk is slower than they ask.
     pub saves_late: u64,
     /// Ticks run.
     pub ticks: u64,

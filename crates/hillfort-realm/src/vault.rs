@@ -17,6 +17,8 @@ use crate::saved::{SAVED_BYTES_MAX, SavedRoom};
 const WAITING_MAX: usize = 64;
 /// From this many files on, one call syncs all.
 const SYNCED_TOGETHER: usize = 8;
+/// Highest generation that a room's file may have.
+const GENERATION_MAX: u32 = u32::MAX / 2;
 /// Ending of a room's file.
 const ENDING: &str = "room";
 
@@ -29,6 +31,15 @@ pub(crate) enum Job {
     SetAside(RoomId),
 }
 
+/// What a folder has in it.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// By number; at most as many as were asked for.
+    pub(crate) rooms: Vec<SavedRoom>,
+    /// A room that is named from this generation on has no file here, not even one that was not read.
+    pub(crate) generation: u32,
+}
+
 /// The writing end of the folder.
 #[derive(Debug)]
 pub(crate) struct Vault {
@@ -37,34 +48,39 @@ pub(crate) struct Vault {
 }
 
 impl Vault {
-    /// Makes the folder when it is absent, and reads at most `rooms_max` rooms from it. A file that is damaged is set aside with a line in
-    /// the log.
+    /// Makes the folder when it is absent, and reads at most `rooms_max` rooms from it, by number; the others stay in their files for a later start. A
+    /// file that is damaged is set aside with a line in the log.
     ///
     /// # Errors
     /// The folder cannot be made or read.
-    pub(crate) fn open(folder: &Path, rooms_max: u32) -> io::Result<(Self, SyncSender<Job>, Vec<SavedRoom>)> {
+    pub(crate) fn open(folder: &Path, rooms_max: u32) -> io::Result<(Self, SyncSender<Job>, Found)> {
         fs::create_dir_all(folder)?;
-        let mut rooms = Vec::new();
+        let mut files = Vec::new();
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if path.extension().is_none_or(|ending| ending != ENDING) {
                 continue;
             }
-            if rooms.len() >= rooms_max as usize {
+            match id_of(&path) {
+                Some(id) => files.push((id, path)),
+                None => damaged(&path),
+            }
+        }
+        files.sort_unstable();
+        let generation = files.iter().map(|(id, _)| id.generation() + 1).max().unwrap_or(1);
+        let mut found = Found { rooms: Vec::new(), generation };
+        for (id, path) in files {
+            if found.rooms.len() >= rooms_max as usize {
                 tracing::warn!(%rooms_max, "more saved rooms than the server may have: the others stay in their files");
                 break;
             }
-            match read(&path) {
-                Some(room) => rooms.push(room),
-                None => {
-                    tracing::warn!(file = %path.display(), "file of a saved room is damaged: set aside, the room is lost");
-                    aside(&path);
-                }
+            match read(&path, id) {
+                Some(room) => found.rooms.push(room),
+                None => damaged(&path),
             }
         }
-        rooms.sort_unstable_by_key(|room| room.id);
         let (sender, jobs) = sync_channel(WAITING_MAX);
-        Ok((Self { folder: folder.to_owned(), jobs }, sender, rooms))
+        Ok((Self { folder: folder.to_owned(), jobs }, sender, found))
     }
 
     /// Works until nobody can send jobs any more.
@@ -116,13 +132,22 @@ impl Vault {
     }
 }
 
-fn read(path: &Path) -> Option<SavedRoom> {
+/// The number that a file is named for. One with a generation that a server would need centuries to reach is none.
+fn id_of(path: &Path) -> Option<RoomId> {
+    let name = path.file_stem()?.to_str()?;
+    let id = u64::from_str_radix(name, 16).ok().map(RoomId)?;
+    (id.to_string() == name && id.generation() <= GENERATION_MAX).then_some(id)
+}
+
+fn read(path: &Path, id: RoomId) -> Option<SavedRoom> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.take(SAVED_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
-    SavedRoom::decode(&bytes).ok().filter(|room| {
-        let id = room.id.map(|id| id.to_string());
-        path.file_stem().and_then(|stem| stem.to_str()) == id.as_deref()
-    })
+    SavedRoom::decode(&bytes).ok().filter(|room| room.id == Some(id))
+}
+
+fn damaged(path: &Path) {
+    tracing::warn!(file = %path.display(), "file of a saved room is damaged: set aside, the room is lost");
+    aside(path);
 }
 
 fn aside(path: &Path) {
@@ -159,7 +184,7 @@ mod tests {
     fn rooms_are_written_replaced_removed_and_read_again() {
         let folder = tempfile::tempdir().expect("a folder");
         let (mut vault, jobs, none) = Vault::open(folder.path(), 10).expect("opens");
-        assert!(none.is_empty());
+        assert!(none.rooms.is_empty());
         for job in [Job::Write(RoomId(1), room(1).encode()), Job::Write(RoomId(2), room(2).encode()), Job::Remove(RoomId(1))] {
             jobs.send(job).expect("fits");
         }
@@ -167,8 +192,8 @@ mod tests {
         jobs.send(Job::Write(RoomId(2), newer.encode())).expect("fits");
         vault.work(None);
         assert_eq!(names(folder.path()), ["0000000000000002.room"]);
-        assert_eq!(Vault::open(folder.path(), 10).expect("opens").2, [newer]);
-        assert_eq!(Vault::open(folder.path(), 0).expect("opens").2, []);
+        assert_eq!(Vault::open(folder.path(), 10).expect("opens").2.rooms, [newer]);
+        assert_eq!(Vault::open(folder.path(), 0).expect("opens").2.rooms, []);
     }
 
     #[test]
@@ -178,7 +203,7 @@ mod tests {
         let count = SYNCED_TOGETHER as u64 * 2;
         (1..=count).for_each(|n| jobs.send(Job::Write(RoomId(n), room(n).encode())).expect("fits"));
         vault.work(None);
-        let found = Vault::open(folder.path(), 100).expect("opens").2;
+        let found = Vault::open(folder.path(), 100).expect("opens").2.rooms;
         assert_eq!(found, (1..=count).map(room).collect::<Vec<_>>());
     }
 
@@ -190,7 +215,7 @@ mod tests {
         put("0000000000000002.room", &room(2).encode()[..40]);
         put("0000000000000003.room", &room(1).encode());
         put("0000000000000004.new", b"torn");
-        let found = Vault::open(folder.path(), 10).expect("opens").2;
+        let found = Vault::open(folder.path(), 10).expect("opens").2.rooms;
         assert_eq!(found, [room(1)]);
         let expect = ["0000000000000001.room", "0000000000000002.damaged", "0000000000000003.damaged", "0000000000000004.new"];
         assert_eq!(names(folder.path()), expect);

@@ -12,7 +12,7 @@ mod publish;
 mod record;
 mod share;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex};
@@ -119,8 +119,12 @@ pub struct World {
 pub(crate) struct Saving {
     pub(crate) jobs: SyncSender<Job>,
     pub(crate) every: Duration,
-    /// The queue was full; nothing is saved before.
+    /// The queue was full; it is not tried before.
     pub(crate) busy_until: Time,
+    /// What it had no place for then. It goes first.
+    pub(crate) waiting: Option<Job>,
+    /// Rooms that fell asleep meanwhile.
+    pub(crate) unwritten: BTreeSet<RoomId>,
     /// Rooms whose files are to go, and which the queue had no place for.
     pub(crate) gone: Vec<RoomId>,
 }
@@ -138,6 +142,8 @@ pub(crate) struct Parts {
     pub(crate) saves: Option<Saving>,
     /// Rooms of an earlier start.
     pub(crate) saved: Vec<SavedRoom>,
+    /// New rooms are named from this generation on.
+    pub(crate) generation: u32,
 }
 
 impl World {
@@ -157,7 +163,7 @@ impl World {
             shelf: parts.shelf,
             config: parts.config,
             games: games.collect(),
-            rooms: Slab::new(parts.id),
+            rooms: Slab::new(parts.id, parts.generation),
             wheel: Wheel::new(now),
             sessions: HashMap::new(),
             lanes: parts.lanes,
@@ -198,9 +204,10 @@ impl World {
         }
         self.outbox.flush();
         if self.is_drained() {
-            self.order_forgotten();
+            self.order_last();
         }
-        self.flush_forgotten();
+        self.flush_unwritten(now);
+        self.flush_forgotten(now);
         if now >= self.meter.window_end() {
             self.forget_watched(now);
             self.publish(now);

@@ -263,15 +263,20 @@ impl Recorder {
         self.run += 1;
     }
 
-    /// Takes in what a call put out.
+    /// Takes in what a call put out. One that has stopped has no use for it.
     #[inline]
     pub(crate) fn on_outputs(&mut self, out: &Outputs) {
-        self.chain = out.fold(self.chain);
+        if self.stopped_at().is_none() {
+            self.chain = out.fold(self.chain);
+        }
     }
 
     /// A tick is over: marks it when it is time.
     #[inline]
     pub(crate) fn after_tick(&mut self, ctx: &Ctx) {
+        if self.stopped_at().is_some() {
+            return;
+        }
         self.until_mark -= 1;
         if self.until_mark == 0 {
             self.until_mark = self.limits.mark_every.max(1);

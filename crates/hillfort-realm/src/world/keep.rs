@@ -1,6 +1,7 @@
 //! Rooms at rest: saved while they run, asleep while nobody wants them, taken up again. Knows nothing of files: it fills a queue.
 
 use std::sync::Arc;
+use std::sync::mpsc::TrySendError;
 use std::time::Duration;
 
 use hillfort_proto::ids::RoomId;
@@ -8,8 +9,8 @@ use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 use hillfort_world::{Damaged, End, RoomCell, RoomFault, Stored};
 
-use super::World;
 use super::join::Berth;
+use super::{Saving, World};
 use crate::config::Keep;
 use crate::saved::{STATE_BYTES_MAX, SavedRoom};
 use crate::slab::{Asleep, Hosted};
@@ -17,17 +18,21 @@ use crate::snapshot::FaultRecord;
 use crate::vault::Job;
 use crate::wall;
 
-/// When the queue is full nothing is saved for this long.
+/// When the queue is full it is tried again after this long.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// What became of a room that was to sleep.
-pub(super) enum Sleep {
-    /// It sleeps, or has ended by a fault.
-    Gone,
-    /// The disk is too slow just now.
-    Later(Box<Hosted>),
-    /// It has no name, its rules cannot be saved, or there is no memory for it.
-    Never(Box<Hosted>),
+impl Saving {
+    /// `false`: the job waits, and the disk is busy.
+    fn hand_over(&mut self, now: Time, job: Job) -> bool {
+        match self.jobs.try_send(job) {
+            Ok(()) => true,
+            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => {
+                self.waiting = Some(job);
+                self.busy_until = now + RETRY;
+                false
+            }
+        }
+    }
 }
 
 impl World {
@@ -63,34 +68,36 @@ impl World {
 
     /// Saves a room for the next start, and says when to do it again.
     pub(super) fn save(&mut self, now: Time, hosted: &mut Hosted) -> Result<(), RoomFault> {
-        let Some(saves) = &self.saves else { return Ok(()) };
-        if now < saves.busy_until {
-            hosted.save_at = Some(saves.busy_until);
+        if !self.is_disk_ready(now) {
+            hosted.save_at = self.saves.as_ref().map(|saves| saves.busy_until);
             return Ok(());
         }
         let Some(saved) = self.state_of(hosted)? else {
             hosted.save_at = None;
             return Ok(());
         };
-        let sent = self.write(now, hosted.id, &saved);
-        hosted.has_file |= sent;
-        let every = self.saves.as_ref().map_or(RETRY, |saves| saves.every);
-        hosted.save_at = Some(now + if sent { every } else { RETRY });
+        hosted.has_file = true;
+        hosted.save_at = self.saves.as_ref().map(|saves| now + saves.every);
+        self.write(now, hosted.id, saved.encode());
         Ok(())
     }
 
-    /// Hands a room over to be written. `false`: the disk is slower than that.
-    fn write(&mut self, now: Time, room: RoomId, saved: &SavedRoom) -> bool {
-        let Some(saves) = &mut self.saves else { return false };
-        let sent = now >= saves.busy_until && saves.jobs.try_send(Job::Write(room, saved.encode())).is_ok();
-        if sent {
-            self.meter.totals.saves += 1;
-        } else {
-            // Others need not write their state down only to find the same.
-            saves.busy_until = now + RETRY;
+    /// Whether a job can be handed over: the disk is not slower than it is asked. Nobody is asked for a state otherwise.
+    fn is_disk_ready(&mut self, now: Time) -> bool {
+        let Some(saves) = self.saves.as_mut().filter(|saves| now >= saves.busy_until) else { return false };
+        if let Some(job) = saves.waiting.take() {
+            saves.hand_over(now, job);
+        }
+        saves.waiting.is_none()
+    }
+
+    /// Hands a room over to be written; the disk was ready.
+    fn write(&mut self, now: Time, room: RoomId, bytes: Vec<u8>) {
+        let Some(saves) = &mut self.saves else { return };
+        self.meter.totals.saves += 1;
+        if !saves.hand_over(now, Job::Write(room, bytes)) {
             self.meter.totals.saves_late += 1;
         }
-        sent
     }
 
     /// Saves a room that ends because the server does. The thread ends too, so it may wait for the disk.
@@ -124,50 +131,73 @@ impl World {
         }
     }
 
-    /// Hands over what could not be handed over before.
-    pub(super) fn flush_forgotten(&mut self) {
-        let Some(saves) = &mut self.saves else { return };
-        while let Some(&room) = saves.gone.last()
-            && saves.jobs.try_send(Job::Remove(room)).is_ok()
+    /// Hands over the states of rooms that fell asleep while the disk was slow. Their rules are not asked again: they do nothing meanwhile.
+    pub(super) fn flush_unwritten(&mut self, now: Time) {
+        while self.is_disk_ready(now)
+            && let Some(id) = self.saves.as_mut().and_then(|saves| saves.unwritten.pop_first())
         {
-            saves.gone.pop();
+            if let Some(bytes) = self.bytes_asleep(id) {
+                self.write(now, id, bytes);
+            }
+        }
+    }
+
+    fn bytes_asleep(&self, id: RoomId) -> Option<Vec<u8>> {
+        let index = self.rooms.find_asleep(id)?;
+        self.rooms.asleep(index).map(|asleep| asleep.saved.encode())
+    }
+
+    /// Hands over what could not be handed over before.
+    pub(super) fn flush_forgotten(&mut self, now: Time) {
+        while self.is_disk_ready(now)
+            && let Some(saves) = &mut self.saves
+            && let Some(room) = saves.gone.pop()
+        {
+            saves.hand_over(now, Job::Remove(room));
         }
     }
 
     /// Waits for the queue: for a thread that starts or ends.
     fn order(&mut self, job: Job) {
-        if let Some(saves) = &self.saves
-            && saves.jobs.send(job).is_err()
-        {
-            tracing::error!("the thread that saves rooms is gone");
+        let Some(saves) = &mut self.saves else { return };
+        for job in saves.waiting.take().into_iter().chain([job]) {
+            if saves.jobs.send(job).is_err() {
+                tracing::error!("the thread that saves rooms is gone");
+            }
         }
     }
 
     /// Hands over what is left, waiting for the queue: the thread ends.
-    pub(super) fn order_forgotten(&mut self) {
+    pub(super) fn order_last(&mut self) {
+        if let Some(waited) = self.saves.as_mut().and_then(|saves| saves.waiting.take()) {
+            self.order(waited);
+        }
+        let unwritten = self.saves.as_mut().map(|saves| std::mem::take(&mut saves.unwritten)).unwrap_or_default();
+        for id in unwritten {
+            if let Some(bytes) = self.bytes_asleep(id) {
+                self.order(Job::Write(id, bytes));
+            }
+        }
         let gone = self.saves.as_mut().map(|saves| std::mem::take(&mut saves.gone)).unwrap_or_default();
         gone.into_iter().for_each(|room| self.order(Job::Remove(room)));
     }
 
-    /// Frees a room that has a name and whose rules can save it, until somebody asks for it.
-    pub(super) fn lay_to_sleep(&mut self, now: Time, mut hosted: Box<Hosted>) -> Sleep {
+    /// Frees a room until somebody asks for it; one that fails meanwhile ends. Returns a room that cannot sleep: it has no name, its rules cannot be
+    /// saved, or there is no memory for it.
+    pub(super) fn lay_to_sleep(&mut self, now: Time, mut hosted: Box<Hosted>) -> Option<Box<Hosted>> {
         if hosted.name.is_empty() || self.config.asleep_bytes_max == 0 || self.drain_until.is_some() {
-            return Sleep::Never(hosted);
+            return Some(hosted);
         }
         let saved = match self.state_of(&mut hosted) {
             Ok(Some(saved)) if saved.weight() <= self.config.asleep_bytes_max => saved,
-            Ok(_) => return Sleep::Never(hosted),
+            Ok(_) => return Some(hosted),
             Err(fault) => {
                 let reject = fault.reject();
                 self.on_fault(now, &mut hosted, fault);
                 self.end_room(now, hosted, reject);
-                return Sleep::Gone;
+                return None;
             }
         };
-        // The file of a sleeping room is exact, since nothing writes it again.
-        if self.saves.is_some() && !self.write(now, hosted.id, &saved) {
-            return Sleep::Later(hosted);
-        }
         while self.asleep_bytes + saved.weight() > self.config.asleep_bytes_max {
             // Those that were woken meanwhile are no more in the slab under this name.
             let Some((index, id)) = self.asleep.pop_front() else { break };
@@ -192,7 +222,12 @@ impl World {
             self.meter.on_fault(FaultRecord { at: now, room: id, game: name, tick, callback: "drop", fault });
         }
         self.rooms.lay(index, Asleep { game, saved });
-        Sleep::Gone
+        if let Some(saves) = &mut self.saves {
+            // The file of a sleeping room is exact, since nothing writes it again.
+            saves.unwritten.insert(id);
+            self.flush_unwritten(now);
+        }
+        None
     }
 
     /// Wakes the room of this number if it sleeps.
@@ -203,8 +238,7 @@ impl World {
         if !self.placement.open_room() {
             return Err(Reject::RoomsFull);
         }
-        let Some(asleep) = self.rooms.rouse(index) else { return Ok(()) };
-        self.asleep_bytes -= asleep.saved.weight();
+        let Some(asleep) = self.rouse(index) else { return Ok(()) };
         // Its place in the order of sleep is left: it is looked up before it means anything.
         if self.asleep.len() > 2 * self.rooms.len_asleep() + 16 {
             let rooms = &self.rooms;
@@ -212,6 +246,16 @@ impl World {
         }
         let id = asleep.saved.id;
         self.revive(now, index, &asleep).inspect_err(|_| id.into_iter().for_each(|id| self.forget_file(id)))
+    }
+
+    /// Takes a room out of its sleep.
+    fn rouse(&mut self, index: u32) -> Option<Box<Asleep>> {
+        let asleep = self.rooms.rouse(index)?;
+        self.asleep_bytes -= asleep.saved.weight();
+        if let (Some(saves), Some(id)) = (&mut self.saves, asleep.saved.id) {
+            saves.unwritten.remove(&id);
+        }
+        Some(asleep)
     }
 
     /// The game of a room, awake or asleep.
@@ -267,8 +311,7 @@ impl World {
 
     /// Ends a room that sleeps.
     fn end_asleep(&mut self, index: u32) {
-        let Some(asleep) = self.rooms.rouse(index) else { return };
-        self.asleep_bytes -= asleep.saved.weight();
+        let Some(asleep) = self.rouse(index) else { return };
         self.unname(asleep.game, &asleep.saved.name);
         self.meter.totals.rooms_ended += 1;
         self.rooms.release(index);

@@ -9,7 +9,6 @@ use hillfort_proto::time::Time;
 use hillfort_world::{End, RoomFault, Seat, To};
 
 use super::World;
-use super::keep::Sleep;
 use crate::config::Keep;
 use crate::slab::Hosted;
 use crate::snapshot::FaultRecord;
@@ -65,11 +64,10 @@ impl World {
         }
         hosted.empty_since = empty.then(|| hosted.empty_since.unwrap_or(now));
         if hosted.is_deserted(now, self.config.empty_room) {
-            match self.lay_to_sleep(now, hosted) {
-                Sleep::Gone => return,
-                Sleep::Later(awake) => hosted = awake,
-                Sleep::Never(awake) => return self.dispose(now, awake),
+            if let Some(awake) = self.lay_to_sleep(now, hosted) {
+                self.dispose(now, awake);
             }
+            return;
         }
         if hosted.save_at.is_some_and(|at| at <= now)
             && let Err(fault) = self.save(now, &mut hosted)

@@ -52,7 +52,7 @@ impl World {
     }
 
     /// Rooms with names, then others, up to a bound: ten thousand of them would cost a tick.
-    fn list_for_players(&self) -> Vec<Listed> {
+    pub(super) fn list_for_players(&self) -> Vec<Listed> {
         let named =
             self.games.iter().flat_map(|game| game.named.values()).filter_map(|&index| {
                 self.rooms.get(index).map(listed).or_else(|| self.rooms.asleep(index).and_then(listed_asleep))

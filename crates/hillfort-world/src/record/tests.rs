@@ -3,16 +3,22 @@
 use super::*;
 use crate::cell::RoomCell;
 use crate::config::RoomConfig;
-use crate::ctx::{Ctx, Seat};
+use crate::ctx::{Ctx, Seat, To};
 use crate::room::{Room, Who};
 use hillfort_proto::ids::SessionId;
 
-/// Does nothing.
+const SAY: u32 = 77;
+
+/// Does nothing, unless it is told to say something.
 struct Quiet;
 
 impl Room for Quiet {
     fn on_create(&mut self, _: &mut Ctx, _: &[u8]) -> Result<RoomConfig, RoomFault> {
         Ok(RoomConfig::default())
+    }
+
+    fn on_message(&mut self, ctx: &mut Ctx, _: Seat, op: u32, data: &[u8]) -> Result<(), RoomFault> {
+        if op == SAY { ctx.send_event(To::All, op, data).map_err(|error| RoomFault::crashed(&error.to_string())) } else { Ok(()) }
     }
 
     fn on_tick(&mut self, _: &mut Ctx) -> Result<(), RoomFault> {
@@ -76,6 +82,26 @@ fn a_room_that_fills_its_memory_allocates_seldom_up_to_the_end() {
     assert_eq!(budget.taken(), 64 * 1024);
     let recording = cell.recording(End::Open).expect("is recorded");
     assert!(recording.stopped_at.is_some_and(|tick| tick > 6_000), "{:?}", recording.stopped_at);
+}
+
+#[test]
+fn one_that_has_stopped_hashes_nothing() {
+    let budget = Rc::new(RecordBudget::new(1 << 20));
+    let (mut cell, mut out) = room(RecordLimits { room_bytes: 1_000, mark_every: 1 }, &budget);
+    let mut hashes = |inputs: usize| {
+        let mut before = (cell.mark(), 0);
+        for _ in 0..inputs {
+            cell.push_input(Seat(0), SAY, &[1; 100]);
+            cell.on_tick(&mut out).expect("ticks");
+            out.clear();
+            before = (cell.mark(), before.1 + usize::from(cell.mark() != before.0));
+        }
+        before.1
+    };
+    assert_eq!(hashes(5), 5, "what is said is hashed");
+    let recorded = hashes(100);
+    assert!(recorded < 50, "{recorded} after the memory was used up");
+    assert_eq!(hashes(100), 0);
 }
 
 #[test]

@@ -11,6 +11,10 @@ use crate::replay::{Outcome, ReplayOptions, replay};
 struct Clockwork {
     ticks: u64,
     draws: u64,
+    /// How often it was asked for its state.
+    asked: Arc<AtomicU64>,
+    /// Bytes that it saves beside that.
+    ballast: usize,
 }
 
 const DRAW: u32 = 1;
@@ -47,11 +51,13 @@ impl Room for Clockwork {
 
     fn on_save(&mut self, _: &mut Ctx, out: &mut Vec<u8>) -> Result<Stored, RoomFault> {
         out.extend([self.ticks, self.draws].iter().flat_map(|number| number.to_le_bytes()));
+        out.resize(out.len() + self.ballast, 0);
+        self.asked.fetch_add(1, Relaxed);
         Ok(Stored::Done)
     }
 
     fn on_restore(&mut self, _: &mut Ctx, data: &[u8]) -> Result<Stored, RoomFault> {
-        let (ticks, draws) = data.split_at(8);
+        let (ticks, draws) = data[..16].split_at(8);
         let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("8 bytes"));
         (self.ticks, self.draws) = (number(ticks), number(draws));
         if self.draws == u64::MAX { Err(RoomFault::crashed("broken")) } else { Ok(Stored::Done) }
@@ -280,4 +286,94 @@ fn a_saved_room_that_needs_another_number_gets_nobody_elses() {
     assert_eq!(names.len(), 2);
     assert!(names.contains(&(here, "of this thread".to_owned())), "{names:x?}");
     assert!(names.iter().all(|(id, name)| (*id == here) == (name == "of this thread")), "{names:x?}");
+}
+
+#[test]
+fn a_file_that_is_not_taken_up_is_nobody_elses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = folder.path().join("rooms");
+    std::fs::create_dir(&files).expect("made");
+    // Two rooms of one number, one after the other: the second stays in its file.
+    let ids = [RoomId(0x1_0000_0000), RoomId(0x2_0000_0000)];
+    for id in ids {
+        let game = "clock".into();
+        let saved = SavedRoom { id: Some(id), game, seats_max: 4, hz: 20, state: vec![0; 16], ..SavedRoom::default() };
+        std::fs::write(files.join(format!("{id}.room")), saved.encode()).expect("written");
+    }
+    let mut rig = rig(Config { rooms_max: 1, ..saving(&folder) });
+    let before = std::fs::read(files.join(format!("{}.room", ids[1]))).expect("is there");
+    for round in 0..3 {
+        // The room of before has ended: nobody came.
+        rig.run(40_000);
+        rig.join(0x100, "clock");
+        rig.run(15_000);
+        assert_ne!(rig.room_of(0x100), ids[1], "round {round}");
+        rig.handle.write_saved();
+        assert_eq!(std::fs::read(files.join(format!("{}.room", ids[1]))).expect("is there"), before, "round {round}");
+        rig.leave(0x100);
+    }
+}
+
+#[test]
+fn while_the_disk_is_slow_a_room_is_asked_once_and_its_sleep_is_exact() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    let game = Game::native("clock", move || Clockwork { asked: Arc::clone(&count), ..Clockwork::default() }).expect("good");
+    let mut rig = Rig::with(saving(&folder), vec![game], 1, TestClock::default());
+    rig.join_named(0x100, "clock", "den", b"");
+    rig.join_named(0x200, "clock", "hut", b"");
+    rig.run(0);
+    let (den, hut) = (rig.room_of(0x100), rig.room_of(0x200));
+    // Nobody writes, and the queue is full.
+    let jobs = rig.world.saves.as_ref().expect("saves").jobs.clone();
+    while jobs.try_send(Job::Remove(RoomId(1))).is_ok() {}
+    rig.run(60_000);
+    assert_eq!(asked.load(Relaxed), 1, "the first that was due waits, and nobody else is asked");
+    assert_eq!(rig.totals().saves_late, 1);
+    rig.leave(0x100);
+    rig.leave(0x200);
+    rig.run(60_000);
+    assert_eq!((rig.snapshot().rooms_asleep, asked.load(Relaxed)), (2, 3), "each was asked once to fall asleep");
+    rig.run(60_000);
+    assert_eq!(asked.load(Relaxed), 3, "and not again");
+    // One wakes before it is written: its sleep needs no file any more, and its life writes one.
+    rig.join_named(0x300, "clock", "hut", b"");
+    rig.run(0);
+    let said = rig.ask(hut);
+    rig.handle.write_saved();
+    rig.run(2_000);
+    rig.handle.write_saved();
+    let mut second = Rig::with(saving(&folder), games(), 1, TestClock::default());
+    let ticks = |said: &str| said.split(' ').next().expect("a number").parse::<u64>().expect("a number");
+    assert!((1_195..=1_300).contains(&ticks(&second.ask(den))), "the sleeper's file is of its end, not of its first save");
+    assert!(ticks(&said) >= 1_195);
+    rig.handle.begin_drain(Duration::ZERO);
+    rig.run(0);
+    rig.handle.write_saved();
+    let mut third = Rig::with(saving(&folder), games(), 1, TestClock::default());
+    assert!(ticks(&third.ask(hut)) > ticks(&said));
+}
+
+#[test]
+fn a_state_has_its_whole_bound_and_not_a_byte_more() {
+    #[track_caller]
+    fn check(bytes: usize, faults: usize) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let game = || Game::native("clock", move || Clockwork { ballast: bytes - 16, ..Clockwork::default() }).expect("good");
+        let mut first = Rig::with(saving(&folder), vec![game()], 1, TestClock::default());
+        first.join_named(0x100, "clock", "den", b"");
+        first.run(15_000);
+        assert_eq!(first.snapshot().faults.len(), faults);
+        if faults == 0 {
+            let den = first.room_of(0x100);
+            first.handle.write_saved();
+            let mut second = Rig::with(saving(&folder), vec![game()], 1, TestClock::default());
+            assert!(second.ask(den).starts_with("2"), "{}", second.ask(den));
+        } else {
+            assert!(!first.world.sessions.contains_key(&SessionId(0x100)), "the room has ended");
+        }
+    }
+    check(1024 * 1024, 0);
+    check(1024 * 1024 + 1, 1);
 }

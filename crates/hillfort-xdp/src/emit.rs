@@ -8,6 +8,8 @@ mod cookie;
 #[cfg(test)]
 mod cost;
 mod ip;
+#[cfg(test)]
+mod no_state;
 mod signature;
 mod stages;
 #[cfg(test)]

@@ -26,7 +26,7 @@ const ROUNDS: u32 = 200_000;
 
 /// Where sources come from in a run.
 #[derive(Clone, Copy, PartialEq)]
-enum Sources {
+pub(super) enum Sources {
     /// The packet's own.
     One,
     /// So many random bits at the end of an IPv4 address.
@@ -34,7 +34,7 @@ enum Sources {
 }
 
 /// Instructions that write the whole packet anew, as it stands in `frame`, with a random source if wanted.
-fn renew(frame: &[u8], sources: Sources) -> Asm {
+pub(super) fn renew(frame: &[u8], sources: Sources) -> Asm {
     let mut asm = Asm::new();
     let short = asm.label("short");
     asm.mov(R6, R1).load(W, R2, R1, xdp::DATA).load(W, R3, R1, xdp::DATA_END);

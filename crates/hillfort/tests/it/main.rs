@@ -2,11 +2,13 @@
 //!
 //! - `server`: a server process, its log and its end; `web`: HTTP, the live feed and the metrics of it
 //! - `wire`: bytes on a socket; `player`: an honest client on a wire
+//! - `lab`: network namespaces with a server in one and attackers in the other
 //! - the others: what is promised, each with a server of its own
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::print_stdout, reason = "what was measured is shown with a test that failed, or by --no-capture")]
 
+mod lab;
 mod player;
 mod server;
 mod web;
@@ -18,6 +20,7 @@ mod commands;
 mod console;
 mod create;
 mod drain;
+mod flood;
 mod hostile_rooms;
 mod kernel;
 mod play;

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("hillfort-guard", 1),
     ("hillfort-world", 1),
     ("hillfort-script", 1),
+    ("hillfort-stream", 2),
     ("hillfort-edge", 3),
     ("hillfort-realm", 3),
     ("hillfort", 4),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hillfort_guard::Admitted;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
+use hillfort_stream::Stream;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 use std::net::SocketAddr;
@@ -13,7 +14,6 @@ use crate::conn::{Conn, ConnKey, Phase, known};
 use crate::http::{Arrival, Departure};
 use crate::listener::{Accepted, forget_reset_on_close};
 use crate::stats::Door;
-use crate::stream::Stream;
 use crate::thread::{EdgeThread, FRAMES, HTTP};
 
 /// Connections accepted at one door in one turn: more would keep players waiting.
@@ -91,6 +91,7 @@ impl EdgeThread {
                         self.again.push(key);
                     }
                 }
+                Departure::GivenAway => {}
             }
         }
         self.stats.edge.open_http.set(self.http_open as u64);

@@ -8,13 +8,12 @@ use hillfort_proto::frame::Framing;
 use hillfort_proto::limits::{CLIENT_PAYLOAD_BYTES_MAX, HELLO_BYTES};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::session::put_close;
+use hillfort_stream::{Stream, websocket};
 
 use slab::Slab;
 
 use crate::queue::{Place, Wait, Waits};
 use crate::stats::{Door, Stats};
-use crate::stream::Stream;
-use crate::websocket;
 
 /// Key of a connection in its slab.
 pub(crate) type ConnKey = u32;

@@ -11,12 +11,14 @@ use axum::Router;
 use hillfort_guard::{BanNews, Guard};
 use hillfort_proto::route::{LaneReceiver, LaneSender, OutboundBatch, RoomPort, SessionPort, lane};
 use hillfort_proto::time::Time;
+use hillfort_stream::Desk;
 use mio::{Poll, Waker};
 use rustls::ServerConfig;
 
 use crate::bans::{BanSink, Nobody};
 use crate::config::{BindError, Config};
 use crate::control::{CONTROL_DEPTH, Control, Order};
+use crate::guests::Returns;
 use crate::http;
 use crate::listener::Listener;
 use crate::stats::{Door, Stats};
@@ -155,8 +157,10 @@ impl Edge {
         let (arrivals_in, arrivals) = tokio::sync::mpsc::channel(ARRIVALS_DEPTH);
         // A place for each connection that can be there, so that none is ever refused the way back.
         let (departures_in, departures): (SyncSender<_>, _) = sync_channel(config.http_connections_max);
+        let returns = Arc::new(Returns::new(Arc::clone(&waker)));
+        let desk = Arc::clone(&returns) as Arc<dyn Desk>;
         let house = http::House {
-            exit: http::Exit { departures: departures_in, waker },
+            exit: http::Exit { departures: departures_in, waker, desk },
             router,
             patience: config.hello_patience,
             silent_max: config.http_connections_max.div_ceil(2),
@@ -185,6 +189,7 @@ impl Edge {
             orders,
             arrivals: arrivals_in,
             departures,
+            returns,
             stats,
             ban_sink: ban_sink.0,
         };

@@ -1,5 +1,5 @@
-//! HTTP by hyper and axum on one thread: serves the router it is given and turns `/session` into a WebSocket that it hands back to
-//! the loop. Admits nobody: sockets come admitted. Knows nothing of sessions.
+//! HTTP by hyper and axum on one thread: serves the router it is given, turns `/session` into a WebSocket that it hands back to the
+//! loop, and lets the router hand connections over to other loops. Admits nobody: sockets come admitted. Knows nothing of sessions.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -13,12 +13,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{ConnectInfo, Extension, Request};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use hillfort_guard::Admitted;
 use hillfort_proto::reject::Reject;
+use hillfort_stream::handshake::{self, NoHandshake};
+use hillfort_stream::{Desk, Doorman, Guest, Permit, Stream, TLS_BUFFER_BYTES_MAX, Upgrades};
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
@@ -32,12 +34,10 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tungstenite::handshake::derive_accept_key;
 
 mod rewind;
 
 use crate::stats::Stats;
-use crate::stream::{Stream, TLS_BUFFER_BYTES_MAX};
 use rewind::Rewind;
 
 /// Longest life of a connection that is no WebSocket: a peer that reads its answer byte by byte ends here.
@@ -65,6 +65,8 @@ pub(crate) enum Departure {
     Closed { admitted: Admitted, fault: Option<Reject> },
     /// Speaks WebSocket from here on; `early` was read already.
     Upgraded { stream: Stream, early: Bytes, peer: SocketAddr, admitted: Admitted },
+    /// Belongs to another loop, with its place at the guard.
+    GivenAway,
 }
 
 /// The way back to the loop.
@@ -72,6 +74,8 @@ pub(crate) enum Departure {
 pub(crate) struct Exit {
     pub(crate) departures: SyncSender<Departure>,
     pub(crate) waker: Arc<Waker>,
+    /// Where the places of connections that were given away come back to.
+    pub(crate) desk: Arc<dyn Desk>,
 }
 
 /// One connection while it is here. However it ends, the loop is told once.
@@ -170,6 +174,7 @@ async fn speak<IO: Read + Write + Unpin + Send + 'static>(io: IO, house: House, 
     let service = service_fn(move |mut request: Request<Incoming>| {
         visit.has_asked.store(true, Relaxed);
         request.extensions_mut().insert(ConnectInfo(visit.peer));
+        request.extensions_mut().insert(Upgrades::new(Arc::clone(&visit) as Arc<dyn Doorman>));
         request.extensions_mut().insert(Arc::clone(&visit));
         router.call(request)
     });
@@ -197,17 +202,20 @@ async fn speak<IO: Read + Write + Unpin + Send + 'static>(io: IO, house: House, 
 /// `Origin` names another host than its `Host` is excused: refused, counted and limited like all, never a reason for a ban. A peer
 /// without a browser may write any origin to get this, and is then bounded by rate and number alone. A request that is no upgrade
 /// is answered and counted; an image of a foreign page asks no other way.
-async fn upgrade(Extension(visit): Extension<Arc<Visit>>, mut request: Request) -> Result<Response, Infallible> {
-    let Some(key) = websocket_key(request.headers()).map(|key| derive_accept_key(key.as_bytes())) else {
-        visit.stats.http.refuse(Reject::WebSocket);
-        let versions = [(header::SEC_WEBSOCKET_VERSION, "13")];
-        return Ok((StatusCode::UPGRADE_REQUIRED, versions, "this path speaks WebSocket, version 13\n").into_response());
+async fn upgrade(Extension(visit): Extension<Arc<Visit>>, request: Request) -> Result<Response, Infallible> {
+    let (mut parts, _) = request.into_parts();
+    let (upgrade, answer) = match handshake::accept(&parts.headers, &mut parts.extensions) {
+        Ok(accepted) => accepted,
+        Err(NoHandshake::NotAsked) => {
+            visit.stats.http.refuse(Reject::WebSocket);
+            return Ok(handshake::UPGRADE_REQUIRED.into_response());
+        }
+        Err(NoHandshake::NoConnection) => {
+            visit.refuse(Reject::WebSocket);
+            return Ok(StatusCode::BAD_REQUEST.into_response());
+        }
     };
-    let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
-        visit.refuse(Reject::WebSocket);
-        return Ok(StatusCode::BAD_REQUEST.into_response());
-    };
-    if is_foreign(request.headers()) {
+    if is_foreign(&parts.headers) {
         visit.excuse();
     }
     tokio::spawn(async move {
@@ -216,29 +224,22 @@ async fn upgrade(Extension(visit): Extension<Arc<Visit>>, mut request: Request) 
             visit.hand_back(upgraded);
         }
     });
-    let accept = HeaderValue::from_str(&key).expect("base64 is a header value");
-    let headers = [
-        (header::CONNECTION, HeaderValue::from_static("upgrade")),
-        (header::UPGRADE, HeaderValue::from_static("websocket")),
-        (header::SEC_WEBSOCKET_ACCEPT, accept),
-    ];
-    Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
+    Ok(answer.into_response())
 }
 
-/// The client's key, when the request asks for a WebSocket as RFC 6455 §4.2.1 wants it.
-fn websocket_key(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let has = |name, token: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .filter_map(|v| v.to_str().ok())
-            .flat_map(|v| v.split(','))
-            .any(|v| v.trim().eq_ignore_ascii_case(token))
-    };
-    let asked =
-        has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket") && has(header::SEC_WEBSOCKET_VERSION, "13");
-    // Sixteen bytes in base64.
-    headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| asked && key.len() == 24)
+impl Doorman for Visit {
+    fn hand_over(self: Arc<Self>, upgrade: OnUpgrade, to: Box<dyn FnOnce(Guest) + Send>) {
+        tokio::spawn(async move {
+            if let Ok(upgraded) = upgrade.await
+                && let Some((stream, early)) = take_apart(upgraded)
+                && let Some(admitted) = self.take()
+            {
+                let permit = Permit::new(admitted, Arc::clone(&self.exit.desk));
+                self.tell(Departure::GivenAway);
+                to(Guest { stream, early, peer: self.peer, permit });
+            }
+        });
+    }
 }
 
 /// Whether a page of another host asks. Browsers always say which page does; without an origin no browser asks.
@@ -251,6 +252,30 @@ fn is_foreign(headers: &HeaderMap) -> bool {
         // `null`, or nonsense.
         _ => true,
     }
+}
+
+/// The stream below HTTP, and what was read of it already. `None`: it is gone.
+fn take_apart(upgraded: Upgraded) -> Option<(Stream, Bytes)> {
+    let (socket, tls, early) = match upgraded.downcast::<TokioIo<Rewind>>() {
+        Ok(parts) => {
+            let (socket, rest) = parts.io.into_inner().into_parts();
+            // What hyper has not asked for comes after what it has read.
+            let early = if rest.is_empty() { parts.read_buf } else { [&parts.read_buf[..], &rest].concat().into() };
+            (socket, None, early)
+        }
+        Err(upgraded) => {
+            let parts = upgraded.downcast::<TokioIo<TlsStream<Rewind>>>().expect("served as one or the other");
+            let (socket, tls) = parts.io.into_inner().into_inner();
+            // The early bytes of TLS are its ClientHello: a request was read since.
+            (socket.into_parts().0, Some(tls), parts.read_buf)
+        }
+    };
+    let socket = socket.into_std().map(mio::net::TcpStream::from_std).ok()?;
+    let stream = match tls {
+        Some(tls) => Stream::tls(socket, tls),
+        None => Stream::plain(socket),
+    };
+    Some((stream, early))
 }
 
 impl Visit {
@@ -267,26 +292,8 @@ impl Visit {
     }
 
     fn hand_back(&self, upgraded: Upgraded) {
-        let (socket, tls, early) = match upgraded.downcast::<TokioIo<Rewind>>() {
-            Ok(parts) => {
-                let (socket, rest) = parts.io.into_inner().into_parts();
-                // What hyper has not asked for comes after what it has read.
-                let early = if rest.is_empty() { parts.read_buf } else { [&parts.read_buf[..], &rest].concat().into() };
-                (socket, None, early)
-            }
-            Err(upgraded) => {
-                let parts = upgraded.downcast::<TokioIo<TlsStream<Rewind>>>().expect("served as one or the other");
-                let (socket, tls) = parts.io.into_inner().into_inner();
-                // The early bytes of TLS are its ClientHello: a request was read since.
-                (socket.into_parts().0, Some(tls), parts.read_buf)
-            }
-        };
         // On an error the socket is gone, and the visit's end tells so.
-        let Ok(socket) = socket.into_std().map(mio::net::TcpStream::from_std) else { return };
-        let stream = match tls {
-            Some(tls) => Stream::tls(socket, tls),
-            None => Stream::plain(socket),
-        };
+        let Some((stream, early)) = take_apart(upgraded) else { return };
         if let Some(admitted) = self.take() {
             self.tell(Departure::Upgraded { stream, early, peer: self.peer, admitted });
         }

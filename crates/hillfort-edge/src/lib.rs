@@ -6,8 +6,8 @@
 //!
 //! - `edge`: opening the doors; `config`, `control`, `stats`: what goes in and comes out
 //! - `thread`: the loop; `accept`, `preface`, `read`, `write`, `live`, `deliver`, `sweep`, `close`, `orders`, `bans`: its kinds of work
-//! - `conn`, `sessions`, `queue`, `outbox`, `latency`, `pause`, `drain`: its state
-//! - `listener`, `stream`, `tls`, `server_names`, [`websocket`], `http`: transports
+//! - `conn`, `sessions`, `queue`, `latency`, `pause`, `drain`: its state
+//! - `listener`, `tls`, `server_names`, `http`, `guests`: transports, and connections that go to other loops
 
 #![forbid(unsafe_code)]
 
@@ -21,13 +21,13 @@ mod control;
 mod deliver;
 mod drain;
 mod edge;
+mod guests;
 mod http;
 mod latency;
 mod listener;
 mod lists;
 mod live;
 mod orders;
-mod outbox;
 mod pause;
 mod preface;
 mod queue;
@@ -35,11 +35,9 @@ mod read;
 mod server_names;
 mod sessions;
 mod stats;
-mod stream;
 mod sweep;
 mod thread;
 mod tls;
-pub mod websocket;
 mod write;
 
 pub use bans::BanSink;

@@ -4,12 +4,12 @@ use hillfort_proto::frame;
 use hillfort_proto::limits::HELLO_BYTES;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
+use hillfort_stream::Got;
+use hillfort_stream::websocket::{self, Kind, Received};
 
 use crate::conn::{ConnKey, Phase, known};
 use crate::stats::Door;
-use crate::stream::Got;
 use crate::thread::EdgeThread;
-use crate::websocket::{self, Received};
 
 impl EdgeThread {
     /// Goes on with the connections of which more can be read.
@@ -140,16 +140,19 @@ impl EdgeThread {
             return Ok(0);
         };
         let message = match received {
-            Received::Message(payload) => payload,
-            Received::Part(part) | Received::LastPart(part) if conn.parts.len() + part.len() > payload_max => {
+            Received::Message(Kind::Text, _) | Received::FirstPart(Kind::Text, _) => return Err(Reject::WebSocket),
+            Received::Message(Kind::Binary, payload) => payload,
+            Received::FirstPart(_, part) | Received::Part(part) | Received::LastPart(part)
+                if conn.parts.len() + part.len() > payload_max =>
+            {
                 return Err(too_long);
             }
-            Received::Part([]) => {
+            Received::FirstPart(_, []) | Received::Part([]) => {
                 // No end of them makes a message, so no message's rate bounds them.
                 conn.in_parts = true;
                 return self.charge_transport(now, key).map(|_charged| used);
             }
-            Received::Part(part) => {
+            Received::FirstPart(_, part) | Received::Part(part) => {
                 self.spares.lend(&mut conn.parts);
                 conn.parts.extend_from_slice(part);
                 conn.in_parts = true;

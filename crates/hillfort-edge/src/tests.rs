@@ -3,6 +3,7 @@
 mod admission;
 mod descriptors;
 mod frames;
+mod guests;
 mod hello;
 mod http;
 mod known;

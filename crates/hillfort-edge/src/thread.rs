@@ -13,6 +13,7 @@ use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{InboundBatch, LaneReceiver, OutboundBatch, RoomPort};
 use hillfort_proto::time::{Time, UnixMs};
+use hillfort_stream::Spares;
 use mio::{Events, Poll, Token};
 use rustls::ServerConfig;
 use slab::Slab;
@@ -24,10 +25,10 @@ use crate::config::Config;
 use crate::conn::{Conn, ConnKey};
 use crate::control::Order;
 use crate::drain::Drain;
+use crate::guests::Returns;
 use crate::http::{Arrival, Departure};
 use crate::listener::Listener;
 use crate::lists::Lists;
-use crate::outbox::Spares;
 use crate::pause::Probe;
 use crate::queue::{Queue, Ranked, Wait};
 use crate::sessions::{Sessions, Tally};
@@ -80,6 +81,7 @@ pub struct EdgeThread {
     pub(crate) arrivals: Sender<Arrival>,
     pub(crate) departures: Receiver<Departure>,
     pub(crate) http_open: usize,
+    pub(crate) returns: Arc<Returns>,
     /// Connections of which more can be read without a new readiness event.
     pub(crate) again: Vec<ConnKey>,
     /// Bytes counted for all connections.
@@ -119,6 +121,7 @@ pub(crate) struct Parts {
     pub(crate) orders: Receiver<Order>,
     pub(crate) arrivals: Sender<Arrival>,
     pub(crate) departures: Receiver<Departure>,
+    pub(crate) returns: Arc<Returns>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) ban_sink: Box<dyn BanSink>,
 }
@@ -137,6 +140,7 @@ impl EdgeThread {
             orders,
             arrivals,
             departures,
+            returns,
             stats,
             ban_sink,
         } = parts;
@@ -166,6 +170,7 @@ impl EdgeThread {
             arrivals,
             departures,
             http_open: 0,
+            returns,
             again: Vec::new(),
             outbound_bytes: 0,
             dirty: Vec::new(),
@@ -203,6 +208,7 @@ impl EdgeThread {
         self.read_again(now);
         self.on_events(now);
         self.on_departures(now);
+        self.on_returns(now);
         let goes_on = self.on_orders(now);
         self.deliver(now);
         self.accept(now);

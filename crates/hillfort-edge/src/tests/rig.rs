@@ -157,12 +157,15 @@ pub(super) fn config() -> Config {
 
 impl Rig {
     pub(super) fn new(config: Config) -> Self {
+        Self::with_router(config, Router::new().route("/", get(async || "fort")))
+    }
+
+    pub(super) fn with_router(config: Config, router: Router) -> Self {
         let mut edge = Edge::bind(config).unwrap();
         let (frames, http) = (edge.addr(Door::Frames).unwrap(), edge.addr(Door::Http).unwrap());
         let (control, stats) = (edge.control(), edge.stats());
         let port = edge.session_ports(1).pop().unwrap();
         let rooms = Arc::default();
-        let router = Router::new().route("/", get(async || "fort"));
         let (edge, _http) = edge.into_thread(Box::new(FakeRooms(Arc::clone(&rooms))), router).unwrap();
         Self { edge, control, stats, port, rooms, batch: OutboundBatch::default(), stale_keys_known: 0, frames, http }
     }

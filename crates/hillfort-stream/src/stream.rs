@@ -8,11 +8,11 @@ use rustls::ServerConnection;
 use socket2::SockRef;
 
 /// Bytes that rustls may hold towards a peer that does not read.
-pub(crate) const TLS_BUFFER_BYTES_MAX: usize = 64 * 1024;
+pub const TLS_BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 /// What a read brought.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Got {
+pub enum Got {
     /// This many bytes, and nothing more for now.
     Last(usize),
     /// This many bytes, and maybe more.
@@ -27,7 +27,7 @@ pub(crate) enum Got {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Stream {
+pub struct Stream {
     socket: TcpStream,
     // Boxed: a record of a bare connection must not pay for TLS.
     tls: Option<Box<ServerConnection>>,
@@ -35,19 +35,21 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// A bare socket.
-    pub(crate) fn plain(socket: TcpStream) -> Self {
+    #[must_use]
+    pub const fn plain(socket: TcpStream) -> Self {
         Self { socket, tls: None }
     }
 
     /// TLS over `socket`; what `tls` has decrypted already comes out first.
-    pub(crate) fn tls(socket: TcpStream, mut tls: ServerConnection) -> Self {
+    #[must_use]
+    pub fn tls(socket: TcpStream, mut tls: ServerConnection) -> Self {
         tls.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX));
         Self { socket, tls: Some(Box::new(tls)) }
     }
 
     /// Speaks TLS from here on. `begun` is what came of it already; the answer to it leaves at once. `false`: the peer broke the rules
     /// of TLS, or is gone.
-    pub(crate) fn start_tls(&mut self, mut tls: ServerConnection, mut begun: &[u8]) -> bool {
+    pub fn start_tls(&mut self, mut tls: ServerConnection, mut begun: &[u8]) -> bool {
         tls.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX));
         let tls = self.tls.insert(Box::new(tls));
         let mut good = true;
@@ -58,22 +60,25 @@ impl Stream {
         self.flush().is_ok() && good
     }
 
-    pub(crate) fn socket(&mut self) -> &mut TcpStream {
+    /// The socket, to be registered with a poller.
+    pub const fn socket(&mut self) -> &mut TcpStream {
         &mut self.socket
     }
 
     /// The socket of a stream that is bare.
-    pub(crate) fn into_socket(self) -> TcpStream {
+    #[must_use]
+    pub fn into_socket(self) -> TcpStream {
         self.socket
     }
 
     /// Whether a TLS handshake is under way.
-    pub(crate) fn is_handshaking(&self) -> bool {
+    #[must_use]
+    pub fn is_handshaking(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
     }
 
     /// Reads into `buf`, which is not empty. A connection that broke counts as ended: the peer's reasons do not matter.
-    pub(crate) fn read(&mut self, buf: &mut [u8]) -> Got {
+    pub fn read(&mut self, buf: &mut [u8]) -> Got {
         if self.tls.is_some() {
             return self.read_tls(buf);
         }
@@ -94,7 +99,7 @@ impl Stream {
     ///
     /// # Errors
     /// The connection is broken.
-    pub(crate) fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+    pub fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let mut taken = 0;
         while let Some(tls) = &mut self.tls {
             // Until the socket is full: only then will a readiness event tell when to go on.
@@ -113,7 +118,7 @@ impl Stream {
     ///
     /// # Errors
     /// The connection is broken.
-    pub(crate) fn flush(&mut self) -> io::Result<bool> {
+    pub fn flush(&mut self) -> io::Result<bool> {
         let Some(tls) = &mut self.tls else { return Ok(true) };
         while tls.wants_write() {
             match tls.write_tls(&mut self.socket) {
@@ -127,7 +132,7 @@ impl Stream {
     }
 
     /// Says goodbye in order, so that what was written arrives: the peer sees an end, not a reset.
-    pub(crate) fn finish(&mut self) {
+    pub fn finish(&mut self) {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
             // The connection ends here either way.

@@ -19,10 +19,12 @@ fn frames_of_a_client() {
         let shown = format!("{bytes:02x?}");
         assert_eq!(read(&mut bytes, in_parts, MAX), expect, "{shown} in_parts={in_parts}");
     };
-    check(masked(0x82, &[0x83], b"abc"), false, Ok(Some((Received::Message(b"abc"), 9))));
-    check(masked(0x82, &[0x80], b""), false, Ok(Some((Received::Message(b""), 6))));
-    check(masked(0x82, &[0xfe, 0, 3], b"abc"), false, Ok(Some((Received::Message(b"abc"), 11))));
-    check(masked(0x02, &[0x83], b"abc"), false, Ok(Some((Received::Part(b"abc"), 9))));
+    check(masked(0x82, &[0x83], b"abc"), false, Ok(Some((Received::Message(Kind::Binary, b"abc"), 9))));
+    check(masked(0x82, &[0x80], b""), false, Ok(Some((Received::Message(Kind::Binary, b""), 6))));
+    check(masked(0x82, &[0xfe, 0, 3], b"abc"), false, Ok(Some((Received::Message(Kind::Binary, b"abc"), 11))));
+    check(masked(0x81, &[0x83], b"abc"), false, Ok(Some((Received::Message(Kind::Text, b"abc"), 9))));
+    check(masked(0x02, &[0x83], b"abc"), false, Ok(Some((Received::FirstPart(Kind::Binary, b"abc"), 9))));
+    check(masked(0x01, &[0x83], b"abc"), false, Ok(Some((Received::FirstPart(Kind::Text, b"abc"), 9))));
     check(masked(0x00, &[0x83], b"abc"), true, Ok(Some((Received::Part(b"abc"), 9))));
     check(masked(0x80, &[0x83], b"abc"), true, Ok(Some((Received::LastPart(b"abc"), 9))));
     check(masked(0x89, &[0x82], b"hi"), true, Ok(Some((Received::Ping(b"hi"), 8))));
@@ -33,13 +35,14 @@ fn frames_of_a_client() {
     for cut in 0..whole.len() {
         check(whole[..cut].to_vec(), false, Ok(None));
     }
-    // Reserved bits, opcodes, no mask, text.
-    for first in [0xc2, 0xa2, 0x92, 0x83, 0x87, 0x8b, 0x8f, 0x81, 0x01] {
+    // Reserved bits, opcodes, no mask.
+    for first in [0xc2, 0xa2, 0x92, 0x83, 0x87, 0x8b, 0x8f] {
         check(masked(first, &[0x83], b"abc"), false, Err(Reject::WebSocket));
     }
     check(vec![0x82, 3, b'a', b'b', b'c'], false, Err(Reject::WebSocket));
     // Parts in the wrong order.
     check(masked(0x82, &[0x83], b"abc"), true, Err(Reject::WebSocket));
+    check(masked(0x01, &[0x83], b"abc"), true, Err(Reject::WebSocket));
     check(masked(0x80, &[0x83], b"abc"), false, Err(Reject::WebSocket));
     check(masked(0x00, &[0x83], b"abc"), false, Err(Reject::WebSocket));
     // Control frames in parts or too long.
@@ -59,14 +62,16 @@ fn what_the_server_writes() {
         write(&mut out);
         assert_eq!(out, expect);
     };
-    check(&|out| write_message(out, b"abc"), b"\x82\x03abc");
+    check(&|out| write_message(out, Kind::Binary, b"abc"), b"\x82\x03abc");
+    check(&|out| write_message(out, Kind::Text, b"abc"), b"\x81\x03abc");
+    check(&|out| write_ping(out), b"\x89\x00");
     check(&|out| write_pong(out, b"hi"), b"\x8a\x02hi");
     check(&|out| write_close(out, 4200, "hello_magic"), b"\x88\x0d\x10\x68hello_magic");
     let mut out = Vec::new();
-    write_message(&mut out, &[7; 126]);
+    write_message(&mut out, Kind::Binary, &[7; 126]);
     assert_eq!(out[..4], [0x82, 126, 0, 126]);
     out.clear();
-    write_message(&mut out, &vec![7; 65536]);
+    write_message(&mut out, Kind::Binary, &vec![7; 65536]);
     assert_eq!(out[..10], [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
 }
 

@@ -7,11 +7,11 @@ const SPARE_BYTES_MAX: usize = 32 * 1024;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct Spares(Vec<Vec<u8>>);
+pub struct Spares(Vec<Vec<u8>>);
 
 impl Spares {
     /// Gives `place` memory, when it has none.
-    pub(crate) fn lend(&mut self, place: &mut Vec<u8>) {
+    pub fn lend(&mut self, place: &mut Vec<u8>) {
         if place.capacity() == 0
             && let Some(spare) = self.0.pop()
         {
@@ -20,7 +20,7 @@ impl Spares {
     }
 
     /// Takes the memory of `place` back, whatever is in it.
-    pub(crate) fn take_back(&mut self, place: &mut Vec<u8>) {
+    pub fn take_back(&mut self, place: &mut Vec<u8>) {
         let mut spare = std::mem::take(place);
         if (1..=SPARE_BYTES_MAX).contains(&spare.capacity()) && self.0.len() < SPARES_MAX {
             spare.clear();

@@ -12,12 +12,23 @@ const CLIENT_HEADER_BYTES_MAX: usize = 14;
 /// Most bytes of a control frame's payload (RFC 6455 §5.5).
 const CONTROL_BYTES_MAX: u64 = 125;
 
+/// How a message is marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any bytes.
+    Binary,
+    /// UTF-8, which is for the receiver to check.
+    Text,
+}
+
 /// What one frame of the client means.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received<'a> {
     /// A whole message.
-    Message(&'a [u8]),
-    /// First or middle part of a message.
+    Message(Kind, &'a [u8]),
+    /// First part of a message.
+    FirstPart(Kind, &'a [u8]),
+    /// Middle part of a message.
     Part(&'a [u8]),
     /// Last part of a message.
     LastPart(&'a [u8]),
@@ -34,7 +45,7 @@ pub enum Received<'a> {
 /// checked as soon as the header is there.
 ///
 /// # Errors
-/// [`Reject::WebSocket`]: reserved bits, no mask, text, unknown opcode, parts in the wrong order, a control frame that is long or in
+/// [`Reject::WebSocket`]: reserved bits, no mask, unknown opcode, parts in the wrong order, a control frame that is long or in
 /// parts. [`Reject::FrameLength`]: longer than `payload_max`.
 pub fn read(buf: &mut [u8], in_parts: bool, payload_max: usize) -> Result<Option<(Received<'_>, usize)>, Reject> {
     let head = &buf[..buf.len().min(CLIENT_HEADER_BYTES_MAX)];
@@ -50,11 +61,11 @@ pub fn read(buf: &mut [u8], in_parts: bool, payload_max: usize) -> Result<Option
     match header.opcode {
         OpCode::Control(_) if !header.is_final || len > CONTROL_BYTES_MAX => return Err(Reject::WebSocket),
         OpCode::Control(_) => {}
-        OpCode::Data(Data::Binary) if in_parts => return Err(Reject::WebSocket),
+        OpCode::Data(Data::Binary | Data::Text) if in_parts => return Err(Reject::WebSocket),
         OpCode::Data(Data::Continue) if !in_parts => return Err(Reject::WebSocket),
-        OpCode::Data(Data::Binary | Data::Continue) if len > payload_max as u64 => return Err(Reject::FrameLength),
-        OpCode::Data(Data::Binary | Data::Continue) => {}
-        OpCode::Data(_) => return Err(Reject::WebSocket),
+        OpCode::Data(Data::Reserved(_)) => return Err(Reject::WebSocket),
+        OpCode::Data(_) if len > payload_max as u64 => return Err(Reject::FrameLength),
+        OpCode::Data(_) => {}
     }
     let len = usize::try_from(len).expect("bounded by `payload_max` or 125");
     let Some(payload) = buf.get_mut(from..from + len) else {
@@ -62,9 +73,12 @@ pub fn read(buf: &mut [u8], in_parts: bool, payload_max: usize) -> Result<Option
     };
     unmask(payload, mask);
     let received = match (header.opcode, header.is_final) {
-        (OpCode::Data(Data::Binary), true) => Received::Message(payload),
-        (OpCode::Data(Data::Continue), true) => Received::LastPart(payload),
-        (OpCode::Data(_), _) => Received::Part(payload),
+        (OpCode::Data(Data::Binary), true) => Received::Message(Kind::Binary, payload),
+        (OpCode::Data(Data::Text), true) => Received::Message(Kind::Text, payload),
+        (OpCode::Data(Data::Binary), false) => Received::FirstPart(Kind::Binary, payload),
+        (OpCode::Data(Data::Text), false) => Received::FirstPart(Kind::Text, payload),
+        (OpCode::Data(_), true) => Received::LastPart(payload),
+        (OpCode::Data(_), false) => Received::Part(payload),
         (OpCode::Control(Control::Ping), _) => Received::Ping(payload),
         (OpCode::Control(Control::Pong), _) => Received::Pong,
         (OpCode::Control(_), _) => Received::Close,
@@ -72,9 +86,18 @@ pub fn read(buf: &mut [u8], in_parts: bool, payload_max: usize) -> Result<Option
     Ok(Some((received, from + len)))
 }
 
-/// Appends a binary message of the server.
-pub fn write_message(out: &mut Vec<u8>, payload: &[u8]) {
-    write(out, OpCode::Data(Data::Binary), payload);
+/// Appends a message of the server.
+pub fn write_message(out: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
+    let data = match kind {
+        Kind::Binary => Data::Binary,
+        Kind::Text => Data::Text,
+    };
+    write(out, OpCode::Data(data), payload);
+}
+
+/// Appends a ping without content.
+pub fn write_ping(out: &mut Vec<u8>) {
+    write(out, OpCode::Control(Control::Ping), &[]);
 }
 
 /// Appends the answer to a ping.

@@ -1,0 +1,50 @@
+//! Connections that came by this edge's doors and belong to other loops: their places at the guard, on their way back. Knows nothing of
+//! what is spoken there.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hillfort_guard::Admitted;
+use hillfort_proto::reject::Reject;
+use hillfort_proto::time::Time;
+use hillfort_stream::Desk;
+use mio::Waker;
+
+use crate::thread::EdgeThread;
+
+/// Where other threads put places that are free again. Holds each place that was given away once at most.
+#[derive(Debug)]
+pub(crate) struct Returns {
+    places: Mutex<Vec<(Admitted, Option<Reject>)>>,
+    waker: Arc<Waker>,
+}
+
+impl Returns {
+    pub(crate) fn new(waker: Arc<Waker>) -> Self {
+        Self { places: Mutex::default(), waker }
+    }
+}
+
+impl Desk for Returns {
+    fn give_back(&self, admitted: Admitted, fault: Option<Reject>) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.push((admitted, fault));
+        let first = places.len() == 1;
+        drop(places);
+        if first {
+            // A loop that cannot be woken looks at its next turn.
+            let _best_effort = self.waker.wake();
+        }
+    }
+}
+
+impl EdgeThread {
+    pub(crate) fn on_returns(&mut self, now: Time) {
+        let places = std::mem::take(&mut *self.returns.places.lock().unwrap_or_else(PoisonError::into_inner));
+        for (admitted, fault) in places {
+            if let Some(reject) = fault {
+                self.guard.on_offence(now, admitted.peer(), reject);
+            }
+            self.guard.on_close(admitted);
+        }
+    }
+}

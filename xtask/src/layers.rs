@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("hillfort-world", 1),
     ("hillfort-script", 1),
     ("hillfort-stream", 2),
+    ("hillfort-store", 2),
     ("hillfort-edge", 3),
     ("hillfort-realm", 3),
     ("hillfort", 4),

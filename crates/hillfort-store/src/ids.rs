@@ -1,0 +1,142 @@
+//! Owns the ids: 16 random bytes, written as UUIDs. Knows nothing of what they name.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+
+/// Milliseconds since 1970, UTC.
+pub type Millis = i64;
+
+/// Writes bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).map(char::from).collect()
+}
+
+/// Reads what [`hex`] wrote; `None` when it is not that.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    if !text.len().is_multiple_of(2) {
+        return None;
+    }
+    text.as_bytes()
+        .chunks_exact(2)
+        .map(|pair| Some(u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).expect("two hexadecimal digits are a byte")))
+        .collect()
+}
+
+/// The text is not a UUID of 36 characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an id is a UUID such as 4c4e0c0a-5b5e-4c7f-9d53-0a4f2a0e6f11")]
+pub struct NotAnId;
+
+fn write_uuid(bytes: &[u8; 16], to: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let digits = hex(bytes);
+    write!(to, "{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..])
+}
+
+fn read_uuid(text: &str) -> Result<[u8; 16], NotAnId> {
+    let dashes = [8, 13, 18, 23];
+    let in_place = text.len() == 36 && text.bytes().enumerate().all(|(at, byte)| (byte == b'-') == dashes.contains(&at));
+    let bytes = in_place.then(|| unhex(&text.replace('-', ""))).flatten().ok_or(NotAnId)?;
+    bytes.try_into().map_err(|_| NotAnId)
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        pub struct $name(pub [u8; 16]);
+
+        impl $name {
+            /// A random id: a UUID of version 4, from the system's random numbers.
+            #[must_use]
+            pub fn random() -> Self {
+                let mut bytes = [0; 16];
+                getrandom::fill(&mut bytes).expect("the system has random numbers");
+                bytes[6] = bytes[6] & 0x0f | 0x40;
+                bytes[8] = bytes[8] & 0x3f | 0x80;
+                Self(bytes)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write_uuid(&self.0, to)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write_uuid(&self.0, to)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                read_uuid(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(from)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+id!(
+    /// An account. The nil id ([`UserId::SYSTEM`]) owns what belongs to no person.
+    UserId
+);
+id!(
+    /// A session: one family of refresh tokens.
+    SessionId
+);
+id!(
+    /// An entry of a wallet's ledger.
+    LedgerId
+);
+
+impl UserId {
+    /// The owner of what belongs to no person: the UUID of zeros.
+    pub const SYSTEM: Self = Self([0; 16]);
+
+    /// Whether this is [`Self::SYSTEM`].
+    #[must_use]
+    pub fn is_system(self) -> bool {
+        self == Self::SYSTEM
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UserId;
+
+    #[test]
+    fn ids_are_uuids() {
+        let id = UserId::random();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.to_string().as_bytes()[14], b'4');
+        assert_eq!(UserId::SYSTEM.to_string(), "00000000-0000-0000-0000-000000000000");
+        for bad in [
+            "",
+            "4c4e0c0a",
+            "4c4e0c0a-5b5e-4c7f-9d53-0a4f2a0e6f1g",
+            "4c4e0c0a5b5e-4c7f-9d53-0a4f2a0e6f111-",
+            "ёёёёёёёёёёёёёёёёёё",
+        ] {
+            assert!(bad.parse::<UserId>().is_err(), "{bad}");
+        }
+    }
+}

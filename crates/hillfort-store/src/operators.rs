@@ -1,0 +1,96 @@
+//! Owns the port of operators: people who use the console. Knows nothing of how they sign in.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
+
+use crate::accounts::check_hash;
+use crate::{Millis, Result, StoreError, check};
+
+/// What an operator may do; each includes those below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Role {
+    /// Looks. 1
+    Viewer = 1,
+    /// Helps players: bans, edits. 2
+    Support = 2,
+    /// Changes modules and data. 3
+    Developer = 3,
+    /// Makes operators. 4
+    Administrator = 4,
+}
+
+impl TryFrom<i64> for Role {
+    type Error = StoreError;
+
+    fn try_from(number: i64) -> Result<Self> {
+        Ok(match number {
+            1 => Self::Viewer,
+            2 => Self::Support,
+            3 => Self::Developer,
+            4 => Self::Administrator,
+            _ => return Err(StoreError::invalid("role", "is not within 1 to 4")),
+        })
+    }
+}
+
+/// A person who uses the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// Unique name.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// PHC string of the password.
+    pub password_hash: String,
+    /// When it was made.
+    pub create_time: Millis,
+    /// When it last changed.
+    pub update_time: Millis,
+    /// Rises with every change: a sign-in of a smaller one is void.
+    pub generation: i64,
+}
+
+/// What an operator is to become; `None` leaves it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OperatorUpdate {
+    /// What it may do.
+    pub role: Option<Role>,
+    /// PHC string of the password.
+    pub password_hash: Option<String>,
+}
+
+impl OperatorUpdate {
+    pub(crate) fn check(&self) -> Result<()> {
+        check_hash(self.password_hash.as_deref())
+    }
+}
+
+pub(crate) fn check_new(name: &str, password_hash: &str) -> Result<()> {
+    check::name("name", name, 128)?;
+    check_hash(Some(password_hash))
+}
+
+/// The port. Each method is a unit of work.
+#[async_trait]
+pub trait Operators: Send + Sync + Debug {
+    /// Makes one.
+    async fn create(&self, name: String, role: Role, password_hash: String, now: Millis) -> Result<Operator>;
+
+    /// Makes the first one; `None` when there is any already. Of many who ask at once, one makes it.
+    async fn create_first(&self, name: String, password_hash: String, now: Millis) -> Result<Option<Operator>>;
+
+    /// One by name.
+    async fn get(&self, name: String) -> Result<Operator>;
+
+    /// All, by name; at most [`crate::BATCH_MAX`].
+    async fn list(&self) -> Result<Vec<Operator>>;
+
+    /// Changes one. The last administrator stays one.
+    async fn update(&self, name: String, update: OperatorUpdate, now: Millis) -> Result<Operator>;
+
+    /// Removes one. The last administrator stays.
+    async fn delete(&self, name: String) -> Result<()>;
+}

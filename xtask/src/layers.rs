@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("hillfort-script", 1),
     ("hillfort-stream", 2),
     ("hillfort-store", 2),
+    ("hillfort-modules", 2),
     ("hillfort-edge", 3),
     ("hillfort-realm", 3),
     ("hillfort", 4),

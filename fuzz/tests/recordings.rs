@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use hillfort_proto::ids::SessionId;
 use hillfort_world::{
-    Ctx, End, Origin, Outputs, RecordBudget, RecordLimits, Recorder, Room, RoomCell, RoomConfig, RoomFault, Seat, Stored, To, Who,
+    Ctx, End, Origin, Outputs, RecordBudget, RecordLimits, Recorder, Room, RoomCell, RoomConfig, RoomFault, Seat, Stored, To, Verdict, Who,
 };
 
 /// Sends back what it gets, and can be saved.
@@ -43,8 +43,8 @@ fn played(ticks: u64, room_bytes: usize) -> (Vec<u8>, Vec<u8>) {
     let limits = RecordLimits { room_bytes, mark_every: 20 };
     cell.record(Recorder::new(origin, limits, Rc::new(RecordBudget::default())));
     cell.on_create(&[], &mut out).unwrap();
-    let who = Who { session: SessionId(7), name: "Ann" };
-    assert_eq!(cell.on_join_attempt(who, &mut out), Ok(Ok(())));
+    let who = Who { session: SessionId(7), name: "Ann", facts: b"of the hill" };
+    assert_eq!(cell.on_join_attempt(who, &mut out), Ok(Verdict::Accept));
     let seat = cell.take_seat(who).unwrap();
     cell.on_join(seat, &mut out).unwrap();
     for tick in 0..ticks {

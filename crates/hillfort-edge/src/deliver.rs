@@ -57,10 +57,10 @@ impl EdgeThread {
     fn deliver_batch(&mut self, now: Time, batch: &OutboundBatch) {
         for entry in batch.iter() {
             match entry {
-                Outbound::Joined { session, room, game, hz, tick } => {
+                Outbound::Joined { session, room, game, hz, tick, .. } => {
                     self.say(now, session, room, &Said::Joined { game, hz, tick });
                 }
-                Outbound::JoinRefused { session, reject } => self.refuse_join(now, session, reject),
+                Outbound::JoinRefused { session, reject, .. } => self.refuse_join(now, session, reject),
                 Outbound::Left { session, room, reject } => self.say(now, session, room, &Said::Left(reject)),
                 Outbound::Event { to, room, op, data } => {
                     for session in to {

@@ -95,7 +95,8 @@ impl EdgeThread {
                 let verdict = record.buckets.on_input(&self.rates, now, Class::CONTROL, 1);
                 let placed = match verdict {
                     Verdict::Pass => self.rooms.place(game, room).and_then(|world| {
-                        let entry = Inbound::Join { session: record.session.id(), room, game, name: record.session.name() };
+                        let entry =
+                            Inbound::Join { session: record.session.id(), room, game, name: record.session.name(), facts: &[] };
                         push(&mut self.inbound, world, entry).map_err(|BatchFull| {
                             self.rooms.unplace(game, room);
                             Reject::WorldBusy

@@ -12,6 +12,10 @@ pub const CLIENT_PAYLOAD_BYTES_MAX: usize = 4 * 1024;
 pub const SERVER_PAYLOAD_BYTES_MAX: usize = 64 * 1024;
 /// Largest `Input.data`.
 pub const INPUT_BYTES_MAX: usize = 1024;
+/// Largest input that a room may ask for, from doors whose messages are longer than frames.
+pub const ROOM_INPUT_BYTES_MAX: usize = 4 * 1024;
+/// Most bytes of what a door says about who asks for a seat.
+pub const JOIN_FACTS_BYTES_MAX: usize = 8 * 1024;
 /// Largest `RoomEvent.data` and `RoomState.data`.
 pub const ROOM_DATA_BYTES_MAX: usize = 60 * 1024;
 /// Most characters of a display name.
@@ -57,6 +61,7 @@ pub const ACK_EVERY_MESSAGES: u64 = 32;
 /// ... or this long after the first one.
 pub const ACK_DELAY_MAX: Duration = Duration::from_millis(500);
 
+const _: () = assert!(INPUT_BYTES_MAX <= ROOM_INPUT_BYTES_MAX, "all doors' inputs fit");
 const _: () = assert!(INPUT_BYTES_MAX + 64 <= CLIENT_PAYLOAD_BYTES_MAX, "an input and its envelope fit a client payload");
 const _: () = assert!(
     LIST_ROOMS_MAX * (ROOM_NAME_BYTES_MAX + LIST_LABEL_BYTES_MAX + 64) <= ROOM_DATA_BYTES_MAX,

@@ -23,9 +23,10 @@ pub struct BatchFull;
 /// From a session to the rooms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inbound<'a> {
-    /// Wants a seat; `name` is the player's.
-    Join { session: SessionId, room: Wanted<'a>, game: &'a str, name: &'a str },
-    /// One input; at most [`crate::limits::INPUT_BYTES_MAX`] bytes.
+    /// Wants a seat; `name` is the player's. `facts`: what else the door knows about the player, in a form that it and the room agree
+    /// on; at most [`crate::limits::JOIN_FACTS_BYTES_MAX`] bytes.
+    Join { session: SessionId, room: Wanted<'a>, game: &'a str, name: &'a str, facts: &'a [u8] },
+    /// One input; at most [`crate::limits::ROOM_INPUT_BYTES_MAX`] bytes. One that is longer than its room hears is counted and lost.
     Input { session: SessionId, room: RoomId, op: u32, data: &'a [u8] },
     /// Gives the seat up.
     Leave { session: SessionId, room: RoomId },
@@ -41,9 +42,9 @@ pub enum Inbound<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outbound<'a> {
     /// The seat is taken.
-    Joined { session: SessionId, room: RoomId, game: &'a str, hz: u32, tick: u64 },
-    /// No seat.
-    JoinRefused { session: SessionId, reject: Reject },
+    Joined { session: SessionId, room: RoomId, game: &'a str, label: &'a str, hz: u32, tick: u64 },
+    /// No seat. `reason` is the room's own, if it gave one.
+    JoinRefused { session: SessionId, reject: Reject, reason: &'a str },
     /// The seat is gone: kicked, or the room ended. `None`: as the session asked.
     Left { session: SessionId, room: RoomId, reject: Option<Reject> },
     /// Delivered once and in order.
@@ -106,7 +107,7 @@ enum WantedSpan {
 
 #[derive(Debug, Clone, Copy)]
 enum InboundEntry {
-    Join { session: SessionId, room: WantedSpan, game: Span, name: Span },
+    Join { session: SessionId, room: WantedSpan, game: Span, name: Span, facts: Span },
     Input { session: SessionId, room: RoomId, op: u32, data: Span },
     Leave { session: SessionId, room: RoomId },
     Drop { session: SessionId, room: RoomId },
@@ -116,8 +117,8 @@ enum InboundEntry {
 
 #[derive(Debug, Clone, Copy)]
 enum OutboundEntry {
-    Joined { session: SessionId, room: RoomId, game: Span, hz: u32, tick: u64 },
-    JoinRefused { session: SessionId, reject: Reject },
+    Joined { session: SessionId, room: RoomId, game: Span, label: Span, hz: u32, tick: u64 },
+    JoinRefused { session: SessionId, reject: Reject, reason: Span },
     Left { session: SessionId, room: RoomId, reject: Option<Reject> },
     Event { to: Span, room: RoomId, op: u32, data: Span },
     State { to: Span, room: RoomId, tick: u64, data: Span },
@@ -231,17 +232,17 @@ impl InboundBatch {
     /// [`BatchFull`]: nothing was appended.
     pub fn push(&mut self, entry: Inbound<'_>) -> Result<(), BatchFull> {
         let more = match entry {
-            Inbound::Join { game, name, room: Wanted::Named { name: room, params }, .. } => {
-                game.len() + name.len() + room.len() + params.len()
+            Inbound::Join { game, name, facts, room, .. } => {
+                let wanted = if let Wanted::Named { name, params } = room { name.len() + params.len() } else { 0 };
+                game.len() + name.len() + facts.len() + wanted
             }
-            Inbound::Join { game, name, .. } => game.len() + name.len(),
             Inbound::Input { data, .. } => data.len(),
             _ => 0,
         };
         fits(self.entries.len(), self.bytes.len(), more)?;
         self.urgent |= !matches!(entry, Inbound::Input { .. });
         self.entries.push(match entry {
-            Inbound::Join { session, room, game, name } => {
+            Inbound::Join { session, room, game, name, facts } => {
                 let game = Span::put(&mut self.bytes, game.as_bytes());
                 let room = match room {
                     Wanted::Any => WantedSpan::Any,
@@ -251,7 +252,8 @@ impl InboundBatch {
                         params: Span::put(&mut self.bytes, params),
                     },
                 };
-                InboundEntry::Join { session, room, game, name: Span::put(&mut self.bytes, name.as_bytes()) }
+                let name = Span::put(&mut self.bytes, name.as_bytes());
+                InboundEntry::Join { session, room, game, name, facts: Span::put(&mut self.bytes, facts) }
             }
             Inbound::Input { session, room, op, data } => {
                 InboundEntry::Input { session, room, op, data: Span::put(&mut self.bytes, data) }
@@ -268,13 +270,14 @@ impl InboundBatch {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Inbound<'_>> {
         let bytes = &self.bytes;
         self.entries.iter().map(move |entry| match *entry {
-            InboundEntry::Join { session, room, game, name } => {
+            InboundEntry::Join { session, room, game, name, facts } => {
                 let room = match room {
                     WantedSpan::Any => Wanted::Any,
                     WantedSpan::Room(room) => Wanted::Room(room),
                     WantedSpan::Named { name, params } => Wanted::Named { name: name.text(bytes), params: params.of(bytes) },
                 };
-                Inbound::Join { session, room, game: game.text(bytes), name: name.text(bytes) }
+                let facts = facts.of(bytes);
+                Inbound::Join { session, room, game: game.text(bytes), name: name.text(bytes), facts }
             }
             InboundEntry::Input { session, room, op, data } => Inbound::Input { session, room, op, data: data.of(bytes) },
             InboundEntry::Leave { session, room } => Inbound::Leave { session, room },
@@ -312,17 +315,21 @@ impl OutboundBatch {
     /// [`BatchFull`]: nothing was appended.
     pub fn push(&mut self, entry: Outbound<'_>) -> Result<(), BatchFull> {
         let more = match entry {
-            Outbound::Joined { game, .. } => game.len(),
+            Outbound::Joined { game, label, .. } => game.len() + label.len(),
+            Outbound::JoinRefused { reason, .. } => reason.len(),
             Outbound::Event { to, data, .. } | Outbound::State { to, data, .. } => data.len() + size_of_val(to),
             Outbound::Scene { data, .. } => data.len(),
             _ => 0,
         };
         fits(self.entries.len(), self.bytes.len() + size_of_val(self.sessions.as_slice()), more)?;
         let entry = match entry {
-            Outbound::Joined { session, room, game, hz, tick } => {
-                OutboundEntry::Joined { session, room, game: Span::put(&mut self.bytes, game.as_bytes()), hz, tick }
+            Outbound::Joined { session, room, game, label, hz, tick } => {
+                let game = Span::put(&mut self.bytes, game.as_bytes());
+                OutboundEntry::Joined { session, room, game, label: Span::put(&mut self.bytes, label.as_bytes()), hz, tick }
             }
-            Outbound::JoinRefused { session, reject } => OutboundEntry::JoinRefused { session, reject },
+            Outbound::JoinRefused { session, reject, reason } => {
+                OutboundEntry::JoinRefused { session, reject, reason: Span::put(&mut self.bytes, reason.as_bytes()) }
+            }
             Outbound::Left { session, room, reject } => OutboundEntry::Left { session, room, reject },
             Outbound::Event { to, room, op, data } => {
                 OutboundEntry::Event { to: self.put_sessions(to), room, op, data: Span::put(&mut self.bytes, data) }
@@ -342,10 +349,12 @@ impl OutboundBatch {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Outbound<'_>> {
         let (bytes, sessions) = (&self.bytes, &self.sessions);
         self.entries.iter().map(move |entry| match *entry {
-            OutboundEntry::Joined { session, room, game, hz, tick } => {
-                Outbound::Joined { session, room, game: game.text(bytes), hz, tick }
+            OutboundEntry::Joined { session, room, game, label, hz, tick } => {
+                Outbound::Joined { session, room, game: game.text(bytes), label: label.text(bytes), hz, tick }
             }
-            OutboundEntry::JoinRefused { session, reject } => Outbound::JoinRefused { session, reject },
+            OutboundEntry::JoinRefused { session, reject, reason } => {
+                Outbound::JoinRefused { session, reject, reason: reason.text(bytes) }
+            }
             OutboundEntry::Left { session, room, reject } => Outbound::Left { session, room, reject },
             OutboundEntry::Event { to, room, op, data } => {
                 Outbound::Event { to: to.of(sessions), room, op, data: data.of(bytes) }

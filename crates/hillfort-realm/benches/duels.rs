@@ -113,7 +113,7 @@ fn seat_players(handle: &RealmHandle) {
     let mut port = handle.port().expect("one edge");
     let mut batch = InboundBatch::default();
     for id in 1..=u64::from(ROOMS) * 2 {
-        let join = Inbound::Join { session: SessionId(id << 8), room: Wanted::Any, game: "duel", name: "a" };
+        let join = Inbound::Join { session: SessionId(id << 8), room: Wanted::Any, game: "duel", name: "a", facts: &[] };
         if batch.push(join).is_err() {
             submit(&mut *port, &mut batch);
             batch.push(join).expect("is empty");

@@ -203,7 +203,7 @@ fn world() -> f64 {
 fn seat_players(port: &mut dyn RoomPort, mut turn: impl FnMut()) {
     let mut batch = InboundBatch::default();
     for id in 1..=u64::from(ROOMS) {
-        let join = Inbound::Join { session: SessionId(id << 8), room: Wanted::Any, game: "work", name: "a" };
+        let join = Inbound::Join { session: SessionId(id << 8), room: Wanted::Any, game: "work", name: "a", facts: &[] };
         if batch.push(join).is_err() {
             assert!(port.submit(0, &mut batch), "the lane has room");
             turn();

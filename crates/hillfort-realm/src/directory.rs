@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hillfort_proto::ids::RoomId;
-use hillfort_proto::limits::LIST_ROOMS_MAX;
+use hillfort_proto::limits::{LIST_LABEL_BYTES_MAX, LIST_ROOMS_MAX};
 use hillfort_proto::message::{Ask, RoomLine};
 use hillfort_proto::reject::Reject;
+use hillfort_proto::time::Time;
 
 /// Rooms that one world thread shows in lists at most; those with names come first.
 pub(crate) const LISTED_MAX: usize = 4096;
@@ -33,16 +34,25 @@ struct Claim {
 
 /// One room as lists show it.
 #[derive(Debug, Clone)]
-pub(crate) struct Listed {
-    pub(crate) room: RoomId,
-    pub(crate) game: usize,
+pub struct Listed {
+    /// Its number.
+    pub room: RoomId,
+    /// Which game: see [`crate::RealmHandle::game`].
+    pub game: usize,
     /// Empty for a room without a name.
-    pub(crate) name: Arc<str>,
-    /// Its first [`hillfort_proto::limits::LIST_LABEL_BYTES_MAX`] bytes.
-    pub(crate) label: Box<str>,
-    pub(crate) seats_taken: u16,
-    pub(crate) seats_max: u16,
-    pub(crate) hz: u32,
+    pub name: Arc<str>,
+    /// Which of the game's rules it plays; empty when there is only one kind.
+    pub handler: Arc<str>,
+    /// What the room says about itself. The same memory for as long as it does not change.
+    pub label: Arc<str>,
+    /// Players with a seat.
+    pub seats_taken: u16,
+    /// Seats in all.
+    pub seats_max: u16,
+    /// Ticks a second of game time.
+    pub hz: u32,
+    /// When it was made or taken up, by the realm's clock.
+    pub made: Time,
 }
 
 impl Directory {
@@ -88,6 +98,11 @@ impl Directory {
         std::mem::swap(&mut *locked(&self.lists[usize::from(world)]), &mut list);
     }
 
+    /// The rooms that lists show, by world thread.
+    pub(crate) fn lists(&self) -> Vec<Arc<[Listed]>> {
+        self.lists.iter().map(|list| Arc::clone(&locked(list))).collect()
+    }
+
     /// Appends the rooms of `game` that `ask` is for to `lines`. Returns whether there are more than [`LIST_ROOMS_MAX`].
     pub(crate) fn list(&self, game: usize, ask: &Ask<'_>, lines: &mut Vec<u8>) -> bool {
         let mut found = 0;
@@ -116,14 +131,19 @@ impl Directory {
 
 impl Listed {
     fn is_for(&self, game: usize, ask: &Ask<'_>) -> bool {
-        self.game == game && !(ask.free && self.seats_taken >= self.seats_max) && ask.fits(&self.label)
+        self.game == game && !(ask.free && self.seats_taken >= self.seats_max) && ask.fits(self.start_of_label())
+    }
+
+    /// Its first [`LIST_LABEL_BYTES_MAX`] bytes.
+    fn start_of_label(&self) -> &str {
+        &self.label[..self.label.floor_char_boundary(LIST_LABEL_BYTES_MAX)]
     }
 
     fn line(&self) -> RoomLine<'_> {
         RoomLine {
             room: self.room,
             name: &self.name,
-            label: &self.label,
+            label: self.start_of_label(),
             seats_taken: u32::from(self.seats_taken),
             seats_max: u32::from(self.seats_max),
             hz: self.hz,
@@ -168,6 +188,8 @@ mod tests {
             room: RoomId(n),
             game,
             name: "".into(),
+            handler: "".into(),
+            made: Time::ZERO,
             label: label.into(),
             seats_taken,
             seats_max: 2,

@@ -33,7 +33,7 @@ impl Room for Echo {
             label: String::new(),
             seats_max: SEATS_MAX,
             late: LatePolicy::Skip,
-            inputs: InputCaps { player_tick: 256, player_queue: 256, room_tick: OUTPUTS_MAX as u32 },
+            inputs: InputCaps { player_tick: 256, player_queue: 256, room_tick: OUTPUTS_MAX as u32, ..InputCaps::default() },
             ..RoomConfig::default()
         })
     }

@@ -31,6 +31,7 @@ mod world;
 
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, Keep, ROOMS_MAX, Recordings, Saves};
+pub use directory::Listed;
 pub use echo::{ECHO_AS_EVENT, ECHO_AS_STATE, echo};
 pub use game::{Factory, Game};
 pub use inspection::{

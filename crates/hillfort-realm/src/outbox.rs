@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{BatchFull, Outbound, OutboundBatch, SessionPort};
+use hillfort_world::Ctx;
 
 /// Full batches that wait for one edge thread beside its lane.
 pub(crate) const BACKLOG_BATCHES: usize = 4;
@@ -79,8 +80,8 @@ impl Outbox {
         !self.edges[edge].congested && self.push(edge, Outbound::Scene { session, room, anew, data }).is_ok()
     }
 
-    pub(crate) fn joined(&mut self, session: SessionId, room: RoomId, game: &str, hz: u32, tick: u64) {
-        let entry = Outbound::Joined { session, room, game, hz, tick };
+    pub(crate) fn joined(&mut self, session: SessionId, room: RoomId, game: &str, ctx: &Ctx) {
+        let entry = Outbound::Joined { session, room, game, label: ctx.label(), hz: ctx.hz(), tick: ctx.tick() };
         let Some(edge) = self.edge_of(session) else { return };
         if self.push(edge, entry).is_err() {
             self.cut.push(session);
@@ -89,9 +90,10 @@ impl Outbox {
         }
     }
 
-    pub(crate) fn refused(&mut self, session: SessionId, reject: Reject) {
+    /// The room's own reason is lost when the edge thread takes nothing.
+    pub(crate) fn refused(&mut self, session: SessionId, reject: Reject, reason: &str) {
         let Some(edge) = self.edge_of(session) else { return };
-        if self.push(edge, Outbound::JoinRefused { session, reject }).is_err() {
+        if self.push(edge, Outbound::JoinRefused { session, reject, reason }).is_err() {
             self.edges[edge].owed.push_back(Owed::Refused { session, reject });
         }
     }
@@ -192,7 +194,7 @@ impl Owed {
     const fn entry(&self) -> Outbound<'static> {
         match *self {
             Self::Left { session, room, reject } => Outbound::Left { session, room, reject },
-            Self::Refused { session, reject } => Outbound::JoinRefused { session, reject },
+            Self::Refused { session, reject } => Outbound::JoinRefused { session, reject, reason: "" },
         }
     }
 }

@@ -64,6 +64,20 @@ impl Placement {
         }
     }
 
+    /// World thread that is to make a room, and the game's number.
+    pub(crate) fn place_room(&self, game: &str) -> Result<(usize, u8), Reject> {
+        let game = self.game(game)?;
+        if self.draining.load(Relaxed) {
+            return Err(Reject::Draining);
+        }
+        Ok((game, self.place_new()?))
+    }
+
+    /// Name of a game.
+    pub(crate) fn game_name(&self, game: usize) -> Option<&Arc<str>> {
+        self.games.get(game)
+    }
+
     /// A join that was placed was not handed over.
     pub(crate) fn unplace(&self, game: &str, room: Wanted<'_>) {
         if let (Ok(game), Wanted::Named { name, .. }) = (self.game(game), room) {

@@ -15,6 +15,7 @@ use hillfort_world::RoomFault;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Keep, ROOMS_MAX};
+use crate::directory::Listed;
 use crate::game::Game;
 use crate::inspection::{Deed, Inspection};
 use crate::outbox::Outbox;
@@ -25,7 +26,7 @@ use crate::shelf::Shelf;
 use crate::snapshot::{Snapshot, WorldSnapshot};
 use crate::vault::{Found, Vault};
 use crate::wall;
-use crate::world::{Command, Parts, Saving, World};
+use crate::world::{Command, Parts, Reply, Saving, World};
 
 /// Commands that wait for one world thread at most.
 const COMMANDS_WAITING: usize = 64;
@@ -81,6 +82,7 @@ pub struct WorldMaker {
 /// and does not wait for that.
 #[derive(Debug)]
 pub struct RealmHandle {
+    placement: Arc<Placement>,
     ports: Mutex<Vec<EdgePort>>,
     worlds: Vec<WorldEnd>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -226,6 +228,7 @@ impl Realm {
         // Taken from the end, so that edge thread 0 gets the first.
         edge_ports.reverse();
         let handle = RealmHandle {
+            placement,
             ports: Mutex::new(edge_ports),
             worlds,
             threads: Mutex::default(),
@@ -279,10 +282,67 @@ impl RealmHandle {
     /// # Errors
     /// [`Reject::RoomUnknown`]; [`Reject::WorldBusy`] when there is no answer within `patience`; the room's fault.
     pub fn signal(&self, room: RoomId, data: &[u8], patience: Duration) -> Result<Vec<u8>, Reject> {
-        let world = self.worlds.get(usize::from(room.owner())).ok_or(Reject::RoomUnknown)?;
         let (reply, answer) = sync_channel(1);
-        world.tell(Command::Signal { room, data: data.to_vec(), reply }).map_err(|_| Reject::WorldBusy)?;
+        // Whoever asked may have stopped waiting.
+        self.signal_then(room, data.to_vec(), move |result| drop(reply.try_send(result)))?;
         answer.recv_timeout(patience).unwrap_or(Err(Reject::WorldBusy))
+    }
+
+    /// Passes a signal to a room. Its answer, or why there is none, goes to `then`, on the room's thread, so it must be quick; it is dropped
+    /// when that thread ends.
+    ///
+    /// # Errors
+    /// [`Reject::RoomUnknown`]; [`Reject::WorldBusy`]: too many wait.
+    pub fn signal_then(
+        &self,
+        room: RoomId,
+        data: Vec<u8>,
+        then: impl FnOnce(Result<Vec<u8>, Reject>) + Send + 'static,
+    ) -> Result<(), Reject> {
+        let reply = Reply::new(then);
+        self.owner(room)?.tell(Command::Signal { room, data, reply }).map_err(|_| Reject::WorldBusy)
+    }
+
+    /// Makes a room of `game` that nobody has asked to join; [`hillfort_world::RoomConfig::empty`] says what becomes of it until somebody does.
+    /// Its number, or why there is none, goes to `then`, as in [`RealmHandle::signal_then`].
+    ///
+    /// # Errors
+    /// [`Reject::RoomGame`], [`Reject::RoomsFull`], [`Reject::Draining`]; [`Reject::WorldBusy`]: too many wait.
+    pub fn create_then(
+        &self,
+        game: &str,
+        params: Vec<u8>,
+        then: impl FnOnce(Result<RoomId, Reject>) + Send + 'static,
+    ) -> Result<(), Reject> {
+        let (game, world) = self.placement.place_room(game)?;
+        let reply = Reply::new(then);
+        self.worlds[usize::from(world)].tell(Command::Create { game, params, reply }).map_err(|_| Reject::WorldBusy)
+    }
+
+    /// Looks at a room as it is now. What there is to see, `None` when there is no such room, goes to `then`, as in
+    /// [`RealmHandle::signal_then`].
+    ///
+    /// # Errors
+    /// [`Reject::RoomUnknown`]; [`Reject::WorldBusy`]: too many wait.
+    pub fn look_then(&self, room: RoomId, then: impl FnOnce(Option<Listed>) + Send + 'static) -> Result<(), Reject> {
+        let reply = Reply::new(then);
+        self.owner(room)?.tell(Command::Look { room, reply }).map_err(|_| Reject::WorldBusy)
+    }
+
+    /// Rooms as lists show them, by world thread: a second old at most, and not all when there are very many.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Arc<[Listed]>> {
+        self.placement.directory().lists()
+    }
+
+    /// Name of a game by its number in [`Listed::game`].
+    #[must_use]
+    pub fn game(&self, game: usize) -> Option<&Arc<str>> {
+        self.placement.game_name(game)
+    }
+
+    fn owner(&self, room: RoomId) -> Result<&WorldEnd, Reject> {
+        self.worlds.get(usize::from(room.owner())).ok_or(Reject::RoomUnknown)
     }
 
     /// Does `deed` to a room, and shows the room as it is then.

@@ -185,7 +185,7 @@ fn reaches(output: &Output<'_>, seat: Seat, taken: bool) -> bool {
             To::Except(other) => *other != seat,
         },
         Output::Log { .. } => true,
-        Output::Kick { .. } => false,
+        Output::Kick { .. } | Output::Answer { .. } | Output::Reply { .. } => false,
     }
 }
 
@@ -198,7 +198,7 @@ fn pass_on(ctx: &mut Ctx, output: Output<'_>) {
             ctx.log(line);
             Ok(())
         }
-        Output::Kick { .. } => Ok(()),
+        Output::Kick { .. } | Output::Answer { .. } | Output::Reply { .. } => Ok(()),
     };
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use hillfort_proto::ids::RoomId;
 use hillfort_proto::time::Time;
-use hillfort_world::{RoomCell, Slot};
+use hillfort_world::{RoomCell, Slot, WhenEmpty};
 
 use crate::saved::SavedRoom;
-use crate::world::{Watched, Withheld};
+use crate::world::{Asking, Watched, Withheld};
 
 /// A room and what its world thread knows about it.
 #[derive(Debug)]
@@ -21,6 +21,12 @@ pub(crate) struct Hosted {
     pub(crate) name: Arc<str>,
     pub(crate) cell: RoomCell,
     pub(crate) slot: Slot,
+    /// When it was made or taken up.
+    pub(crate) made: Time,
+    /// Its label and handler as lists showed them last.
+    pub(crate) shown: (Arc<str>, Arc<str>),
+    /// Who waits for its answer.
+    pub(crate) asking: Option<Box<Asking>>,
     /// What it was made from.
     pub(crate) params: Box<[u8]>,
     /// When it is to be saved next; `None` when its rules cannot.
@@ -196,8 +202,9 @@ impl Hosted {
         self.watched.as_ref().is_some_and(|watched| watched.is_paused())
     }
 
-    /// Whether nobody has had a seat for `long`.
+    /// Whether nobody has had a seat, or waited for one, for `long`, and it is not to run on so.
     pub(crate) fn is_deserted(&self, now: Time, long: Duration) -> bool {
-        self.empty_since.is_some_and(|since| now.since(since) >= long)
+        let wanted = self.asking.as_ref().is_some_and(|asking| !asking.joins.is_empty());
+        !wanted && self.cell.when_empty() == WhenEmpty::Rest && self.empty_since.is_some_and(|since| now.since(since) >= long)
     }
 }

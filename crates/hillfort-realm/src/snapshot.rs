@@ -128,6 +128,8 @@ pub struct Totals {
     pub inputs_lost: u64,
     /// Inputs of sessions that had no seat in the room they named.
     pub inputs_stray: u64,
+    /// Inputs longer than their room hears.
+    pub inputs_long: u64,
     /// Outputs that rooms could not put out because they had put out too much in one tick.
     pub outputs_refused: u64,
     /// States not sent, counted for each receiver, because an edge thread took nothing.
@@ -224,6 +226,7 @@ each_total!(
     inputs,
     inputs_lost,
     inputs_stray,
+    inputs_long,
     outputs_refused,
     states_dropped,
     states_thinned,

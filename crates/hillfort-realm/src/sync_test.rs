@@ -7,7 +7,7 @@ use std::rc::Rc;
 use hillfort_proto::ids::SessionId;
 use hillfort_proto::time::Time;
 use hillfort_world::{
-    End, Origin, Outputs, RecordBudget, RecordLimits, Recorder, Recording, Rng, RoomCell, RoomFault, Seat, Stored, Who,
+    End, Origin, Outputs, RecordBudget, RecordLimits, Recorder, Recording, Rng, RoomCell, RoomFault, Seat, Stored, Verdict, Who,
 };
 
 use crate::game::{Factory, Game};
@@ -238,8 +238,8 @@ impl Crowd {
     fn join(&mut self, trial: &mut Trial) -> Result<(), SyncFault> {
         self.joined += 1;
         let name = format!("player {}", self.joined);
-        let who = Who { session: SessionId(self.joined << 8), name: &name };
-        if trial.each("attempt", |cell, out| cell.on_join_attempt(who, out))?.is_ok() {
+        let who = Who { session: SessionId(self.joined << 8), name: &name, facts: &[] };
+        if trial.each("attempt", |cell, out| cell.on_join_attempt(who, out))? == Verdict::Accept {
             let seat = trial.each("seat", |cell, _| Ok(cell.take_seat(who)))?;
             trial.each("join", |cell, out| seat.map_or(Ok(()), |seat| cell.on_join(seat, out)))?;
         }

@@ -3,6 +3,7 @@
 //! A turn looks at commands and lanes, ticks what is due, and hands the outputs over. Nothing within a tick waits for another thread, but for those that
 //! write the packets of a large scene beside it.
 
+mod ask;
 mod deliver;
 mod inspect;
 mod join;
@@ -18,17 +19,18 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub(crate) use ask::{Asking, Reply, SignalReply};
 pub(crate) use deliver::Withheld;
 use hillfort_proto::ids::{RoomId, SessionId};
-use hillfort_proto::limits::INPUT_BYTES_MAX;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{Inbound, InboundBatch, LaneReceiver};
 use hillfort_proto::time::Time;
-use hillfort_world::{Due, Ladder, Outputs, RecordBudget, Recording, RoomFault, Seat, Wheel};
+use hillfort_world::{Due, Ladder, Outputs, RecordBudget, Recording, RoomFault, Seat, Wheel, Who};
 pub(crate) use inspect::Watched;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::directory::Listed;
 use crate::game::{Factory, Game};
 use crate::inspection::{Deed, Inspection};
 use crate::meter::Meter;
@@ -52,7 +54,11 @@ const RETRY: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Passes `data` to a room.
-    Signal { room: RoomId, data: Vec<u8>, reply: SyncSender<Result<Vec<u8>, Reject>> },
+    Signal { room: RoomId, data: Vec<u8>, reply: SignalReply },
+    /// Makes a room that nobody has asked to join.
+    Create { game: usize, params: Vec<u8>, reply: Reply<Result<RoomId, Reject>> },
+    /// Says of a room what lists say of it.
+    Look { room: RoomId, reply: Reply<Option<Listed>> },
     /// Gives what a room's recorder wrote down so far.
     Record { room: RoomId, reply: SyncSender<Result<Recording, Reject>> },
     /// Shows a room in detail, pauses it, runs one tick of it, or lets it go on.
@@ -94,6 +100,10 @@ pub struct World {
     /// Goes from room to room.
     out: Outputs,
     kicked: Vec<Seat>,
+    /// Answers that rooms gave to those who wait for a seat.
+    answers: Vec<ask::Answer>,
+    /// Sessions that wait for a seat, and in which room.
+    asking: HashMap<SessionId, u32>,
     writers: share::Writers,
     /// Rooms of the slot that is being ticked, with their numbers of ticks.
     visit: Vec<(u32, u32)>,
@@ -171,6 +181,8 @@ impl World {
             outbox: parts.outbox,
             out: Outputs::default(),
             kicked: Vec::new(),
+            answers: Vec::new(),
+            asking: HashMap::new(),
             writers,
             visit: Vec::new(),
             placement: parts.placement,
@@ -247,12 +259,11 @@ impl World {
     fn obey(&mut self, clock: &dyn Clock, now: Time) {
         loop {
             match self.commands.try_recv() {
-                Ok(Command::Signal { room, data, reply }) => {
-                    let answer = self.signal(now, room, &data);
-                    // Whoever asked may have stopped waiting.
-                    let _gone = reply.try_send(answer);
-                }
+                Ok(Command::Signal { room, data, reply }) => self.signal(now, room, &data, reply),
+                Ok(Command::Create { game, params, reply }) => reply.send(self.create(now, game, &params)),
+                Ok(Command::Look { room, reply }) => reply.send(self.look(room)),
                 Ok(Command::Record { room, reply }) => {
+                    // Whoever asked may have stopped waiting.
                     let _gone = reply.try_send(self.recording(room));
                 }
                 Ok(Command::Inspect { room, deed, reply }) => {
@@ -284,7 +295,7 @@ impl World {
     fn on_inbound(&mut self, now: Time, entry: Inbound<'_>) {
         match entry {
             Inbound::Input { session, room, op, data } => self.on_input(session, room, op, data),
-            Inbound::Join { session, room, game, name } => self.on_join(now, session, room, game, name),
+            Inbound::Join { session, room, game, name, facts } => self.on_join(now, Who { session, name, facts }, room, game),
             Inbound::Leave { session, room } => self.on_leave(now, session, room),
             Inbound::Drop { session, room } => {
                 self.with_seat(now, session, room, |world, hosted, seat| {
@@ -314,7 +325,8 @@ impl World {
         let place = self.sessions.get(&session);
         let hosted = place.and_then(|place| self.rooms.get_mut(place.room)).filter(|hosted| hosted.id == room);
         match (place, hosted) {
-            (Some(place), Some(hosted)) if data.len() <= INPUT_BYTES_MAX => {
+            (Some(_), Some(hosted)) if data.len() > hosted.cell.input_bytes_max() => self.meter.totals.inputs_long += 1,
+            (Some(place), Some(hosted)) => {
                 if let Some(watched) = &mut hosted.watched {
                     watched.on_input(hosted.cell.ctx().tick(), place.seat, op, data);
                 }
@@ -390,19 +402,6 @@ impl World {
         }
         self.settle(now, hosted, result);
         true
-    }
-
-    fn signal(&mut self, now: Time, room: RoomId, data: &[u8]) -> Result<Vec<u8>, Reject> {
-        let index = self.rooms.find(room).ok_or(Reject::RoomUnknown)?;
-        let mut hosted = self.rooms.take(index).ok_or(Reject::RoomUnknown)?;
-        let mut reply = Vec::new();
-        let result = wall::behind(|| hosted.cell.on_signal(data, &mut reply, &mut self.out));
-        let answer = result.as_ref().map(|()| reply).map_err(RoomFault::reject);
-        if result.is_ok() {
-            self.deliver(&mut hosted);
-        }
-        self.settle(now, hosted, result);
-        answer
     }
 }
 

@@ -48,7 +48,7 @@ fn tick_ns(state_bytes: usize, inputs: u32, recorded: bool) -> f64 {
     let budget = Rc::new(RecordBudget::default());
     let round = || {
         let (mut cell, mut out) = (room(state_bytes, recorded.then_some(&budget)), Outputs::default());
-        let seat = cell.take_seat(Who { session: SessionId(1), name: "Ann" }).expect("is free");
+        let seat = cell.take_seat(Who { session: SessionId(1), name: "Ann", facts: &[] }).expect("is free");
         assert_eq!(seat, Seat(0));
         let begin = cpu_ns();
         for _ in 0..TICKS {

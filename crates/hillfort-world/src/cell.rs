@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use hillfort_proto::ids::SessionId;
+use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 
-use crate::config::{InputCaps, LatePolicy};
-use crate::ctx::{Ctx, Seat, To};
+use crate::config::{InputCaps, LatePolicy, WhenEmpty};
+use crate::ctx::{Ctx, Seat};
 use crate::fault::RoomFault;
 use crate::inputs::InputQueue;
 use crate::outputs::Outputs;
@@ -23,6 +23,7 @@ use crate::share::Part;
 use crate::stats::TickStats;
 
 mod kept;
+mod seen;
 
 /// One room and all that belongs to it.
 pub struct RoomCell {
@@ -33,6 +34,8 @@ pub struct RoomCell {
     caps: InputCaps,
     seats_max: u16,
     reconnect: Duration,
+    empty: WhenEmpty,
+    handler: Box<str>,
     /// By number; grows to `seats_max` as seats are needed. Kept apart from `ctx.players`, which the room could take away.
     seats: Vec<SeatRecord>,
     taken: u16,
@@ -67,6 +70,8 @@ impl RoomCell {
             caps: InputCaps::default(),
             seats_max: 0,
             reconnect: Duration::ZERO,
+            empty: WhenEmpty::Rest,
+            handler: Box::default(),
             seats: Vec::new(),
             taken: 0,
             connected: 0,
@@ -78,6 +83,11 @@ impl RoomCell {
             recorder: None,
             stats: TickStats::default(),
         }
+    }
+
+    /// The name that [`Ctx::room`] gives. To be set before [`RoomCell::on_create`].
+    pub const fn set_id(&mut self, room: RoomId) {
+        self.ctx.set_room(room);
     }
 
     /// Calls `on_create` and takes its config over.
@@ -92,6 +102,8 @@ impl RoomCell {
         self.caps = config.inputs;
         self.seats_max = config.seats_max;
         self.reconnect = config.reconnect;
+        self.empty = config.empty;
+        self.handler = config.handler.into();
         self.ctx.created(config.hz, config.label);
         Ok(())
     }
@@ -100,15 +112,11 @@ impl RoomCell {
     ///
     /// # Errors
     /// The room's fault.
-    pub fn on_join_attempt(&mut self, who: Who<'_>, out: &mut Outputs) -> Result<Result<(), Reject>, RoomFault> {
+    pub fn on_join_attempt(&mut self, who: Who<'_>, out: &mut Outputs) -> Result<Verdict, RoomFault> {
         if self.seats_free() == 0 {
-            return Ok(Err(Reject::RoomFull));
+            return Ok(Verdict::Refuse(Reject::RoomFull));
         }
-        let verdict = self.call("on_join_attempt", &Call::Attempt(who), out, |room, ctx| room.on_join_attempt(ctx, who))?;
-        Ok(match verdict {
-            Verdict::Accept => Ok(()),
-            Verdict::Refuse(reject) => Err(reject),
-        })
+        self.call("on_join_attempt", &Call::Attempt(who), out, |room, ctx| room.on_join_attempt(ctx, who))
     }
 
     /// Takes the lowest free seat. `None`: there is none.
@@ -137,7 +145,7 @@ impl RoomCell {
         self.call("on_join", &Call::Join(seat), out, |room, ctx| room.on_join(ctx, seat))
     }
 
-    /// Lets an input of at most [`hillfort_proto::limits::INPUT_BYTES_MAX`] bytes wait for the next tick. When the player's queue is full
+    /// Lets an input of at most [`RoomCell::input_bytes_max`] bytes wait for the next tick. When the player's queue is full
     /// the oldest give way. Returns how many did.
     pub fn push_input(&mut self, seat: Seat, op: u32, data: &[u8]) -> u64 {
         let Some(record) = self.seats.get_mut(usize::from(seat.0)).filter(|record| record.session.is_some()) else { return 0 };
@@ -276,12 +284,14 @@ impl RoomCell {
         record.session
     }
 
-    /// Passes a signal on; the answer is appended to `reply`.
+    /// Passes a signal on; the answer is appended to `reply`, or comes later as [`crate::Output::Reply`] with the number that is returned.
     ///
     /// # Errors
     /// The room's fault.
-    pub fn on_signal(&mut self, data: &[u8], reply: &mut Vec<u8>, out: &mut Outputs) -> Result<(), RoomFault> {
-        self.call("on_signal", &Call::Signal(data), out, |room, ctx| room.on_signal(ctx, data, reply))
+    pub fn on_signal(&mut self, data: &[u8], reply: &mut Vec<u8>, out: &mut Outputs) -> Result<Option<u32>, RoomFault> {
+        self.ctx.take_promise();
+        self.call("on_signal", &Call::Signal(data), out, |room, ctx| room.on_signal(ctx, data, reply))?;
+        Ok(self.ctx.take_promise())
     }
 
     /// Has the room write its state down. What it puts out is not part of a recording.
@@ -310,92 +320,9 @@ impl RoomCell {
         self.call("on_dispose", &Call::Dispose(grace), out, |room, ctx| room.on_dispose(ctx, grace))
     }
 
-    /// What its thread gives up at the moment.
-    #[must_use]
-    pub const fn overload(&self) -> Overload {
-        self.overload
-    }
-
     /// Has it slow down from [`Overload::Slower`] on, if its late policy allows. The rest is for whoever sends its outputs.
     pub const fn set_overload(&mut self, overload: Overload) {
         self.overload = overload;
-    }
-
-    /// Whether the room ended itself.
-    #[must_use]
-    pub const fn is_ended(&self) -> bool {
-        self.ctx.is_ended()
-    }
-
-    /// Rate at which the wheel is to visit the room now.
-    #[must_use]
-    pub const fn rate(&self) -> u32 {
-        self.pace.rate(self.connected == 0)
-    }
-
-    /// Sessions that are to get an output. With `connected_only`, those whose connection is there.
-    pub fn recipients(&self, to: To, connected_only: bool) -> impl Iterator<Item = SessionId> {
-        let (seats, skip) = match to {
-            To::All => (self.seats.as_slice(), None),
-            To::Except(seat) => (self.seats.as_slice(), Some(usize::from(seat.0))),
-            To::One(seat) => (self.seats.get(usize::from(seat.0)).map_or(&[][..], std::slice::from_ref), None),
-        };
-        let heard = move |&(at, seat): &(usize, &SeatRecord)| skip != Some(at) && !(connected_only && seat.away_until.is_some());
-        seats.iter().enumerate().filter(heard).filter_map(|(_, seat)| seat.session)
-    }
-
-    /// Whose seat it is.
-    #[must_use]
-    pub fn session(&self, seat: Seat) -> Option<SessionId> {
-        self.seats.get(usize::from(seat.0))?.session
-    }
-
-    /// What the room sees.
-    #[must_use]
-    pub const fn ctx(&self) -> &Ctx {
-        &self.ctx
-    }
-
-    /// Seats that are free.
-    #[must_use]
-    pub const fn seats_free(&self) -> u16 {
-        self.seats_max - self.taken
-    }
-
-    /// Seats that are taken, whether their players are connected or away.
-    #[must_use]
-    pub const fn seats_taken(&self) -> u16 {
-        self.taken
-    }
-
-    /// Name of the callback that was called last, for the report of a fault.
-    #[must_use]
-    pub const fn callback(&self) -> &'static str {
-        self.callback
-    }
-
-    /// Inputs that the room heard.
-    #[must_use]
-    pub const fn inputs(&self) -> u64 {
-        self.inputs
-    }
-
-    /// Inputs of the player on `seat` that wait.
-    #[must_use]
-    pub fn inputs_waiting(&self, seat: Seat) -> usize {
-        self.seats.get(usize::from(seat.0)).map_or(0, |record| record.queue.len())
-    }
-
-    /// Inputs that were pushed out of full queues.
-    #[must_use]
-    pub const fn inputs_lost(&self) -> u64 {
-        self.inputs_lost
-    }
-
-    /// Statistics of the last ticks.
-    #[must_use]
-    pub const fn stats(&self) -> &TickStats {
-        &self.stats
     }
 
     /// Where the caller notes what it measured.
@@ -437,7 +364,7 @@ impl RoomCell {
     }
 
     fn tick(&mut self) -> Result<(), RoomFault> {
-        if !self.pending.is_empty() {
+        if !self.pending.is_empty() && !self.ctx.holds_inputs() {
             self.callback = "on_message";
             self.hear()?;
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hillfort_proto::limits::RESUME_WINDOW;
+use hillfort_proto::limits::{INPUT_BYTES_MAX, RESUME_WINDOW, ROOM_INPUT_BYTES_MAX};
 
 /// Fastest rate class: ticks a second.
 pub const HZ_MAX: u32 = 128;
@@ -13,15 +13,21 @@ pub const LABEL_BYTES_MAX: usize = 2048;
 /// Most seats of a room.
 pub const SEATS_MAX: u16 = 4096;
 
+/// Most bytes of [`RoomConfig::handler`].
+pub const HANDLER_BYTES_MAX: usize = 128;
 /// Longest time for which a seat is kept for a player whose connection is gone.
 pub const RECONNECT_MAX: Duration = Duration::from_secs(600);
 
 /// Answer of [`crate::Room::on_create`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoomConfig {
-    /// Ticks a second, 1 to [`HZ_MAX`]. A room in which nobody is connected runs at [`HZ_IDLE`] instead: its ticks come slower, each
-    /// still stands for 1 / `hz` seconds of the game.
+    /// Ticks a second, 1 to [`HZ_MAX`]. A room in which nobody is connected runs at [`HZ_IDLE`] instead, unless `empty` says otherwise: its
+    /// ticks come slower, each still stands for 1 / `hz` seconds of the game.
     pub hz: u32,
+    /// What happens while nobody has a seat.
+    pub empty: WhenEmpty,
+    /// Which of its game's rules the room plays, for lists: at most [`HANDLER_BYTES_MAX`] bytes, empty when the game has only one kind.
+    pub handler: String,
     /// Free text for lists of rooms, at most [`LABEL_BYTES_MAX`] bytes; [`crate::Ctx::set_label`] changes it.
     pub label: String,
     /// Seats, 1 to [`SEATS_MAX`].
@@ -34,6 +40,15 @@ pub struct RoomConfig {
     /// otherwise for one player. A session that is not resumed within [`RESUME_WINDOW`] is over, and its seat with it, however long
     /// the room would wait.
     pub reconnect: Duration,
+}
+
+/// What becomes of a room in which nobody has a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenEmpty {
+    /// It runs at [`HZ_IDLE`], and after a while the server ends it or lays it to sleep.
+    Rest,
+    /// It runs on at its rate for as long as it wants, so it must end by itself.
+    RunOn,
 }
 
 /// What a room does when its thread was too busy to run its ticks in time.
@@ -62,6 +77,8 @@ pub struct InputCaps {
     /// Inputs of one player that wait at most, at least `player_tick`. One more pushes the player's oldest out: what a player did last
     /// counts most. Each that is pushed out is counted.
     pub player_queue: u16,
+    /// Bytes of one input, 1 to [`ROOM_INPUT_BYTES_MAX`]. Longer ones are counted and lost.
+    pub bytes: u16,
     /// Inputs of all players that one tick hears, at least 1. Players take turns, and the next tick goes on where this one stopped.
     pub room_tick: u32,
 }
@@ -81,8 +98,13 @@ pub enum ConfigError {
     /// Catching up by 0 ticks, or dilating to nothing or to the full rate.
     #[error("late policy must catch up by at least 1 tick or dilate to a share between 0 and 1")]
     Late,
-    /// A cap is 0, or fewer inputs wait than one tick hears.
-    #[error("inputs a tick must be at least 1, and a player's queue at least its inputs a tick")]
+    /// [`RoomConfig::handler`] is too long.
+    #[error("handler must have at most {HANDLER_BYTES_MAX} bytes")]
+    Handler,
+    /// A cap is 0, or fewer inputs wait than one tick hears, or one is longer than may be.
+    #[error(
+        "inputs a tick must be at least 1, a player's queue at least its inputs a tick, and one input 1 to {ROOM_INPUT_BYTES_MAX} bytes"
+    )]
     Inputs,
     /// Longer than [`RECONNECT_MAX`].
     #[error("reconnect must be at most {} seconds", RECONNECT_MAX.as_secs())]
@@ -90,10 +112,12 @@ pub enum ConfigError {
 }
 
 impl Default for RoomConfig {
-    /// 20 Hz, no label, 16 seats, missed ticks skipped, seats kept for as long as sessions are.
+    /// 20 Hz, at rest while empty, no label, 16 seats, missed ticks skipped, seats kept for as long as sessions are.
     fn default() -> Self {
         Self {
             hz: 20,
+            empty: WhenEmpty::Rest,
+            handler: String::new(),
             label: String::new(),
             seats_max: 16,
             late: LatePolicy::Skip,
@@ -104,9 +128,9 @@ impl Default for RoomConfig {
 }
 
 impl Default for InputCaps {
-    /// 16 heard a tick, 64 waiting, 1,024 heard by the room.
+    /// 16 heard a tick, 64 waiting, 1,024 heard by the room, each of [`INPUT_BYTES_MAX`] bytes.
     fn default() -> Self {
-        Self { player_tick: 16, player_queue: 64, room_tick: 1024 }
+        Self { player_tick: 16, player_queue: 64, room_tick: 1024, bytes: INPUT_BYTES_MAX as u16 }
     }
 }
 
@@ -125,6 +149,12 @@ impl RoomConfig {
         }
         if !(1..=SEATS_MAX).contains(&self.seats_max) {
             return Err(ConfigError::Seats);
+        }
+        if self.handler.len() > HANDLER_BYTES_MAX {
+            return Err(ConfigError::Handler);
+        }
+        if !(1..=ROOM_INPUT_BYTES_MAX).contains(&usize::from(caps.bytes)) {
+            return Err(ConfigError::Inputs);
         }
         if caps.player_tick == 0 || caps.room_tick == 0 || caps.player_queue < caps.player_tick {
             return Err(ConfigError::Inputs);
@@ -172,6 +202,11 @@ mod tests {
         check(|c| c.reconnect = Duration::ZERO, Ok(()));
         check(|c| c.reconnect = RECONNECT_MAX, Ok(()));
         check(|c| c.reconnect = RECONNECT_MAX + Duration::from_nanos(1), Err(ConfigError::Reconnect));
+        check(|c| c.handler = "x".repeat(HANDLER_BYTES_MAX), Ok(()));
+        check(|c| c.handler = "x".repeat(HANDLER_BYTES_MAX + 1), Err(ConfigError::Handler));
+        check(|c| c.inputs.bytes = ROOM_INPUT_BYTES_MAX as u16, Ok(()));
+        check(|c| c.inputs.bytes = ROOM_INPUT_BYTES_MAX as u16 + 1, Err(ConfigError::Inputs));
+        check(|c| c.inputs.bytes = 0, Err(ConfigError::Inputs));
         check(|c| c.inputs.player_tick = 0, Err(ConfigError::Inputs));
         check(|c| c.inputs.room_tick = 0, Err(ConfigError::Inputs));
         check(|c| c.inputs.player_queue = c.inputs.player_tick - 1, Err(ConfigError::Inputs));

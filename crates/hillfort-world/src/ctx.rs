@@ -2,19 +2,27 @@
 
 use std::time::Duration;
 
-use hillfort_proto::ids::SessionId;
+use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::limits::ROOM_DATA_BYTES_MAX;
 use hillfort_sync::{History, Note, Scene, Viewer};
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use hillfort_proto::reject::Reject;
+
 use crate::config::{LABEL_BYTES_MAX, RECONNECT_MAX};
+use crate::fault::cut;
 use crate::outputs::Outputs;
 use crate::rng::Rng;
 use crate::room::Who;
 use crate::share::{Share, ShareConfig};
 use crate::state::{CellState, PlayerState};
 use crate::timers::Timers;
+
+/// Players that may wait for the answer of one room, and signals.
+pub const ASKING_MAX: usize = 128;
+/// Most bytes of a reason that a room gives; the rest is cut off.
+pub const REASON_BYTES_MAX: usize = 512;
 
 /// A seat of a room: small, given to the next player when it is free again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +77,7 @@ pub enum SendError {
 /// `Ctx::default()`) into a place that its host functions reach, and back after the call.
 #[derive(Debug, Default)]
 pub struct Ctx {
+    room: Option<RoomId>,
     tick: u64,
     hz: u32,
     rng: Rng,
@@ -77,6 +86,12 @@ pub struct Ctx {
     label: String,
     timers: Timers,
     ended: bool,
+    /// Inputs wait.
+    holds_inputs: bool,
+    /// Answers to signals that were promised so far.
+    promised: u32,
+    /// One was promised during this call.
+    replies_later: Option<u32>,
     /// What the room said during `on_drop`.
     reconnect: Option<Duration>,
     /// Small for rooms that share nothing.
@@ -85,6 +100,12 @@ pub struct Ctx {
 }
 
 impl Ctx {
+    /// The room's own name among all rooms; `None` outside of a server.
+    #[must_use]
+    pub const fn room(&self) -> Option<RoomId> {
+        self.room
+    }
+
     /// Number of the tick: 0 before the first, then 1, 2, ... without gaps, also when ticks were missed.
     #[must_use]
     pub const fn tick(&self) -> u64 {
@@ -140,6 +161,43 @@ impl Ctx {
             return Err(SendError::TooLong);
         }
         if self.out.state(to, data) { Ok(()) } else { Err(SendError::Full) }
+    }
+
+    /// Answers who was told [`crate::Verdict::Later`]: a seat, unless none is free any more, or no seat, for `reason`, which is cut to
+    /// [`REASON_BYTES_MAX`]. Nothing when that session does not wait (any more).
+    ///
+    /// # Errors
+    /// [`SendError::Full`]: this tick has answered 2 × [`ASKING_MAX`] times already.
+    pub fn answer(&mut self, session: SessionId, verdict: Result<(), Reject>, reason: &str) -> Result<(), SendError> {
+        let room = self.out.answers() < 2 * ASKING_MAX;
+        if !room {
+            return Err(SendError::Full);
+        }
+        self.out.answer(session, verdict.err(), cut(reason, REASON_BYTES_MAX));
+        Ok(())
+    }
+
+    /// During [`crate::Room::on_signal`]: the answer comes later, by [`Ctx::reply`] with this number.
+    pub const fn reply_later(&mut self) -> u32 {
+        self.promised = self.promised.wrapping_add(1);
+        self.replies_later = Some(self.promised);
+        self.promised
+    }
+
+    /// Answers a signal that was told so. Nothing when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// [`SendError::TooLong`], [`SendError::Full`].
+    pub fn reply(&mut self, number: u32, data: &[u8]) -> Result<(), SendError> {
+        if data.len() > ROOM_DATA_BYTES_MAX {
+            return Err(SendError::TooLong);
+        }
+        if self.out.reply(number, data) { Ok(()) } else { Err(SendError::Full) }
+    }
+
+    /// Has inputs wait in their queues from the next tick on, or lets them be heard again.
+    pub const fn hold_inputs(&mut self, hold: bool) {
+        self.holds_inputs = hold;
     }
 
     /// Makes the player leave when this tick, or this call outside of ticks, is over; `on_leave` follows. Nothing when the seat is empty.
@@ -250,6 +308,18 @@ impl Ctx {
     /// [`RECONNECT_MAX`]. Zero gives the seat up at once. Has no effect in other callbacks.
     pub fn allow_reconnect(&mut self, time: Duration) {
         self.reconnect = Some(time.min(RECONNECT_MAX));
+    }
+
+    pub(crate) const fn holds_inputs(&self) -> bool {
+        self.holds_inputs
+    }
+
+    pub(crate) const fn take_promise(&mut self) -> Option<u32> {
+        self.replies_later.take()
+    }
+
+    pub(crate) const fn set_room(&mut self, room: RoomId) {
+        self.room = Some(room);
     }
 
     pub(crate) const fn take_reconnect(&mut self) -> Option<Duration> {

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use hillfort_proto::limits::INPUT_BYTES_MAX;
+use hillfort_proto::limits::ROOM_INPUT_BYTES_MAX;
 
 /// Bytes of data that wait at most for one player, whatever the number of inputs: what a stranger can make a room keep.
 pub const PLAYER_QUEUE_BYTES_MAX: usize = 16 * 1024;
 
-const _: () = assert!(INPUT_BYTES_MAX <= PLAYER_QUEUE_BYTES_MAX, "a largest input can wait");
+const _: () = assert!(ROOM_INPUT_BYTES_MAX <= PLAYER_QUEUE_BYTES_MAX, "a largest input can wait");
 
 /// Inputs in order of arrival. At most `cap` and [`PLAYER_QUEUE_BYTES_MAX`]; one more pushes the oldest out.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ struct Entry {
 }
 
 impl InputQueue {
-    /// Appends an input of at most [`INPUT_BYTES_MAX`] bytes. Returns how many of the oldest were pushed out for it.
+    /// Appends an input of at most [`ROOM_INPUT_BYTES_MAX`] bytes. Returns how many of the oldest were pushed out for it.
     pub(crate) fn push(&mut self, cap: u16, op: u32, data: &[u8]) -> u64 {
         let mut lost = 0;
         while self.entries.len() >= usize::from(cap) || self.waiting_bytes() + data.len() > PLAYER_QUEUE_BYTES_MAX {

@@ -97,8 +97,11 @@ mod wheel;
 mod wire;
 
 pub use cell::RoomCell;
-pub use config::{ConfigError, HZ_IDLE, HZ_MAX, InputCaps, LABEL_BYTES_MAX, LatePolicy, RECONNECT_MAX, RoomConfig, SEATS_MAX};
-pub use ctx::{Ctx, Player, Seat, SendError, To};
+pub use config::{
+    ConfigError, HANDLER_BYTES_MAX, HZ_IDLE, HZ_MAX, InputCaps, LABEL_BYTES_MAX, LatePolicy, RECONNECT_MAX, RoomConfig,
+    SEATS_MAX, WhenEmpty,
+};
+pub use ctx::{ASKING_MAX, Ctx, Player, REASON_BYTES_MAX, Seat, SendError, To};
 pub use fault::{FAULT_BYTES_MAX, FaultKind, RoomFault};
 pub use inputs::PLAYER_QUEUE_BYTES_MAX;
 pub use outputs::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, OUTPUT_BYTES_MAX, OUTPUTS_MAX, Output, Outputs};

@@ -1,5 +1,7 @@
 //! What a room's callbacks put out, in order, in one buffer that is used again and again. Knows nothing of sessions and lanes.
 
+use hillfort_proto::ids::SessionId;
+use hillfort_proto::reject::Reject;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::ctx::{Seat, To};
@@ -23,6 +25,10 @@ pub enum Output<'a> {
     State { to: To, data: &'a [u8] },
     /// The player is to leave.
     Kick { seat: Seat },
+    /// Who asked for a seat and was to hear later gets it, or does not.
+    Answer { session: SessionId, reject: Option<Reject>, reason: &'a str },
+    /// The answer to a signal that was to have one later.
+    Reply { number: u32, data: &'a [u8] },
     /// A line for the room's author.
     Log { line: &'a str },
 }
@@ -32,6 +38,8 @@ enum Entry {
     Event { to: To, op: u32, len: u32 },
     State { to: To, len: u32 },
     Kick { seat: Seat },
+    Answer { session: SessionId, reject: Option<Reject>, len: u32 },
+    Reply { number: u32, len: u32 },
     Log { len: u32 },
 }
 
@@ -47,9 +55,10 @@ struct Store {
     entries: Vec<Entry>,
     /// Data of events and states.
     bytes: Vec<u8>,
-    /// Text of log lines.
+    /// Text of log lines and reasons.
     lines: String,
     log_lines: usize,
+    answers: usize,
     log_lines_lost: u64,
     refused: u64,
 }
@@ -60,6 +69,11 @@ impl Outputs {
         let (entries, mut rest, mut lines) =
             self.store.as_ref().map_or((&[][..], &[][..], ""), |store| (&store.entries, &store.bytes, &store.lines));
         entries.iter().map(move |entry| {
+            let mut take_text = |len: u32| {
+                let (text, after) = lines.split_at(len as usize);
+                lines = after;
+                text
+            };
             let mut take = |len: u32| {
                 let (data, after) = rest.split_at(len as usize);
                 rest = after;
@@ -69,11 +83,9 @@ impl Outputs {
                 Entry::Event { to, op, len } => Output::Event { to, op, data: take(len) },
                 Entry::State { to, len } => Output::State { to, data: take(len) },
                 Entry::Kick { seat } => Output::Kick { seat },
-                Entry::Log { len } => {
-                    let (line, after) = lines.split_at(len as usize);
-                    lines = after;
-                    Output::Log { line }
-                }
+                Entry::Answer { session, reject, len } => Output::Answer { session, reject, reason: take_text(len) },
+                Entry::Reply { number, len } => Output::Reply { number, data: take(len) },
+                Entry::Log { len } => Output::Log { line: take_text(len) },
             }
         })
     }
@@ -87,6 +99,8 @@ impl Outputs {
                 Entry::Event { to, op, len } => (1, to, op, len),
                 Entry::State { to, len } => (2, to, 0, len),
                 Entry::Kick { seat } => (3, To::One(seat), 0, 0),
+                Entry::Answer { session, reject, .. } => (4, To::All, session.0 as u32, reject.map_or(0, Reject::code)),
+                Entry::Reply { number, len } => (5, To::All, number, len),
                 Entry::Log { .. } => continue,
             };
             let to = match to {
@@ -128,6 +142,7 @@ impl Outputs {
         store.bytes.clear();
         store.lines.clear();
         store.log_lines = 0;
+        store.answers = 0;
         store.log_lines_lost = 0;
         store.refused = 0;
     }
@@ -145,6 +160,24 @@ impl Outputs {
     /// Never refused: a room has few seats.
     pub(crate) fn kick(&mut self, seat: Seat) {
         self.store().entries.push(Entry::Kick { seat });
+    }
+
+    /// Answers since the last [`Outputs::clear`].
+    pub(crate) fn answers(&self) -> usize {
+        self.store.as_ref().map_or(0, |store| store.answers)
+    }
+
+    /// Bounded by the caller.
+    pub(crate) fn answer(&mut self, session: SessionId, reject: Option<Reject>, reason: &str) {
+        let store = self.store();
+        store.answers += 1;
+        store.lines.push_str(reason);
+        store.entries.push(Entry::Answer { session, reject, len: reason.len() as u32 });
+    }
+
+    /// `false`: full, counted, nothing was put.
+    pub(crate) fn reply(&mut self, number: u32, data: &[u8]) -> bool {
+        self.put(data, |len| Entry::Reply { number, len })
     }
 
     pub(crate) fn log(&mut self, line: &str) {

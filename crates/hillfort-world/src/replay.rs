@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hillfort_proto::ids::RoomId;
 use hillfort_proto::time::Time;
 
 use crate::cell::RoomCell;
@@ -97,6 +98,7 @@ impl Replay {
         let mut segments = recording.segments.get(from..).ok_or(StartFault::Segment)?.to_vec().into_iter();
         let segment = segments.next().ok_or(StartFault::Segment)?;
         let mut cell = RoomCell::new(room, recording.origin.seed);
+        cell.set_id(RoomId(recording.origin.room));
         cell.record(Recorder::following(&segment));
         cell.on_create(&recording.origin.params, out)?;
         if let Some(keyframe) = &segment.keyframe {
@@ -164,7 +166,7 @@ impl Replay {
                 self.cell.free_seat(seat);
                 Ok(())
             }
-            Call::Signal(data) => self.cell.on_signal(data, &mut Vec::new(), out),
+            Call::Signal(data) => self.cell.on_signal(data, &mut Vec::new(), out).map(drop),
             Call::Save => {
                 self.saved.clear();
                 self.cell.on_save(&mut self.saved, &mut Outputs::default()).map(drop)

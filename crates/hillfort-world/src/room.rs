@@ -85,7 +85,8 @@ pub trait Room {
         Ok(())
     }
 
-    /// A message from the operator or another part of the server. The answer is appended to `reply`.
+    /// A message from the operator or another part of the server. The answer is appended to `reply`, or follows later when the room calls
+    /// [`Ctx::reply_later`].
     ///
     /// # Errors
     /// The room ends.
@@ -125,6 +126,9 @@ pub struct Who<'a> {
     pub session: SessionId,
     /// Display name, checked by the session: 1 to [`hillfort_proto::limits::NAME_CHARS_MAX`] characters.
     pub name: &'a str,
+    /// What else the player's door knows, in a form that it and this game agree on; empty from a door that knows nothing. At most
+    /// [`hillfort_proto::limits::JOIN_FACTS_BYTES_MAX`] bytes.
+    pub facts: &'a [u8],
 }
 
 /// Answer to [`Room::on_join_attempt`].
@@ -134,6 +138,9 @@ pub enum Verdict {
     Accept,
     /// Is told why: [`Reject::RoomRefused`] when the rules say no.
     Refuse(Reject),
+    /// Is told later, by [`Ctx::answer`]: at once, with a reason in the room's own words, or when the room knows. The player waits meanwhile,
+    /// has no seat, and is asked for no second time. At most [`crate::ASKING_MAX`] may wait.
+    Later,
 }
 
 /// Answer to [`Room::on_save`] and [`Room::on_restore`].

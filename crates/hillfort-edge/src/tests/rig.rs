@@ -294,7 +294,7 @@ impl Rig {
     pub(super) fn seat(&mut self, client: &mut Client, room: RoomId) {
         client.sequenced(ClientBody::Join { game: GAME, room: Wanted::Room(room) });
         self.until("the join", |rig| rig.told().is_some());
-        self.say(Outbound::Joined { session: client.session, room, game: GAME, hz: 20, tick: 1 });
+        self.say(Outbound::Joined { session: client.session, room, game: GAME, label: "", hz: 20, tick: 1 });
         let message = self.next(client);
         assert!(matches!(ServerView::read(&message).unwrap().body, ServerBody::Joined { .. }));
     }

@@ -16,7 +16,7 @@ fn a_visit_to_a_room() {
     let mut client = rig.login("ann");
     client.sequenced(ClientBody::Join { game: GAME, room: Wanted::Any });
     rig.expect_told("join chess ann");
-    rig.say(Outbound::Joined { session: client.session, room: ROOM, game: GAME, hz: 20, tick: 5 });
+    rig.say(Outbound::Joined { session: client.session, room: ROOM, game: GAME, label: "", hz: 20, tick: 5 });
     let message = rig.next(&mut client);
     let body = ServerView::read(&message).unwrap().body;
     assert_eq!(body, ServerBody::Joined { room: ROOM, game: GAME, hz: 20, tick: 5 });
@@ -36,7 +36,7 @@ fn a_visit_to_a_room() {
     assert!(matches!(ServerView::read(&message).unwrap().body, ServerBody::Left { code: 0, .. }));
     client.sequenced(ClientBody::Join { game: GAME, room: Wanted::Any });
     rig.expect_told("join chess ann");
-    rig.say(Outbound::JoinRefused { session: client.session, reject: Reject::RoomFull });
+    rig.say(Outbound::JoinRefused { session: client.session, reject: Reject::RoomFull, reason: "" });
     let message = rig.next(&mut client);
     let ServerBody::Left { code, .. } = ServerView::read(&message).unwrap().body else { panic!("not refused") };
     assert_eq!((Reject::from_code(code), rig.refused(Reject::RoomFull)), (Some(Reject::RoomFull), 1));
@@ -72,7 +72,7 @@ fn a_seat_for_nobody_is_given_back() {
     let session = client.session;
     client.say(ClientBody::Bye);
     rig.closed(&mut client);
-    rig.say(Outbound::Joined { session, room: ROOM, game: GAME, hz: 20, tick: 5 });
+    rig.say(Outbound::Joined { session, room: ROOM, game: GAME, label: "", hz: 20, tick: 5 });
     rig.expect_told("leave");
 }
 
@@ -246,7 +246,7 @@ fn a_seat_for_nobody_is_given_back_when_the_lane_was_full() {
     rig.rooms.lock().unwrap().busy = true;
     let other = hillfort_proto::ids::SessionId(0x100);
     while rig.edge.inbound[0].push(Inbound::Drop { session: other, room: ROOM }).is_ok() {}
-    rig.say(Outbound::Joined { session, room: ROOM, game: GAME, hz: 20, tick: 5 });
+    rig.say(Outbound::Joined { session, room: ROOM, game: GAME, label: "", hz: 20, tick: 5 });
     rig.settle();
     rig.rooms.lock().unwrap().busy = false;
     rig.until("the leave", |rig| rig.rooms.lock().unwrap().told.back().is_some_and(|last| last == "leave"));

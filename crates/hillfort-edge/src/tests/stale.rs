@@ -25,7 +25,7 @@ fn a_session_whose_connection_is_not_there_is_detached() {
     let to = [lost.session, other.session];
     rig.batch.push(Outbound::State { to: &to, room: ROOM, tick: 2, data: b"board" }).unwrap();
     rig.batch.push(Outbound::Event { to: &to, room: ROOM, op: 1, data: b"check" }).unwrap();
-    rig.say(Outbound::JoinRefused { session: lost.session, reject: Reject::RoomFull });
+    rig.say(Outbound::JoinRefused { session: lost.session, reject: Reject::RoomFull, reason: "" });
     let mut players = rig.control.players(9).unwrap();
     for _ in 0..2 {
         let message = rig.next(&mut other);

@@ -37,8 +37,10 @@ impl Rig {
 
     fn try_join(&mut self, name: &str) -> Result<Seat, Reject> {
         self.sessions += 1;
-        let who = Who { session: SessionId(self.sessions), name };
-        self.cell.on_join_attempt(who, &mut self.out).expect("no fault")?;
+        let who = Who { session: SessionId(self.sessions), name, facts: &[] };
+        if let Verdict::Refuse(reject) = self.cell.on_join_attempt(who, &mut self.out).expect("no fault") {
+            return Err(reject);
+        }
         let seat = self.cell.take_seat(who).expect("a seat is free");
         self.cell.on_join(seat, &mut self.out).expect("no fault");
         Ok(seat)

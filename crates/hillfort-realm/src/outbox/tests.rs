@@ -72,9 +72,9 @@ fn a_shut_door_loses_states_keeps_events_and_at_last_cuts_sessions() {
     outbox.event(one(), ROOM, kept as u32, b"");
     assert_eq!(outbox.poll_cut(), Some(session));
     outbox.left(session, ROOM, Some(Reject::SlowConsumer));
-    outbox.refused(SessionId(0x200), Reject::WorldBusy);
+    outbox.refused(SessionId(0x200), Reject::WorldBusy, "");
     // A seat that cannot be told of is taken back, and the player is told that there is none.
-    outbox.joined(SessionId(0x300), ROOM, "game", 20, 0);
+    outbox.joined(SessionId(0x300), ROOM, "game", &Ctx::default());
     assert_eq!(outbox.poll_cut(), Some(SessionId(0x300)));
     // The other edge does not notice.
     outbox.event([SessionId(0x101)].into_iter(), ROOM, 1, b"");

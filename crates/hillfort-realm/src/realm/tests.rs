@@ -98,7 +98,7 @@ fn one_name_is_one_room_for_all_who_ask_at_once() {
                     let world = port.place("few", room).expect("placed");
                     assert_eq!(world, 0, "all come to one thread");
                     batch
-                        .push(Inbound::Join { session: SessionId(n << 8 | edge), room, game: "few", name: "ann" })
+                        .push(Inbound::Join { session: SessionId(n << 8 | edge), room, game: "few", name: "ann", facts: &[] })
                         .expect("fits");
                     while !port.submit(world, &mut batch) {
                         thread::yield_now();
@@ -133,7 +133,7 @@ fn threads_play_answer_and_end() {
     let session = SessionId(0x100);
     let mut batch = InboundBatch::default();
     assert_eq!(edge.place("echo", Wanted::Any), Ok(0));
-    batch.push(Inbound::Join { session, room: Wanted::Any, game: "echo", name: "ann" }).expect("fits");
+    batch.push(Inbound::Join { session, room: Wanted::Any, game: "echo", name: "ann", facts: &[] }).expect("fits");
     assert!(edge.submit(0, &mut batch));
     let room = door.wait(|entry| match entry {
         Outbound::Joined { room, .. } => Some(room),
@@ -159,7 +159,9 @@ fn a_realm_without_a_handle_ends() {
     let (port, mut door) = door(1);
     let handle = Realm::start(Config::default(), vec![echo(20)], vec![port]).expect("starts");
     let mut batch = InboundBatch::default();
-    batch.push(Inbound::Join { session: SessionId(0x100), room: Wanted::Any, game: "echo", name: "ann" }).expect("fits");
+    batch
+        .push(Inbound::Join { session: SessionId(0x100), room: Wanted::Any, game: "echo", name: "ann", facts: &[] })
+        .expect("fits");
     assert!(handle.port().expect("one edge").submit(0, &mut batch));
     door.wait(|entry| matches!(entry, Outbound::Joined { .. }).then_some(()));
     drop(handle);

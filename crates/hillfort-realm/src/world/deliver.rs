@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use hillfort_world::{Output, Overload, Seat, To};
 
 use super::World;
+use super::ask::Answer;
 use crate::slab::Hosted;
 
 /// States of a tick that were held back: they go out with the next tick unless that has newer ones. So the last state that a room puts
@@ -39,6 +40,10 @@ impl World {
                 }
                 Output::State { to, data } => self.outbox.state(hosted.cell.recipients(to, true), hosted.id, tick, data),
                 Output::Kick { seat } => self.kicked.push(seat),
+                Output::Answer { session, reject, reason } => {
+                    self.answers.push(Answer { session, reject, reason: reason.into() })
+                }
+                Output::Reply { number, data } => Self::on_reply(hosted, number, data),
                 Output::Log { line } => self.meter.on_log(hosted.id, &hosted.game_name, tick, line),
             }
         }

@@ -79,7 +79,7 @@ impl Watched {
                 Output::Event { to, data, .. } => self.on_sent(cell, to, false, data.len()),
                 Output::State { to, data } => self.on_sent(cell, to, true, data.len()),
                 Output::Log { line } => keep(&mut self.lines, LINES_SHOWN_MAX, (cell.ctx().tick(), line.to_owned())),
-                Output::Kick { .. } => {}
+                Output::Kick { .. } | Output::Answer { .. } | Output::Reply { .. } => {}
             }
         }
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hillfort_proto::ids::{RoomId, SessionId};
+use hillfort_proto::ids::RoomId;
 use hillfort_proto::message::Wanted;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
-use hillfort_world::{End, HZ_IDLE, Overload, Rng, RoomCell, RoomFault, Who};
+use hillfort_world::{End, HZ_IDLE, Overload, Rng, RoomCell, RoomFault, Verdict, Who};
 
 use super::{Place, World};
 use crate::slab::Hosted;
@@ -31,13 +31,12 @@ const SPREAD: u32 = 64;
 const ROOMS_ASKED: usize = 8;
 
 impl World {
-    pub(super) fn on_join(&mut self, now: Time, session: SessionId, room: Wanted<'_>, game: &str, name: &str) {
-        let who = Who { session, name };
+    pub(super) fn on_join(&mut self, now: Time, who: Who<'_>, room: Wanted<'_>, game: &str) {
         let game = self.games.iter().position(|local| *local.name == *game);
         let seat = game.ok_or(Reject::RoomGame).and_then(|game| self.find_seat(now, who, room, game));
         if let Err(reject) = seat {
             self.meter.totals.joins_refused += 1;
-            self.outbox.refused(session, reject);
+            self.outbox.refused(who.session, reject, "");
         }
         if let (Some(game), Wanted::Named { name, .. }) = (game, room) {
             self.placement.directory().answered(game, name);
@@ -51,7 +50,7 @@ impl World {
         if self.ladder.step() >= Overload::NoJoins {
             return Err(Reject::WorldBusy);
         }
-        if self.sessions.contains_key(&who.session) {
+        if self.sessions.contains_key(&who.session) || self.asking.contains_key(&who.session) {
             return Err(Reject::AlreadyJoined);
         }
         let index = match room {
@@ -95,26 +94,38 @@ impl World {
                 return Err(reject);
             }
         };
-        self.deliver(&mut hosted);
-        let seat = verdict.and_then(|()| hosted.cell.take_seat(who).ok_or(Reject::RoomFull));
-        let result = match seat {
-            Ok(seat) => {
-                self.meter.totals.joins += 1;
-                self.sessions.insert(who.session, Place { room: index, seat });
-                let ctx = hosted.cell.ctx();
-                self.outbox.joined(who.session, hosted.id, &hosted.game_name, ctx.hz(), ctx.tick());
-                wall::behind(|| hosted.cell.on_join(seat, &mut self.out))
+        let seated = match verdict {
+            Verdict::Later => Ok(self.let_wait(&mut hosted, who)),
+            Verdict::Refuse(reject) => Ok(Err(reject)),
+            Verdict::Accept => {
+                self.deliver(&mut hosted);
+                self.give_seat(&mut hosted, who)
             }
-            Err(_) => Ok(()),
+        };
+        let (answer, result) = match seated {
+            Ok(answer) => (answer, Ok(())),
+            // It had the seat, and hears that the room ended.
+            Err(fault) => (Ok(()), Err(fault)),
         };
         if result.is_ok() {
             self.deliver(&mut hosted);
         }
         self.settle(now, hosted, result);
-        seat.map(|_| ())
+        answer
     }
 
-    fn create_room(&mut self, now: Time, game: usize, name: &str, params: &[u8]) -> Result<u32, Reject> {
+    /// Takes a seat that the room has agreed to, and tells both sides.
+    pub(super) fn give_seat(&mut self, hosted: &mut Hosted, who: Who<'_>) -> Result<Result<(), Reject>, RoomFault> {
+        let Some(seat) = hosted.cell.take_seat(who) else { return Ok(Err(Reject::RoomFull)) };
+        self.meter.totals.joins += 1;
+        self.sessions.insert(who.session, Place { room: hosted.index, seat });
+        self.outbox.joined(who.session, hosted.id, &hosted.game_name, hosted.cell.ctx());
+        wall::behind(|| hosted.cell.on_join(seat, &mut self.out))?;
+        self.deliver(hosted);
+        Ok(Ok(()))
+    }
+
+    pub(super) fn create_room(&mut self, now: Time, game: usize, name: &str, params: &[u8]) -> Result<u32, Reject> {
         if !self.placement.open_room() {
             return Err(Reject::RoomsFull);
         }
@@ -152,6 +163,9 @@ impl World {
             name: name.into(),
             cell,
             slot: self.wheel.insert(now, index, HZ_IDLE),
+            made: now,
+            shown: Default::default(),
+            asking: None,
             params: params.into(),
             // Rooms that are taken up together are not saved together.
             save_at: self.saves.as_ref().map(|saves| now + saves.every / SPREAD * (index % SPREAD + 1)),
@@ -170,6 +184,7 @@ impl World {
         self.deliver(&mut hosted);
         // It has no players yet, and is not looked at as one that nobody wants.
         self.kicked.clear();
+        self.answers.clear();
         if hosted.cell.is_ended() {
             return self.end_room(now, hosted, Reject::RoomClosed);
         }
@@ -182,6 +197,7 @@ impl World {
         let room = wall::behind(&mut self.games[game].factory)?;
         let seed = Rng::new(self.config.seed ^ id.0).next_u64();
         let mut cell = RoomCell::new(room, seed);
+        cell.set_id(id);
         self.record(&mut cell, id, game, seed, params);
         // The cell stays outside of the wall: a panic inside must not drop it while it unwinds.
         let created = wall::behind(|| cell.on_create(params, &mut self.out));

@@ -18,6 +18,7 @@ impl World {
     pub(super) fn on_leave(&mut self, now: Time, session: SessionId, room: RoomId) {
         let seated = self.with_seat(now, session, room, |world, hosted, seat| world.leave_seat(hosted, seat, None));
         if !seated {
+            self.stop_asking(session);
             // Its seat is gone already; the answer is the same.
             self.outbox.left(session, room, None);
         }
@@ -50,6 +51,12 @@ impl World {
         while let Some(seat) = self.kicked.pop() {
             if result.is_ok() {
                 result = self.leave_seat(&mut hosted, seat, Some(Reject::RoomKicked));
+            }
+        }
+        while !self.answers.is_empty() {
+            let answer = self.answers.remove(0);
+            if result.is_ok() {
+                result = self.on_answer(&mut hosted, &answer);
             }
         }
         if let Err(fault) = result {
@@ -140,6 +147,7 @@ impl World {
         } else {
             self.forget(&hosted)
         }
+        self.end_asking(&mut hosted, reject);
         for session in hosted.cell.recipients(To::All, false) {
             self.sessions.remove(&session);
             self.outbox.left(session, hosted.id, Some(reject));

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, PoisonError};
 
-use hillfort_proto::limits::LIST_LABEL_BYTES_MAX;
 use hillfort_proto::time::Time;
 
 use hillfort_world::{Load, Overload};
@@ -28,7 +27,8 @@ impl World {
             rooms: self.list_rooms(now),
             ..WorldSnapshot::default()
         };
-        self.placement.directory().publish(self.id, self.list_for_players());
+        let list = self.list_all();
+        self.placement.directory().publish(self.id, list);
         let load = self.meter.finish_window(now, &mut snapshot);
         self.placement.set_load(self.id, load);
         self.placement.set_cost(self.id, self.cost.max(0) as u64);
@@ -52,13 +52,18 @@ impl World {
     }
 
     /// Rooms with names, then others, up to a bound: ten thousand of them would cost a tick.
-    pub(super) fn list_for_players(&self) -> Vec<Listed> {
-        let named =
-            self.games.iter().flat_map(|game| game.named.values()).filter_map(|&index| {
-                self.rooms.get(index).map(listed).or_else(|| self.rooms.asleep(index).and_then(listed_asleep))
-            });
-        let others = self.rooms.iter().filter(|hosted| hosted.name.is_empty()).map(listed);
-        named.chain(others).take(LISTED_MAX).collect()
+    pub(super) fn list_all(&mut self) -> Vec<Listed> {
+        let named = self.games.iter().flat_map(|game| game.named.values().copied());
+        let others = self.rooms.iter().filter(|hosted| hosted.name.is_empty()).map(|hosted| hosted.index);
+        let all: Vec<u32> = named.chain(others).take(LISTED_MAX).collect();
+        all.into_iter().filter_map(|index| self.listed(index)).collect()
+    }
+
+    pub(super) fn listed(&mut self, index: u32) -> Option<Listed> {
+        match self.rooms.get_mut(index) {
+            Some(hosted) => Some(listed(hosted)),
+            None => self.rooms.asleep(index).and_then(listed_asleep),
+        }
     }
 
     fn list_rooms(&mut self, now: Time) -> Vec<RoomSnapshot> {
@@ -72,17 +77,25 @@ impl World {
     }
 }
 
-fn listed(hosted: &Hosted) -> Listed {
+fn listed(hosted: &mut Hosted) -> Listed {
     let ctx = hosted.cell.ctx();
+    let (label, handler) = &mut hosted.shown;
+    for (shown, is) in [(&mut *label, ctx.label()), (&mut *handler, hosted.cell.handler())] {
+        if **shown != *is {
+            *shown = is.into();
+        }
+    }
     let seats_taken = hosted.cell.seats_taken();
     Listed {
         room: hosted.id,
         game: hosted.game,
         name: Arc::clone(&hosted.name),
-        label: start_of(ctx.label()),
+        handler: Arc::clone(handler),
+        label: Arc::clone(label),
         seats_taken,
         seats_max: seats_taken + hosted.cell.seats_free(),
         hz: ctx.hz(),
+        made: hosted.made,
     }
 }
 
@@ -92,15 +105,13 @@ fn listed_asleep(asleep: &Asleep) -> Option<Listed> {
         room: saved.id?,
         game: *game,
         name: saved.name.as_str().into(),
-        label: start_of(&saved.cell.label),
+        handler: Arc::default(),
+        label: saved.cell.label.as_str().into(),
         seats_taken: 0,
         seats_max: saved.seats_max,
         hz: saved.hz,
+        made: Time::ZERO,
     })
-}
-
-fn start_of(label: &str) -> Box<str> {
-    label[..label.floor_char_boundary(LIST_LABEL_BYTES_MAX)].into()
 }
 
 fn room(hosted: &mut Hosted, now: Time) -> RoomSnapshot {

@@ -10,6 +10,7 @@ use super::*;
 use crate::game::Game;
 use crate::realm::{Realm, RealmHandle};
 
+mod ask;
 mod faults;
 mod inspected;
 mod named;
@@ -63,7 +64,8 @@ impl SessionPort for DoorsPort {
             let ids = |to: &[SessionId]| to.iter().map(|id| format!("{:x}", id.0)).collect::<Vec<_>>().join(",");
             taken.push(match entry {
                 Outbound::Joined { session, game, hz, tick, .. } => format!("{:x} joined {game} {hz} Hz at {tick}", session.0),
-                Outbound::JoinRefused { session, reject } => format!("{:x} refused {reject}", session.0),
+                Outbound::JoinRefused { session, reject, reason: "" } => format!("{:x} refused {reject}", session.0),
+                Outbound::JoinRefused { session, reject, reason } => format!("{:x} refused {reject}: {reason}", session.0),
                 Outbound::Left { session, reject, .. } => {
                     format!("{:x} left {}", session.0, reject.map_or("as asked", Reject::label))
                 }
@@ -109,17 +111,17 @@ impl Rig {
     }
 
     fn join(&mut self, session: u64, game: &str) {
-        self.send(Inbound::Join { session: SessionId(session), room: Wanted::Any, game, name: "ann" });
+        self.send(Inbound::Join { session: SessionId(session), room: Wanted::Any, game, name: "ann", facts: &[] });
     }
 
     fn join_as(&mut self, session: u64, game: &str, name: &str) {
-        self.send(Inbound::Join { session: SessionId(session), room: Wanted::Any, game, name });
+        self.send(Inbound::Join { session: SessionId(session), room: Wanted::Any, game, name, facts: &[] });
     }
 
     fn join_named(&mut self, session: u64, game: &str, room: &str, params: &[u8]) {
         let room = Wanted::Named { name: room, params };
         assert_eq!(self.port.place(game, room), Ok(0));
-        self.send(Inbound::Join { session: SessionId(session), room, game, name: "ann" });
+        self.send(Inbound::Join { session: SessionId(session), room, game, name: "ann", facts: &[] });
     }
 
     /// Lines of a list: name, label, seats.

@@ -7,6 +7,7 @@ use hillfort_proto::limits::RESUME_WINDOW;
 
 use super::*;
 use crate::config::RoomConfig;
+use crate::ctx::To;
 use crate::outputs::Output;
 
 /// Writes down what it is told; does what its inputs say.
@@ -112,8 +113,10 @@ impl Rig {
     }
 
     fn join_as(&mut self, session: u64, name: &str) -> Result<Seat, Reject> {
-        let who = Who { session: SessionId(session), name };
-        self.cell.on_join_attempt(who, &mut self.out).expect("no fault")?;
+        let who = Who { session: SessionId(session), name, facts: &[] };
+        if let Verdict::Refuse(reject) = self.cell.on_join_attempt(who, &mut self.out).expect("no fault") {
+            return Err(reject);
+        }
         let seat = self.cell.take_seat(who).expect("a seat was free");
         self.cell.on_join(seat, &mut self.out).expect("no fault");
         Ok(seat)
@@ -147,7 +150,7 @@ fn seats_are_counted_when_taken_and_reused() {
     assert_eq!(rig.cell.seats_free(), 2);
     assert_eq!((rig.join(1), rig.join(2)), (Ok(Seat(0)), Ok(Seat(1))));
     assert_eq!(rig.join(3), Err(Reject::RoomFull));
-    assert_eq!(rig.cell.take_seat(Who { session: SessionId(3), name: "" }), None);
+    assert_eq!(rig.cell.take_seat(Who { session: SessionId(3), name: "", facts: &[] }), None);
     assert_eq!(rig.leave(Seat(0)), Some(SessionId(1)));
     assert_eq!(rig.cell.free_seat(Seat(0)), None, "once only");
     assert_eq!(rig.join_as(3, "bo"), Ok(Seat(0)));
@@ -170,7 +173,7 @@ fn outputs_go_to_whom_they_are_for() {
 
 #[test]
 fn players_take_turns_and_none_starves() {
-    let caps = InputCaps { player_tick: 3, player_queue: 5, room_tick: 6 };
+    let caps = InputCaps { player_tick: 3, player_queue: 5, room_tick: 6, ..InputCaps::default() };
     let mut rig = Rig::new(|config| config.inputs = caps);
     (1..4).for_each(|session| assert!(rig.join(session).is_ok()));
     rig.noted();
@@ -313,7 +316,7 @@ fn a_steady_stream_allocates_nothing() {
     let mut out = Outputs::default();
     let mut cell = RoomCell::new(Box::new(Quiet), 1);
     cell.on_create(&[], &mut out).expect("no fault");
-    let seats: Vec<_> = (1..9).filter_map(|id| cell.take_seat(Who { session: SessionId(id), name: "a" })).collect();
+    let seats: Vec<_> = (1..9).filter_map(|id| cell.take_seat(Who { session: SessionId(id), name: "a", facts: &[] })).collect();
     let mut round = || {
         for _ in 0..5 {
             seats.iter().for_each(|&seat| assert_eq!(cell.push_input(seat, 1, &[1; 100]), 0));

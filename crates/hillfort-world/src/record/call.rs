@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hillfort_proto::ids::SessionId;
-use hillfort_proto::limits::{INPUT_BYTES_MAX, NAME_CHARS_MAX};
+use hillfort_proto::limits::{JOIN_FACTS_BYTES_MAX, NAME_CHARS_MAX, ROOM_INPUT_BYTES_MAX};
 
 use crate::config::SEATS_MAX;
 use crate::ctx::Seat;
@@ -29,6 +29,8 @@ const STATE: u8 = 11;
 const DISPOSE: u8 = 12;
 const MARK: u8 = 13;
 const TICKS: u8 = 14;
+/// An attempt of somebody about whom the door knows more than the name.
+const ATTEMPT_WITH_FACTS: u8 = 15;
 /// With the number of ticks in the low six bits, when there are 1 to 63.
 const TICKS_SHORT: u8 = 0x40;
 /// With the seat in the low seven bits, when it is below 127.
@@ -40,7 +42,7 @@ const INPUT_OF_ANY_SEAT: u8 = 0xff;
 pub enum Call<'a> {
     /// Somebody asked for a seat.
     Attempt(Who<'a>),
-    /// The lowest free seat was taken.
+    /// The lowest free seat was taken; without facts.
     TakeSeat(Who<'a>),
     /// The room heard of it.
     Join(Seat),
@@ -113,11 +115,12 @@ impl<'a> Call<'a> {
     /// Bytes that [`Call::write`] appends at most.
     pub(super) const fn len_max(&self) -> usize {
         let data = match self {
-            Self::Attempt(who) | Self::TakeSeat(who) => who.name.len(),
+            Self::Attempt(who) => who.name.len() + who.facts.len(),
+            Self::TakeSeat(who) => who.name.len(),
             Self::Input { data, .. } | Self::Signal(data) | Self::Restore(data) | Self::State(data) => data.len(),
             _ => 0,
         };
-        24 + data
+        30 + data
     }
 
     #[inline]
@@ -147,7 +150,11 @@ impl<'a> Call<'a> {
                 out.push(MARK);
                 out.extend_from_slice(&hash.to_le_bytes());
             }
-            Self::Attempt(who) => put_who(out, ATTEMPT, who),
+            Self::Attempt(who) if who.facts.is_empty() => put_who(out, ATTEMPT, who),
+            Self::Attempt(who) => {
+                put_who(out, ATTEMPT_WITH_FACTS, who);
+                put_bytes(out, who.facts);
+            }
             Self::TakeSeat(who) => put_who(out, TAKE_SEAT, who),
             Self::Join(seat) => put_seat(out, JOIN, seat),
             Self::Drop(seat) => put_seat(out, DROP, seat),
@@ -168,6 +175,10 @@ impl<'a> Call<'a> {
     pub(crate) fn read(from: &mut Reader<'a>) -> Result<Self, Damaged> {
         Ok(match from.byte()? {
             ATTEMPT => Self::Attempt(who(from)?),
+            ATTEMPT_WITH_FACTS => {
+                let who = who(from)?;
+                Self::Attempt(Who { facts: from.bytes(JOIN_FACTS_BYTES_MAX)?, ..who })
+            }
             TAKE_SEAT => Self::TakeSeat(who(from)?),
             JOIN => Self::Join(seat(from)?),
             DROP => Self::Drop(seat(from)?),
@@ -209,7 +220,7 @@ fn put_data(out: &mut Vec<u8>, tag: u8, data: &[u8]) {
 }
 
 fn who<'a>(from: &mut Reader<'a>) -> Result<Who<'a>, Damaged> {
-    Ok(Who { session: SessionId(from.number(u64::MAX)?), name: from.text(NAME_BYTES_MAX)? })
+    Ok(Who { session: SessionId(from.number(u64::MAX)?), name: from.text(NAME_BYTES_MAX)?, facts: &[] })
 }
 
 fn seat(from: &mut Reader<'_>) -> Result<Seat, Damaged> {
@@ -217,7 +228,7 @@ fn seat(from: &mut Reader<'_>) -> Result<Seat, Damaged> {
 }
 
 fn input<'a>(seat: Seat, from: &mut Reader<'a>) -> Result<Call<'a>, Damaged> {
-    Ok(Call::Input { seat, op: from.number(u64::from(u32::MAX))? as u32, data: from.bytes(INPUT_BYTES_MAX)? })
+    Ok(Call::Input { seat, op: from.number(u64::from(u32::MAX))? as u32, data: from.bytes(ROOM_INPUT_BYTES_MAX)? })
 }
 
 #[cfg(test)]
@@ -226,10 +237,11 @@ mod tests {
 
     #[test]
     fn calls_come_back_as_they_were_written() {
-        let who = Who { session: SessionId(0x1_0000_0001), name: "Zoë" };
+        let who = Who { session: SessionId(0x1_0000_0001), name: "Zoë", facts: &[] };
         let input = |seat: u16| Call::Input { seat: Seat(seat), op: 300, data: &[1, 2, 3] };
         let calls = [
             Call::Attempt(who),
+            Call::Attempt(Who { facts: b"more", ..who }),
             Call::TakeSeat(who),
             Call::Join(Seat(4_095)),
             input(0),
@@ -262,7 +274,7 @@ mod tests {
             assert_eq!(Call::read(&mut read), Ok(call));
         }
         assert!(read.is_empty());
-        for bad in [&[0][..], &[TICKS, 0], &[TICKS_SHORT], &[15], &[JOIN, 0x80, 0x20], &[INPUT, 1, 0x80, 0x10]] {
+        for bad in [&[0][..], &[TICKS, 0], &[TICKS_SHORT], &[16], &[JOIN, 0x80, 0x20], &[INPUT, 1, 0x81, 0x20]] {
             assert_eq!(Call::read(&mut Reader(bad)), Err(Damaged), "{bad:?}");
         }
     }

@@ -30,7 +30,7 @@ fn room(limits: RecordLimits, budget: &Rc<RecordBudget>) -> (RoomCell, Outputs) 
     let (mut cell, mut out) = (RoomCell::new(Box::new(Quiet), 1), Outputs::default());
     cell.record(Recorder::new(Origin::default(), limits, Rc::clone(budget)));
     cell.on_create(&[], &mut out).expect("is good");
-    cell.take_seat(Who { session: SessionId(1), name: "Ann" }).expect("is free");
+    cell.take_seat(Who { session: SessionId(1), name: "Ann", facts: &[] }).expect("is free");
     (cell, out)
 }
 

@@ -11,7 +11,7 @@ use crate::config::RoomConfig;
 use crate::ctx::{Ctx, Seat, To};
 use crate::record::{End, Origin, RecordBudget, RecordLimits};
 use crate::rng::Rng;
-use crate::room::Who;
+use crate::room::{Verdict, Who};
 use crate::share::ShareConfig;
 
 const FAIL: u32 = 99;
@@ -107,8 +107,8 @@ fn play(room: Mixer, room_bytes: usize, ticks: u64) -> RoomCell {
         let lost = &mut away[usize::from(seat.0)];
         match dice.below(40) {
             0 | 6 | 7 => {
-                let who = Who { session: SessionId(tick + 1), name: "Ann" };
-                if cell.on_join_attempt(who, &mut out).expect("asks") == Ok(()) {
+                let who = Who { session: SessionId(tick + 1), name: "Ann", facts: &[] };
+                if cell.on_join_attempt(who, &mut out).expect("asks") == Verdict::Accept {
                     let seat = cell.take_seat(who).expect("is free");
                     out.clear();
                     cell.on_join(seat, &mut out).expect("joins");
@@ -125,7 +125,7 @@ fn play(room: Mixer, room_bytes: usize, ticks: u64) -> RoomCell {
             3 if cell.session(seat).is_some() && std::mem::replace(lost, false) => {
                 cell.on_reconnect(seat, &mut out).expect("is back");
             }
-            4 => cell.on_signal(b"how", &mut Vec::new(), &mut out).expect("answers"),
+            4 => drop(cell.on_signal(b"how", &mut Vec::new(), &mut out).expect("answers")),
             5 => (0..30).for_each(|op| assert!(cell.push_input(seat, op, &[7; 9]) <= 1)),
             _ => assert!(cell.push_input(seat, 1, &tick.to_le_bytes()) <= 1),
         }

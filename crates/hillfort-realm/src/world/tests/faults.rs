@@ -69,7 +69,7 @@ fn panics_while_playing_tell_all_players() {
     check("on_leave", |rig, room| rig.send(Inbound::Leave { session, room }));
     check("on_leave", |rig, _| rig.input(0x300, KICK, &[0]));
     check("on_signal", |rig, room| {
-        let (reply, _answer) = std::sync::mpsc::sync_channel(1);
+        let reply = Reply::new(|answer| assert_eq!(answer, Err(Reject::RoomCrashed)));
         rig.handle.tell(0, Command::Signal { room, data: Vec::new(), reply });
     });
 }

@@ -54,7 +54,7 @@ fn states_then_speed_then_joins_are_given_up_and_come_back() {
     assert!(thinned.iter().all(|tick| tick % 2 == 0), "every second one: {thinned:?}");
     assert_eq!(rig.port.place("busy", Wanted::Any), Err(Reject::WorldBusy));
     let room = rig.room_of(0x100);
-    rig.send(Inbound::Join { session: SessionId(0x200), room: Wanted::Room(room), game: "busy", name: "bob" });
+    rig.send(Inbound::Join { session: SessionId(0x200), room: Wanted::Room(room), game: "busy", name: "bob", facts: &[] });
     assert!(rig.run(1_000).contains(&"200 refused world_busy".to_owned()));
     assert_eq!(rig.world.rooms.get(rig.world.rooms.find(room).expect("is there")).map(|room| room.cell.rate()), Some(10));
 

@@ -42,11 +42,17 @@ fn joins_are_refused_for_a_reason() {
     rig.join(0x100, "puppet");
     rig.join(0x200, "chess");
     rig.join_as(0x300, "puppet", "mallory");
-    rig.send(Inbound::Join { session: SessionId(0x400), room: Wanted::Room(RoomId(0x77_0000_0000)), game: "puppet", name: "a" });
+    rig.send(Inbound::Join {
+        session: SessionId(0x400),
+        room: Wanted::Room(RoomId(0x77_0000_0000)),
+        game: "puppet",
+        name: "a",
+        facts: &[],
+    });
     let refused = ["100 refused already_joined", "200 refused room_game", "300 refused room_refused", "400 refused room_unknown"];
     assert_eq!(rig.run(0), refused);
     let room = rig.room_of(0x100);
-    rig.send(Inbound::Join { session: SessionId(0x500), room: Wanted::Room(room), game: "puppet", name: "a" });
+    rig.send(Inbound::Join { session: SessionId(0x500), room: Wanted::Room(room), game: "puppet", name: "a", facts: &[] });
     assert_eq!(rig.run(0)[0], "500 joined puppet 20 Hz at 0");
     assert_eq!(rig.totals().joins_refused, 4);
 }
@@ -64,7 +70,7 @@ fn full_rooms_open_others_up_to_the_limit() {
     assert_eq!(rig.room_of(0x100), rig.room_of(0x200));
     assert_ne!(rig.room_of(0x100), rig.room_of(0x300));
     let room = rig.room_of(0x100);
-    rig.send(Inbound::Join { session: SessionId(0x500), room: Wanted::Room(room), game: "puppet", name: "a" });
+    rig.send(Inbound::Join { session: SessionId(0x500), room: Wanted::Room(room), game: "puppet", name: "a", facts: &[] });
     assert_eq!(rig.run(0), ["500 refused room_full"]);
     assert_eq!(rig.port.place("puppet", Wanted::Any), Err(Reject::RoomsFull));
     rig.send(Inbound::Leave { session: SessionId(0x100), room });
@@ -132,7 +138,7 @@ fn rooms_rest_while_nobody_is_connected_and_end_when_deserted() {
     rig.run(25_000);
     assert_eq!(rig.snapshot().rooms_open, 0);
     assert_eq!(rig.snapshot().totals.rooms_ended, 1);
-    rig.send(Inbound::Join { session: SessionId(0x100), room: Wanted::Room(room), game: "puppet", name: "a" });
+    rig.send(Inbound::Join { session: SessionId(0x100), room: Wanted::Room(room), game: "puppet", name: "a", facts: &[] });
     assert_eq!(rig.run(0), ["100 refused room_unknown"]);
 }
 
@@ -173,7 +179,7 @@ fn late_policies_do_what_they_say() {
 
 #[test]
 fn a_flood_of_one_player_does_not_silence_another() {
-    let caps = InputCaps { player_tick: 4, player_queue: 8, room_tick: 6 };
+    let caps = InputCaps { player_tick: 4, player_queue: 8, room_tick: 6, ..InputCaps::default() };
     let mut rig = puppets(|puppet| puppet.config.inputs = caps);
     rig.join(0x100, "puppet");
     rig.join(0x200, "puppet");

@@ -86,7 +86,9 @@ impl Rig {
 
     fn ask(&mut self, room: RoomId) -> String {
         let now = self.clock.now();
-        String::from_utf8(self.world.signal(now, room, b"").expect("is there")).expect("text")
+        let (to, answer) = std::sync::mpsc::sync_channel(1);
+        self.world.signal(now, room, b"", Reply::new(move |result| to.send(result).expect("is waited for")));
+        String::from_utf8(answer.recv().expect("comes at once").expect("is there")).expect("text")
     }
 }
 
@@ -116,7 +118,7 @@ fn a_named_room_sleeps_until_somebody_joins_it() {
     assert!(snapshot.asleep_bytes > 0);
     assert_eq!(rig.list("clock", ""), ["den open 0/4"], "sleeping rooms are listed");
     rig.run(600_000);
-    rig.send(Inbound::Join { session: SessionId(0x400), room: Wanted::Room(den), game: "clock", name: "ann" });
+    rig.send(Inbound::Join { session: SessionId(0x400), room: Wanted::Room(den), game: "clock", name: "ann", facts: &[] });
     assert_eq!(rig.run(0)[0].split(" at ").next(), Some("400 joined clock 20 Hz"));
     let said = rig.ask(den);
     let [ticks, tick, draws, label] = said.split(' ').collect::<Vec<_>>()[..] else { panic!("{said}") };

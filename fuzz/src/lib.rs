@@ -4,6 +4,7 @@
 //! `cargo fuzz run -s none --features libfuzzer <target> -- -max_total_time=60`. To add a target:
 //! a function here, an entry in [`TARGETS`], a main in `fuzz_targets/`, a `[[bin]]` in Cargo.toml, some inputs in `corpus/<name>/`.
 
+mod api;
 mod first_bytes;
 mod guard;
 mod packet;
@@ -12,6 +13,7 @@ mod recording;
 mod scene;
 mod script;
 
+pub use api::api_json;
 pub use first_bytes::{client_hello, proxy};
 pub use guard::regions;
 pub use packet::packet;
@@ -25,6 +27,7 @@ pub type Target = fn(&[u8]);
 
 /// Name and function of each target.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("api_json", api_json),
     ("client_hello", client_hello),
     ("proxy", proxy),
     ("hello", hello),

@@ -12,6 +12,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("hillfort-proto", 0),
     ("hillfort-sync", 0),
     ("hillfort-sync-derive", 0),
+    ("hillfort-api", 1),
     ("hillfort-guard", 1),
     ("hillfort-world", 1),
     ("hillfort-script", 1),
@@ -19,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("hillfort-store", 2),
     ("hillfort-modules", 2),
     ("hillfort-edge", 3),
+    ("hillfort-nakama", 3),
     ("hillfort-realm", 3),
     ("hillfort", 4),
 ];
@@ -33,7 +35,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 ];
 
 /// Crates whose whole tree of dependencies must be free of IO, clocks and randomness.
-const PURE: &[&str] = &["hillfort-proto", "hillfort-sync", "hillfort-guard", "hillfort-world"];
+const PURE: &[&str] = &["hillfort-proto", "hillfort-sync", "hillfort-api", "hillfort-guard", "hillfort-world"];
 
 /// What must not be in that tree, with the reason.
 const IMPURE: &[(&str, &str)] = &[

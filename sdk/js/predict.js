@@ -11,10 +11,14 @@ export class Predictor {
   #smooth_ms;
   #snap;
   #angles;
+  #drawn;
+  #same;
   #inputs = []; // oldest first: { number, input }
+  #after = []; // the state after each of them
   #number = 0;
   #state = null;
   #before = null; // the state one step ago
+  #intended = null; // { input } of the step to come, and the state after it
   #steppedAt_ms = 0;
   #offset = {}; // what was drawn minus what is right, when it was last set right
   #offsetAt_ms = 0;
@@ -23,15 +27,19 @@ export class Predictor {
   /**
    * `step(state, input)` gives the next state; it is the game's rule, the same as the server's, and changes neither. A state is an object of
    * numbers; those named in `angles` go round. `inputs` is how many are kept at most, `tick_ms` how long a step takes on the screen, `smooth_ms`
-   * how long a mistake takes to go away; one that is larger than `snap` in any number is set right at once.
+   * how long a mistake takes to go away; one that is larger than `snap` in any number is set right at once. `drawn` are the names of numbers that
+   * are drawn, all when nothing is said: then a state may have other things beside them. `same(foreseen, told)` says whether what the server told
+   * is what was foreseen, as far as its numbers are exact: then nothing changes.
    */
-  constructor({ step, inputs = 128, tick_ms = 0, smooth_ms = 100, snap = Infinity, angles = [] }) {
+  constructor({ step, inputs = 128, tick_ms = 0, smooth_ms = 100, snap = Infinity, angles = [], drawn = null, same = () => false }) {
     this.#step = step;
     this.#most = inputs;
     this.#tick_ms = tick_ms;
     this.#smooth_ms = smooth_ms;
     this.#snap = snap;
     this.#angles = new Set(angles);
+    this.#drawn = drawn;
+    this.#same = same;
   }
 
   /** The state as it will be on the server when it has all inputs. Null before the first `reconcile`. */
@@ -50,12 +58,25 @@ export class Predictor {
     // 32 bits on the wire, never 0.
     this.#number = this.#number === 0xffffffff ? 1 : this.#number + 1;
     this.#inputs.push({ number: this.#number, input });
+    this.#intended = null;
     if (this.#state !== null) {
       this.#before = this.#state;
       this.#state = this.#step(this.#state, input);
       this.#steppedAt_ms = now;
     }
+    this.#after.push(this.#state);
     return this.#number;
+  }
+
+  /**
+   * What the next tick's input will be as things are now. From then on the step that it makes is drawn while its time goes by, before it is done, so
+   * what the player does is seen at once and not a tick later. To be said again after each tick.
+   */
+  intend(now, input) {
+    if (this.#state === null) return;
+    const drawn = this.#intended === null ? null : this.shown(now);
+    this.#intended = { input, state: this.#step(this.#state, input) };
+    if (drawn !== null) this.#fade(now, drawn);
   }
 
   /**
@@ -66,30 +87,35 @@ export class Predictor {
     const drawn = this.#state === null ? null : this.shown(now);
     const known = this.#inputs.findIndex(({ number }) => number === lastInput);
     this.#inputs.splice(0, known + 1);
+    const [foreseen] = this.#after.splice(0, known + 1).slice(-1);
+    if (foreseen && this.#same(foreseen, state)) return;
     this.#state = { ...state };
     this.#before = this.#state;
-    for (const { input } of this.#inputs) {
+    this.#after = this.#inputs.map(({ input }) => {
       this.#before = this.#state;
       this.#state = this.#step(this.#state, input);
-    }
+      return this.#state;
+    });
+    if (this.#intended !== null) this.#intended.state = this.#step(this.#state, this.#intended.input);
     if (drawn !== null) this.#fade(now, drawn);
   }
 
-  /** What to draw at `now`: between the last two steps, and what is left of the last mistake. */
+  /** What to draw at `now`: between the last two steps, or the last and the one to come, and what is left of the last mistake. */
   shown(now) {
     const part = this.#tick_ms > 0 ? Math.min(1, Math.max(0, (now - this.#steppedAt_ms) / this.#tick_ms)) : 1;
     const left = this.#left(now);
+    const [before, after] = this.#intended === null ? [this.#before, this.#state] : [this.#state, this.#intended.state];
     const shown = {};
-    for (const [name, value] of Object.entries(this.#state)) {
-      const from = this.#before[name];
-      shown[name] = from + this.#way(name, from, value) * part + (this.#offset[name] ?? 0) * left;
+    for (const name of this.#drawn ?? Object.keys(after)) {
+      const from = before[name];
+      shown[name] = from + this.#way(name, from, after[name]) * part + (this.#offset[name] ?? 0) * left;
     }
     return shown;
   }
 
   // The part of the last mistake that is still drawn.
   #left(now) {
-    return this.#fade_ms > 0 ? Math.max(0, 1 - (now - this.#offsetAt_ms) / this.#fade_ms) : 0;
+    return this.#fade_ms > 0 ? Math.min(1, Math.max(0, 1 - (now - this.#offsetAt_ms) / this.#fade_ms)) : 0;
   }
 
   // Draws on from where the picture was. What is new of the mistake takes its time; what was fading goes on doing so.
@@ -146,6 +172,11 @@ export class Pace {
   get rate() {
     if (this.#ahead === null) return 1;
     return 1 + Math.max(-BEND, Math.min(BEND, ((AHEAD - this.#ahead) * BEND) / 2));
+  }
+
+  /** The server's tick that the next input is meant for; null before the first packet. */
+  get next() {
+    return this.#next === null ? null : this.#next >>> 0;
   }
 
   /** The mirror took a packet. */

@@ -1,8 +1,9 @@
-// A line between browser and server that can be cut and mended: a plain TCP relay.
+// A line between browser and server that can be long, cut and mended: a plain TCP relay.
 import { connect, createServer } from 'node:net';
 
 export class Line {
-  static async open(serverPort) {
+  /** What goes over it takes `way_ms`, each way. */
+  static async open(serverPort, way_ms = 0) {
     const line = new Line();
     line.pairs = new Set();
     line.whole = true;
@@ -13,7 +14,7 @@ export class Line {
       line.pairs.add(pair);
       const end = () => { near.destroy(); far.destroy(); line.pairs.delete(pair); };
       for (const [from, to] of [[near, far], [far, near]]) {
-        from.on('data', (bytes) => to.write(bytes));
+        from.on('data', (bytes) => (way_ms > 0 ? setTimeout(() => to.write(bytes), way_ms) : to.write(bytes)));
         from.on('close', end);
         from.on('error', end);
       }

@@ -21,6 +21,7 @@ const OP_ROUND = 5;
 
 const OP_MOVE = 1;
 const OP_STOP = 2;
+const OP_BEAT = 3;
 
 /** The bytes are not what FORMAT.md says. */
 export class FormatError extends Error {}
@@ -50,10 +51,9 @@ const READERS = {
   [OP_ROUND]: (in_) => ({ kind: 'round', winner: in_.u8(), points: [in_.u16(), in_.u16()] }),
 };
 
-/** The order to move the squads of `mask` (bits 0–2) to a place in units: { op, data } of an input. */
-export function moveOrder(mask, x, y) {
-  const data = new Uint8Array(5);
-  const view = new DataView(data.buffer);
+/** The order to move the squads of `mask` (bits 0–2) to a place in units, with its number and tick: { op, data } of an input. */
+export function moveOrder(mask, x, y, ticket) {
+  const { data, view } = numbered(5, ticket);
   data[0] = mask;
   view.setUint16(1, toPosition(x), true);
   view.setUint16(3, toPosition(y), true);
@@ -61,8 +61,23 @@ export function moveOrder(mask, x, y) {
 }
 
 /** The order to stop. */
-export function stopOrder(mask) {
-  return { op: OP_STOP, data: Uint8Array.of(mask) };
+export function stopOrder(mask, ticket) {
+  const { data } = numbered(1, ticket);
+  data[0] = mask;
+  return { op: OP_STOP, data };
+}
+
+/** No order, only a number and a tick. */
+export function beat(ticket) {
+  return { op: OP_BEAT, data: numbered(0, ticket).data };
+}
+
+function numbered(bytes, { number, tick }) {
+  const data = new Uint8Array(bytes + 8);
+  const view = new DataView(data.buffer);
+  view.setUint32(bytes, number, true);
+  view.setUint32(bytes + 4, tick, true);
+  return { data, view };
 }
 
 /** Slot of the player whose squad this is. */

@@ -2,14 +2,16 @@
 // play, reload.
 
 import { Interpolation } from '/sdk/js/interpolate.js';
+import { Pace, Predictor } from '/sdk/js/predict.js';
 import { HillfortSession } from '/sdk/js/session.js';
 import { Mirror, MirrorError } from '/sdk/js/sync.js';
 import { roomAsked } from './asked.js';
 import { Controls } from './controls.js';
-import { FormatError, moveOrder, readEvent, stopOrder, SQUADS_PER_PLAYER } from './format.js';
+import { beat, FormatError, moveOrder, readEvent, stopOrder, SQUADS_PER_PLAYER } from './format.js';
 import { Hud, Minimap } from './hud.js';
 import { keepName, keepSession, keptName, takeSession, wasHelped } from './keep.js';
 import { Match } from './match.js';
+import { OwnSquads } from './own.js';
 import { TEAMS } from './palette.js';
 import { Scene } from './scene.js';
 import { schema } from './sync.schema.js';
@@ -34,7 +36,15 @@ const scene = new Scene(canvas);
 const minimap = new Minimap(scene.camera);
 const stats = { statesReceived: 0, lastStateAt: 0, maxStateGap_ms: 0, rtt_ms: null, tick: 0, session: null, slot: null, fps: 0 };
 /** For tests and the curious: what the page knows about itself. */
-window.hillfort = { status: 'idle', stats };
+window.hillfort = {
+  status: 'idle', stats,
+  get own() {
+    return match?.timeline.own ?? null;
+  },
+  /** Own squads: as they are drawn, and as the server told them last. */
+  squads: () => [...scene.troops.squads].filter(({ id }) => match?.isOwn(id)),
+  told: () => match.timeline.newest.squads.filter(({ id }) => match.isOwn(id)),
+};
 
 let session = null;
 let match = null;
@@ -52,15 +62,26 @@ const deeds = {
   order(x, y) {
     if (spectates) return;
     const inside = [Math.max(0, Math.min(match.map.width, x)), Math.max(0, Math.min(match.map.height, y))];
-    const { op, data } = moveOrder(match.selected, ...inside);
+    const now = performance.now();
+    foresee(now);
+    const { own } = match.timeline;
+    const ticket = own.ticket();
+    const { op, data } = moveOrder(match.selected, ...inside, ticket);
     if (!session.input(op, data)) return;
-    match.order(match.selected, ...inside, performance.now());
+    own.order(now, ticket, match.selected, ...inside);
+    match.order(match.selected, ...inside, now);
     scene.effects.tap(...inside, match.team);
   },
   stop() {
     if (spectates) return;
-    const { op, data } = stopOrder(match.selected);
-    if (session.input(op, data)) match.stop(match.selected);
+    const now = performance.now();
+    foresee(now);
+    const { own } = match.timeline;
+    const ticket = own.ticket();
+    const { op, data } = stopOrder(match.selected, ticket);
+    if (!session.input(op, data)) return;
+    own.stop(now, ticket, match.selected);
+    match.stop(match.selected);
   },
   centre(index) {
     const squad = scene.troops.get(match.slot * SQUADS_PER_PLAYER + index);
@@ -150,7 +171,8 @@ function onEvent({ op, data }) {
   if (event === null) return;
   if (event.kind === 'map') {
     const sameLand = match !== null && match.map.seed === event.seed;
-    match = new Match(event, new Timeline(new Mirror(schema), new Interpolation(schema, { hz, snap: SNAP_UNITS })));
+    const own = spectates ? null : new OwnSquads(event, { Pace, Predictor });
+    match = new Match(event, new Timeline(new Mirror(schema), new Interpolation(schema, { hz, snap: SNAP_UNITS }), own));
     askedAnew = false;
     stats.slot = event.slot;
     if (!sameLand) scene.setMap(event);
@@ -198,6 +220,16 @@ const HAPPENED = {
   round: (event) => hud.roundOver(event),
 };
 
+/** Lets the own squads walk on, and asks the server now and then how early inputs come. */
+function foresee(now) {
+  const own = match?.timeline.own ?? null;
+  if (own === null) return;
+  const ticket = own.turn(now);
+  if (ticket === null) return;
+  const { op, data } = beat(ticket);
+  session.input(op, data);
+}
+
 /** The first state of a match: looks at the own squads where the map does not fit, and explains the game once. */
 function welcome() {
   lastScore = match.score;
@@ -236,6 +268,7 @@ function frame(now) {
   const dt = Math.min(0.1, (now - lastFrame) / 1000);
   stats.fps += (1 / Math.max(dt, 0.001) - stats.fps) * 0.05;
   lastFrame = now;
+  foresee(now);
   scene.draw(now, dt, match?.map ?? null, match);
   minimap.draw(scene, match);
   hud.frame(now);

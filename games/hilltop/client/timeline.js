@@ -13,13 +13,16 @@ export class Timeline {
   #mirror;
   #picture;
   #newest = null;
+  /** OwnSquads, or null: the own squads are drawn like all others. */
+  own;
   #squads = []; // entities, in the order of the newest state's squads
   #heardAt_ms = -Infinity;
 
-  /** `mirror`: a Mirror of the room's scene; `picture`: an Interpolation of the same schema. */
-  constructor(mirror, picture) {
+  /** `mirror`: a Mirror of the room's scene; `picture`: an Interpolation of the same schema; `own`: the player's squads ahead of both. */
+  constructor(mirror, picture, own = null) {
     this.#mirror = mirror;
     this.#picture = picture;
+    this.own = own;
   }
 
   /** Newest tick, or null. */
@@ -43,13 +46,16 @@ export class Timeline {
     this.#heardAt_ms = now;
     this.#picture.push(now, this.#mirror);
     this.#newest = this.#read();
+    this.own?.heard(now, this.#mirror, this.#newest);
     return true;
   }
 
   /** Squads as they are to be drawn at `now`: { state, squads }; null before the first packet. */
   at(now) {
     if (this.#picture.show(now) === null) return null;
-    return { state: this.#newest, squads: this.#squads.map((entity, i) => this.#draw(entity, this.#newest.squads[i])) };
+    const squads = this.#squads.map((entity, i) => this.#draw(entity, this.#newest.squads[i]));
+    this.own?.draw(now, squads);
+    return { state: this.#newest, squads };
   }
 
   // When packets stay away the picture goes on in a straight line, but nobody is stronger than whole or weaker than down.

@@ -183,6 +183,44 @@ test('a step is drawn while its time goes by', () => {
   assert.deepEqual([130, 150].map((now) => predictor.shown(now).x), [13, 17], 'nothing jumps when the server agrees');
 });
 
+test('what the player is about to do is drawn before its tick is done, without a jump', () => {
+  const predictor = new Predictor({ step: ({ x }, input) => ({ x: x + input }), tick_ms: TICK_MS });
+  predictor.intend(0, 1); // nothing is known yet
+  predictor.reconcile(0, { x: 0 }, 0);
+  predictor.apply(0, 10);
+  predictor.intend(0, 10);
+  assert.deepEqual([0, 25, 50].map((now) => predictor.shown(now).x), [10, 15, 20]);
+  predictor.apply(50, 10);
+  predictor.intend(50, 0);
+  assert.deepEqual([50, 75].map((now) => predictor.shown(now).x), [20, 20], 'it stands');
+  // In the middle of the tick it sets off: from where it is drawn, and towards where it is going to be.
+  predictor.intend(75, 10);
+  assert.equal(predictor.shown(75).x, 20);
+  assert.ok(predictor.shown(80).x > 20.5);
+  assert.ok(Math.abs(predictor.shown(175).x - 30) < 1e-9);
+  predictor.reconcile(80, { x: 10 }, 1);
+  assert.equal(predictor.state.x, 20, 'the step to come is not part of the state');
+  predictor.reconcile(90, { x: 110 }, 2);
+  assert.ok(Math.abs(predictor.shown(190).x - 120) < 1e-9, 'it follows what the server sets right');
+});
+
+test('what was foreseen stays when the server tells the same, and a state may have things that are not drawn', () => {
+  let steps = 0;
+  const step = ({ x, goal }, input) => {
+    steps += 1;
+    return { x: x + Math.sign((input ?? goal) - x), goal: input ?? goal };
+  };
+  const same = (foreseen, told) => Math.abs(foreseen.x - told.x) <= 0.5 && foreseen.goal === told.goal;
+  const predictor = new Predictor({ step, same, drawn: ['x'] });
+  predictor.reconcile(0, { x: 0, goal: null }, 0);
+  for (const input of [9, null, null]) predictor.apply(0, input);
+  assert.deepEqual([predictor.state, predictor.shown(0), steps], [{ x: 3, goal: 9 }, { x: 3 }, 3]);
+  predictor.reconcile(0, { x: 1.25, goal: 9 }, 1);
+  assert.deepEqual([predictor.state.x, steps, predictor.unacknowledged.length], [3, 3, 2], 'not a step is done again');
+  predictor.reconcile(0, { x: 1, goal: 0 }, 2);
+  assert.deepEqual([predictor.state.x, predictor.unacknowledged.length], [0, 1]);
+});
+
 test('inputs are kept until the server tells of them, and no more than so many', () => {
   const predictor = new Predictor({ step: (state) => state, inputs: 3 });
   assert.deepEqual([1, 2, 3, 4].map((input) => predictor.apply(0, input)), [1, 2, 3, null]);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FormatError, moveOrder, readEvent, slotOf, stopOrder } from '../format.js';
+import { FormatError, beat, moveOrder, readEvent, slotOf, stopOrder } from '../format.js';
 
 const bytes = (hex) => Uint8Array.from(hex.replace(/\s|\/\/.*$/gm, '').match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
 
@@ -31,9 +31,10 @@ test('events', () => {
 
 test('orders', () => {
   const cases = [
-    [moveOrder(0b101, 80, 50.5), 1, '05 0050 8032'],
-    [moveOrder(1, -3, 300), 1, '01 0000 ffff'],
-    [stopOrder(0b010), 2, '02'],
+    [moveOrder(0b101, 80, 50.5, { number: 7, tick: 0x1234 }), 1, '05 0050 8032 07000000 34120000'],
+    [moveOrder(1, -3, 300, { number: 2 ** 32 - 1, tick: 0 }), 1, '01 0000 ffff ffffffff 00000000'],
+    [stopOrder(0b010, { number: 1, tick: 2 }), 2, '02 01000000 02000000'],
+    [beat({ number: 1, tick: 2 }), 3, '01000000 02000000'],
   ];
   for (const [{ op, data }, expectedOp, hex] of cases) {
     assert.equal(op, expectedOp);

@@ -10,6 +10,8 @@ use hillfort_world::Packets;
 
 use super::*;
 
+mod orders;
+
 const SCHEMA: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../games/hilltop/sync.toml"));
 const SOURCE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../games/hilltop/server/main.luau"));
 const HZ: u32 = 20;
@@ -466,6 +468,14 @@ fn malformed_inputs_change_nothing_and_are_counted() {
         (STOP, &[1, 1]),
         (0, &[1]),
         (3, &[1, 0, 10, 0, 10]),
+        (3, &[]),
+        (3, &[0; 7]),
+        (3, &[0; 9]),
+        (MOVE, &[1; 12]),
+        (MOVE, &[1; 14]),
+        (MOVE, &[0; 13]),
+        (STOP, &[1; 8]),
+        (STOP, &[0; 9]),
         (u32::MAX, &[1; 1024]),
     ];
     let mut game = Match::new(1);
@@ -640,7 +650,7 @@ fn after_a_restart_the_round_goes_on_without_its_players() {
     assert_eq!((state.points, state.players.len(), state.squads.len()), (before.state.points, 1, 3));
     assert_eq!(state.hills[CROWN_INDEX].flags & 2, 2, "the hill is held");
 
-    for bad in [&b""[..], b"\x02", &saved[..saved.len() - 1]] {
+    for bad in [&b""[..], b"\x01", &saved[..saved.len() - 1]] {
         let mut other = Rig::of(&game(), 3);
         assert!(other.cell.on_restore(bad, &mut other.out).is_err());
     }

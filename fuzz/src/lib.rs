@@ -5,6 +5,7 @@
 //! a function here, an entry in [`TARGETS`], a main in `fuzz_targets/`, a `[[bin]]` in Cargo.toml, some inputs in `corpus/<name>/`.
 
 mod api;
+mod envelope;
 mod first_bytes;
 mod guard;
 mod packet;
@@ -14,6 +15,7 @@ mod scene;
 mod script;
 
 pub use api::api_json;
+pub use envelope::{envelope, label_query};
 pub use first_bytes::{client_hello, proxy};
 pub use guard::regions;
 pub use packet::packet;
@@ -28,6 +30,8 @@ pub type Target = fn(&[u8]);
 /// Name and function of each target.
 pub const TARGETS: &[(&str, Target)] = &[
     ("api_json", api_json),
+    ("envelope", envelope),
+    ("label_query", label_query),
     ("client_hello", client_hello),
     ("proxy", proxy),
     ("hello", hello),

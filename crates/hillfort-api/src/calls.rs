@@ -370,7 +370,7 @@ calls! {
     /// Reads storage objects.
     ReadStorageObjects(ReadStorageObjectsRequest) -> StorageObjects, User, NotYet, POST "/v2/storage" body "*";
     /// Calls a function that the runtime has registered.
-    RpcFunc(Rpc) -> Rpc, HttpKeyOrUser, NotYet, POST "/v2/rpc/{id}" body "payload", GET "/v2/rpc/{id}";
+    RpcFunc(Rpc) -> Rpc, HttpKeyOrUser, Done, POST "/v2/rpc/{id}" body "payload", GET "/v2/rpc/{id}";
     /// Takes Sign in with Apple from the caller's account.
     UnlinkApple(AccountApple) -> Empty, User, NotYet, POST "/v2/account/unlink/apple" body "*";
     /// Takes an id of the game's own from the caller's account.

@@ -79,7 +79,8 @@ pub struct Caller {
     pub address: SocketAddr,
     /// Through which door.
     pub via: Via,
-    /// Headers of the request, names in lower case. Only for RPCs, which hand them to the runtime; else empty.
+    /// Headers of the request, named as Nakama names them: `Content-Type` from HTTP, `content-type` from gRPC. Only for RPCs, which
+    /// hand them to the runtime; else empty.
     pub headers: Vec<(String, String)>,
     /// Parameters of the query but `http_key`. Only for RPCs; else empty.
     pub query: Vec<(String, String)>,

@@ -2,5 +2,20 @@
 //!
 //! REST, gRPC and gRPC-Web turn requests into calls of [`hillfort_api::Service`]; the realtime socket does the same with envelopes and
 //! carries matches. Knows nothing of stores, accounts and handlers.
+//!
+//! - [`Gate`]: what all doors ask, and what bounds them; `credentials`: what a caller shows
+//! - `rest`, `grpc`: doors for one call at a time; `body`: the bytes of a request, bounded
+//! - [`reference`], [`openapi`]: documents made from the table of calls; [`variants`]: which messages of the socket are served
 
 #![forbid(unsafe_code)]
+
+mod body;
+mod credentials;
+mod gate;
+pub mod grpc;
+pub mod openapi;
+pub mod reference;
+pub mod rest;
+pub mod variants;
+
+pub use gate::{Count, Gate, Settings};

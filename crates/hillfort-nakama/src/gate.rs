@@ -1,0 +1,118 @@
+//! What every door asks: who calls, and then the service, in its own threads and within a time. Knows nothing of bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use hillfort_api::calls::{Row, State};
+use hillfort_api::{ApiError, CALLS, Call, CallName, Caller, Code, Reply, Service, Who};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use crate::credentials::Shown;
+
+/// Bounds of the doors.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Bytes of a request, as it comes and unpacked.
+    pub request_bytes_max: usize,
+    /// Time for a request's body to come, and for its call to be answered.
+    pub patience: Duration,
+    /// Calls that are answered at the same time; more are refused as `Unavailable`, at once.
+    pub calls_max: usize,
+}
+
+/// The way from doors to the service.
+pub struct Gate {
+    service: Arc<dyn Service>,
+    threads: Handle,
+    pub(crate) settings: Settings,
+    places: Arc<Semaphore>,
+    counts: Box<[Counts]>,
+    has_panicked: AtomicBool,
+}
+
+/// Answers to one call, by code.
+#[derive(Debug, Default)]
+struct Counts([AtomicU64; Code::ALL.len()]);
+
+/// How often a call had an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// Which call.
+    pub call: CallName,
+    /// Which answer.
+    pub code: Code,
+    /// How often, since the start.
+    pub times: u64,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Gate {
+    /// Calls of `service` run on `threads`.
+    pub fn new(service: Arc<dyn Service>, threads: Handle, settings: Settings) -> Self {
+        let places = Arc::new(Semaphore::new(settings.calls_max));
+        let counts = CALLS.iter().map(|_| Counts::default()).collect();
+        Self { service, threads, settings, places, counts, has_panicked: AtomicBool::new(false) }
+    }
+
+    /// Answers so far, those that there were.
+    pub fn counts(&self) -> Vec<Count> {
+        let of = |row: &Row| {
+            let counts = self.counts[row.call as usize].0.iter().zip(Code::ALL);
+            let some = counts.map(|(times, code)| Count { call: row.call, code, times: times.load(Relaxed) });
+            some.filter(|count| count.times > 0).collect::<Vec<_>>()
+        };
+        CALLS.iter().flat_map(of).collect()
+    }
+
+    /// Who shows this, and whether they may make calls of this row.
+    pub(crate) fn who(&self, row: &Row, shown: &Shown<'_>) -> Result<Who, ApiError> {
+        let who = match shown.credentials() {
+            None => Who::Nobody,
+            Some(credentials) => self.service.caller(credentials)?,
+        };
+        row.auth.admits(&who)?;
+        Ok(who)
+    }
+
+    /// Has the call answered.
+    pub(crate) async fn call(&self, caller: Caller, call: Call, patience: Duration) -> Result<Reply, ApiError> {
+        if call.name() == CallName::Healthcheck {
+            return Ok(Reply::Empty(()));
+        }
+        if call.name().row().state == State::NotYet {
+            return Err(ApiError::not_yet(call.name().row().name));
+        }
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return Err(ApiError::new(Code::Unavailable, "the server is busy: try again in a second"));
+        };
+        let answer = self.service.call(caller, call);
+        let task = self.threads.spawn(async move {
+            let answer = answer.await;
+            drop(place);
+            answer
+        });
+        match tokio::time::timeout(patience, task).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => {
+                if !self.has_panicked.swap(true, Relaxed) {
+                    tracing::error!("a handler of the API panicked; further ones are only counted, as Internal");
+                }
+                Err(ApiError::new(Code::Internal, "the server failed to answer: its log says more"))
+            }
+            // The task goes on, and keeps its place: what it has begun is finished.
+            Err(_) => Err(ApiError::new(Code::DeadlineExceeded, "the call took too long, and may still be carried out")),
+        }
+    }
+
+    /// Notes how a call ended.
+    pub(crate) fn count(&self, call: CallName, code: Code) {
+        self.counts[call as usize].0[code as usize].fetch_add(1, Relaxed);
+    }
+}

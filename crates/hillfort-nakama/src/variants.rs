@@ -1,0 +1,86 @@
+//! Which messages of the realtime socket are served: the table that `docs/nakama.md` is made from. Knows nothing of what they do.
+
+use hillfort_api::calls::State;
+
+/// Who sends a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+    /// Either.
+    Both,
+}
+
+use Sender::{Both, Client, Server};
+use State::NotYet;
+
+/// Every variant of `Envelope`, in the order of the schema.
+pub const VARIANTS: &[(&str, Sender, State)] = &[
+    ("channel", Server, NotYet),
+    ("channel_join", Client, NotYet),
+    ("channel_leave", Client, NotYet),
+    ("channel_message", Server, NotYet),
+    ("channel_message_ack", Server, NotYet),
+    ("channel_message_send", Client, NotYet),
+    ("channel_message_update", Client, NotYet),
+    ("channel_message_remove", Client, NotYet),
+    ("channel_presence_event", Server, NotYet),
+    ("error", Server, NotYet),
+    ("match", Server, NotYet),
+    ("match_create", Client, NotYet),
+    ("match_data", Server, NotYet),
+    ("match_data_send", Client, NotYet),
+    ("match_join", Client, NotYet),
+    ("match_leave", Client, NotYet),
+    ("match_presence_event", Server, NotYet),
+    ("matchmaker_add", Client, NotYet),
+    ("matchmaker_matched", Server, NotYet),
+    ("matchmaker_remove", Client, NotYet),
+    ("matchmaker_ticket", Server, NotYet),
+    ("notifications", Server, NotYet),
+    ("rpc", Both, NotYet),
+    ("status", Server, NotYet),
+    ("status_follow", Client, NotYet),
+    ("status_presence_event", Server, NotYet),
+    ("status_unfollow", Client, NotYet),
+    ("status_update", Client, NotYet),
+    ("stream_data", Server, NotYet),
+    ("stream_presence_event", Server, NotYet),
+    ("ping", Both, NotYet),
+    ("pong", Both, NotYet),
+    ("party", Server, NotYet),
+    ("party_create", Client, NotYet),
+    ("party_join", Client, NotYet),
+    ("party_leave", Client, NotYet),
+    ("party_promote", Client, NotYet),
+    ("party_leader", Server, NotYet),
+    ("party_accept", Client, NotYet),
+    ("party_remove", Client, NotYet),
+    ("party_close", Both, NotYet),
+    ("party_join_request_list", Client, NotYet),
+    ("party_join_request", Server, NotYet),
+    ("party_matchmaker_add", Client, NotYet),
+    ("party_matchmaker_remove", Client, NotYet),
+    ("party_matchmaker_ticket", Server, NotYet),
+    ("party_data", Server, NotYet),
+    ("party_data_send", Client, NotYet),
+    ("party_presence_event", Server, NotYet),
+    ("party_update", Client, NotYet),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::VARIANTS;
+    use hillfort_api::realtime::Envelope;
+    use hillfort_api::table::Described;
+
+    #[test]
+    fn every_variant_is_listed() {
+        let wanted: Vec<_> =
+            Envelope::TABLE.fields.iter().filter(|field| field.oneof.is_some()).map(|field| field.name).collect();
+        let listed: Vec<_> = VARIANTS.iter().map(|(name, ..)| *name).collect();
+        assert_eq!(listed, wanted);
+    }
+}

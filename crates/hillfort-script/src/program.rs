@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::fault::{Fault, bounded};
+use crate::vm::math::REPLACED;
 
 /// Most bytes of a source: also what bounds the work that a script can do without a loop or call.
 pub const SOURCE_BYTES_MAX: usize = 256 * 1024;
@@ -14,6 +15,11 @@ pub struct Program {
     pub(crate) bytecode: Arc<[u8]>,
 }
 
+/// The settings that all code here is compiled with.
+pub(crate) fn compiler() -> mlua::chunk::Compiler {
+    mlua::chunk::Compiler::new().set_optimization_level(2).set_debug_level(1).set_disabled_builtins(REPLACED)
+}
+
 impl Program {
     /// Compiles `source`; `name` is the file name that errors mention.
     ///
@@ -23,8 +29,7 @@ impl Program {
         if source.len() > SOURCE_BYTES_MAX {
             return Err(Fault::Source(format!("{name}: longer than {SOURCE_BYTES_MAX} bytes")));
         }
-        let compiler = mlua::chunk::Compiler::new().set_optimization_level(2).set_debug_level(1);
-        let bytecode = compiler.compile(source).map_err(|error| match error {
+        let bytecode = compiler().compile(source).map_err(|error| match error {
             mlua::Error::SyntaxError { message, .. } => Fault::Source(bounded(&format!("{name}:{message}"))),
             other => Fault::Source(bounded(&format!("{name}: {other}"))),
         })?;

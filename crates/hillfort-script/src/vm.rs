@@ -14,6 +14,7 @@ use crate::library::{Host, HostError, Library};
 use crate::meter::{Limits, Meter};
 use crate::program::Program;
 
+pub(crate) mod math;
 mod sandbox;
 mod slots;
 

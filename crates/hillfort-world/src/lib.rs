@@ -80,6 +80,7 @@ mod cell;
 mod config;
 mod ctx;
 mod fault;
+mod fixed;
 mod inputs;
 pub mod math;
 mod outputs;
@@ -103,6 +104,7 @@ pub use config::{
 };
 pub use ctx::{ASKING_MAX, Ctx, Player, REASON_BYTES_MAX, Seat, SendError, To};
 pub use fault::{FAULT_BYTES_MAX, FaultKind, RoomFault};
+pub use fixed::Fixed;
 pub use inputs::PLAYER_QUEUE_BYTES_MAX;
 pub use outputs::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, OUTPUT_BYTES_MAX, OUTPUTS_MAX, Output, Outputs};
 pub use overload::{Ladder, Load, Overload};

@@ -3,6 +3,7 @@
 use mlua::Lua;
 
 use crate::library::Host;
+use crate::program::compiler;
 
 /// Globals that let a script see the collector, other environments, files or raw code.
 const REMOVED: [&str; 9] =
@@ -13,8 +14,9 @@ pub(super) fn restrict<H: Host>(lua: &Lua, globals: &mlua::Table) -> mlua::Resul
     for name in REMOVED {
         globals.raw_remove(name)?;
     }
-    lua.load(include_str!("sandbox.luau")).set_name("=sandbox.luau").exec()?;
     let math: mlua::Table = globals.raw_get("math")?;
+    super::math::replace(lua, &math)?;
+    lua.load(include_str!("sandbox.luau")).set_name("=sandbox.luau").set_compiler(compiler()).exec()?;
     math.raw_remove("randomseed")?;
     math.raw_set("random", lua.create_function(|lua, bounds| random::<H>(lua, bounds))?)
 }

@@ -23,6 +23,7 @@ mod drain;
 mod flood;
 mod hostile_rooms;
 mod kernel;
+mod panel;
 mod play;
 mod recorded;
 mod reload;

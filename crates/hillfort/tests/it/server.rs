@@ -108,6 +108,14 @@ impl Server {
         Self::run(command, folder, &[])
     }
 
+    /// A server that another program starts, in a namespace or with fewer privileges.
+    pub(crate) fn start_behind(prefix: &[&str], settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = program(Path::new(prefix[0]), folder.path());
+        command.args(&prefix[1..]).args([HILLFORT, "serve"]);
+        Self::run(command, folder, settings)
+    }
+
     /// The same with another binary.
     pub(crate) fn start_program(binary: &Path, folder: TempDir, inside: &str, settings: &[(&str, &str)]) -> Self {
         let mut command = program(binary, &folder.path().join(inside));

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { test, before, after } from 'node:test';
 import { Server } from './server.mjs';
 import { openBrowser } from './browser.mjs';
+import { playOn, states } from './game.mjs';
 import { Line } from './line.mjs';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -28,24 +29,8 @@ after(async () => {
 });
 
 /** Opens the game as `name` and waits until it shows moving state. */
-async function play(name, port = server.httpPort, context) {
-  const where = context ?? (await browser.newContext({ viewport: { width: 1280, height: 720 } }));
-  const page = await where.newPage();
-  page.on('pageerror', (error) => assert.fail(`error in the game page: ${error.stack}`));
-  await page.goto(`http://127.0.0.1:${port}/hilltop/?name=${name}&auto=1`);
-  await states(page, 20);
-  return page;
-}
-
-/** Waits until the page has received `more` further states. */
-async function states(page, more, timeout = 20_000) {
-  const start = await page.evaluate(() => window.hillfort?.stats?.statesReceived ?? 0);
-  await page.waitForFunction(
-    (target) => (window.hillfort?.stats?.statesReceived ?? 0) >= target,
-    start + more,
-    { timeout },
-  );
-}
+const play = async (name, port = server.httpPort, context) =>
+  playOn(context ?? (await browser.newContext({ viewport: { width: 1280, height: 720 } })), name, port);
 
 /** Pixels of the console's charts that are drawn in a warm colour: refusals and the mark of the attack. */
 const inkOf = (page) =>

@@ -40,7 +40,8 @@ pub fn label_query(bytes: &[u8]) {
     let (query, label_string) = text.split_once('\0').unwrap_or((&text, "{}"));
     let label = Label::read(label_string);
     if let Ok(query) = Query::read(query) {
-        let subject = Subject { label: &label, label_string, handler_name: "arena", node: "fort", tick_rate: 10, create_time_ms: 0 };
+        let subject =
+            Subject { label: &label, label_string, handler_name: "arena", node: "fort", tick_rate: 10, create_time_ms: 0 };
         let _ = query.wants(&subject);
     }
 }

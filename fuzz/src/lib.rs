@@ -5,7 +5,10 @@
 //! a function here, an entry in [`TARGETS`], a main in `fuzz_targets/`, a `[[bin]]` in Cargo.toml, some inputs in `corpus/<name>/`.
 
 mod api;
+mod borrowed;
+mod classic;
 mod envelope;
+mod files;
 mod first_bytes;
 mod guard;
 mod packet;
@@ -13,9 +16,13 @@ mod proto;
 mod recording;
 mod scene;
 mod script;
+mod websocket;
+mod work;
 
 pub use api::api_json;
+pub use classic::classic;
 pub use envelope::{envelope, label_query};
+pub use files::{fingerprints, journal, maxmind, names};
 pub use first_bytes::{client_hello, proxy};
 pub use guard::regions;
 pub use packet::packet;
@@ -23,6 +30,8 @@ pub use proto::{frame, hello, message};
 pub use recording::recording;
 pub use scene::scene;
 pub use script::session;
+pub use websocket::{upgrade, websocket};
+pub use work::work;
 
 /// One target.
 pub type Target = fn(&[u8]);
@@ -39,7 +48,15 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("message", message),
     ("session", session),
     ("regions", regions),
+    ("maxmind", maxmind),
+    ("journal", journal),
+    ("names", names),
+    ("fingerprints", fingerprints),
+    ("upgrade", upgrade),
+    ("websocket", websocket),
+    ("work", work),
     ("packet", packet),
+    ("classic", classic),
     ("recording", recording),
     ("scene", scene),
 ];

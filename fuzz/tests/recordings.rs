@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use hillfort_proto::ids::SessionId;
 use hillfort_world::{
-    Ctx, End, Origin, Outputs, RecordBudget, RecordLimits, Recorder, Room, RoomCell, RoomConfig, RoomFault, Seat, Stored, To, Verdict, Who,
+    Ctx, End, Origin, Outputs, RecordBudget, RecordLimits, Recorder, Room, RoomCell, RoomConfig, RoomFault, Seat, Stored, To,
+    Verdict, Who,
 };
 
 /// Sends back what it gets, and can be saved.

@@ -1,4 +1,5 @@
-//! Assembler of classic BPF. Owns labels and their resolution; jumps go forward only, by at most 255 instructions when they test.
+//! Assembler of classic BPF, and what a program of it does. Owns labels and their resolution; jumps go forward only, by at most 255 instructions when
+//! they test.
 
 use crate::asm::AsmError;
 
@@ -184,6 +185,81 @@ impl ClassicAsm {
     }
 }
 
+/// A packet as a socket's filter sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct SocketPacket<'a> {
+    /// All of it, from the network header on.
+    pub network: &'a [u8],
+    /// Where its transport header begins: offsets count from here, but for those of [`ClassicAsm::NET`].
+    pub transport: usize,
+}
+
+/// What the kernel does with a classic program, in plain Rust, for tests and fuzzing: the number of bytes to keep, 0 drops. A load from outside of
+/// the packet drops, as in the kernel; so does what no program of [`ClassicAsm`] has.
+#[must_use]
+pub fn run_classic(code: &[ClassicInsn], packet: SocketPacket<'_>) -> u32 {
+    run(code, packet).unwrap_or(0)
+}
+
+/// `None`: a load from outside, or a jump to there.
+fn run(code: &[ClassicInsn], packet: SocketPacket<'_>) -> Option<u32> {
+    let load = |offset: u32, bytes: usize| {
+        let offset = i64::from(offset.cast_signed());
+        let from = if offset < 0 { offset - i64::from(ClassicAsm::NET) } else { offset + packet.transport as i64 };
+        let bytes = packet.network.get(usize::try_from(from).ok()?..)?.get(..bytes)?;
+        Some(bytes.iter().fold(0, |value, byte| value << 8 | u32::from(*byte)))
+    };
+    let (mut accumulator, mut index, mut at) = (0_u32, 0_u32, 0);
+    loop {
+        // Jumps go forward only: this ends.
+        let insn = code.get(at)?;
+        at += 1;
+        let value = insn.value;
+        let compared = match insn.code {
+            RET => return Some(value),
+            AND => {
+                accumulator &= value;
+                continue;
+            }
+            RSH => {
+                accumulator = accumulator.checked_shr(value)?;
+                continue;
+            }
+            TAX => {
+                index = accumulator;
+                continue;
+            }
+            JA => {
+                at += value as usize;
+                continue;
+            }
+            LDX_MSH => {
+                index = 4 * (load(value, 1)? & 0xF);
+                continue;
+            }
+            EQ => accumulator == value,
+            GT => accumulator > value,
+            GE => accumulator >= value,
+            SET => accumulator & value != 0,
+            code => {
+                let bytes = [4, 2, 1].into_iter().find(|bytes| width(*bytes) == code & 0x18)?;
+                accumulator = match code & !0x18 {
+                    LD_ABS => load(value, bytes.into())?,
+                    LD_IND => load(value.wrapping_add(index), bytes.into())?,
+                    _ => return None,
+                };
+                continue;
+            }
+        };
+        at += usize::from(if compared { insn.yes } else { insn.no });
+    }
+}
+
+const EQ: u16 = Target::Eq as u16;
+const GT: u16 = Target::Gt as u16;
+const GE: u16 = Target::Ge as u16;
+const SET: u16 = Target::Set as u16;
+
 /// Bits of the code for a width of 1, 2 or 4 bytes.
 fn width(bytes: u8) -> u16 {
     match bytes {
@@ -195,7 +271,7 @@ fn width(bytes: u8) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use super::{ClassicAsm, ClassicInsn, ClassicLabel, Target};
+    use super::{ClassicAsm, ClassicInsn, ClassicLabel, SocketPacket, Target, run_classic};
     use crate::asm::AsmError;
 
     fn check(emit: impl for<'a> Fn(&'a mut ClassicAsm, ClassicLabel) -> &'a mut ClassicAsm, expect: Result<usize, AsmError>) {
@@ -243,5 +319,83 @@ mod tests {
         let expect =
             [insn(0x28, 0, 0, 0xFFF0_000C), insn(0x25, 1, 0, 7), insn(0x45, 0, 1, 9), insn(6, 0, 0, 1), insn(6, 0, 0, 0)];
         assert_eq!(asm.finish().unwrap(), expect);
+    }
+
+    #[test]
+    fn programs_do_what_the_kernel_does() {
+        let network: Vec<u8> = (0x40..0x80).collect();
+        let check = |emit: &dyn Fn(&mut ClassicAsm), expect: u32| {
+            let mut asm = ClassicAsm::new();
+            let yes = asm.label("yes");
+            emit(&mut asm);
+            asm.jump_if(Target::Eq, expect, yes).ret(0).place(yes).ret(1);
+            let packet = SocketPacket { network: &network, transport: 20 };
+            assert_eq!(run_classic(&asm.finish().unwrap(), packet), 1, "{expect:x}");
+        };
+        let net = ClassicAsm::NET;
+        check(
+            &|asm| {
+                asm.load(1, 0);
+            },
+            0x54,
+        );
+        check(
+            &|asm| {
+                asm.load(2, 3);
+            },
+            0x5758,
+        );
+        check(
+            &|asm| {
+                asm.load(4, net + 12);
+            },
+            0x4C4D_4E4F,
+        );
+        check(
+            &|asm| {
+                asm.load(4, net + 60);
+            },
+            0x7C7D_7E7F,
+        );
+        check(
+            &|asm| {
+                asm.load(4, 40).and(0xF0).rsh(4);
+            },
+            7,
+        );
+        check(
+            &|asm| {
+                asm.load(1, 0).and(3).to_index().load_indexed(1, 5);
+            },
+            0x59,
+        );
+        check(
+            &|asm| {
+                asm.index_header(net + 2).load_indexed(1, 0);
+            },
+            0x5C,
+        );
+        let compare = |target, value, expect| {
+            let mut asm = ClassicAsm::new();
+            let (no, out) = (asm.label("no"), asm.label("out"));
+            asm.load(1, net).jump_unless(target, value, no).goto(out).place(no).ret(1).place(out).ret(2);
+            let code = asm.finish().unwrap();
+            assert_eq!(run_classic(&code, SocketPacket { network: &network, transport: 0 }), if expect { 2 } else { 1 });
+            // The kernel drops what ends before the program has read it.
+            assert_eq!(run_classic(&code, SocketPacket { network: &[], transport: 0 }), 0);
+        };
+        for (target, value, expect) in [
+            (Target::Eq, 0x40, true),
+            (Target::Eq, 0x41, false),
+            (Target::Gt, 0x3F, true),
+            (Target::Gt, 0x40, false),
+            (Target::Ge, 0x40, true),
+            (Target::Ge, 0x41, false),
+            (Target::Set, 0x60, true),
+            (Target::Set, 0x3F, false),
+        ] {
+            compare(target, value, expect);
+        }
+        assert_eq!(run_classic(&[], SocketPacket { network: &network, transport: 0 }), 0);
     }
 }

@@ -39,7 +39,7 @@ mod socket;
 
 pub use asm::{Asm, AsmError, Label};
 pub use call::{Error, Result};
-pub use classic::{CLASSIC_INSNS_MAX, ClassicAsm, ClassicInsn, ClassicLabel, Target};
+pub use classic::{CLASSIC_INSNS_MAX, ClassicAsm, ClassicInsn, ClassicLabel, SocketPacket, Target, run_classic};
 pub use insn::{Alu, Cond, Helper, Insn, Operand, Reg, Size, xdp};
 pub use link::{XdpLink, XdpMode, interface_index};
 pub use machine::{interfaces, ktime, own_network};

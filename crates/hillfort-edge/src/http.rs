@@ -12,8 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Extension, Request};
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
@@ -35,9 +34,11 @@ use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+mod origin;
 mod rewind;
 
 use crate::stats::Stats;
+use origin::is_foreign;
 use rewind::Rewind;
 
 /// Longest life of a connection that is no WebSocket: a peer that reads its answer byte by byte ends here.
@@ -239,18 +240,6 @@ impl Doorman for Visit {
                 to(Guest { stream, early, peer: self.peer, permit });
             }
         });
-    }
-}
-
-/// Whether a page of another host asks. Browsers always say which page does; without an origin no browser asks.
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    let origin = Uri::try_from(origin.as_bytes()).ok();
-    let host = headers.get(header::HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
-    match (origin.as_ref().and_then(Uri::host), &host) {
-        (Some(origin), Some(host)) => !origin.eq_ignore_ascii_case(host.host()),
-        // `null`, or nonsense.
-        _ => true,
     }
 }
 

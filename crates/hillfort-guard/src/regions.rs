@@ -221,9 +221,10 @@ impl Maker {
             (IpAddr::V6(start), IpAddr::V6(end)) if start <= end => {
                 let inside = u128::from(u64::MAX);
                 // In /64s: rounded up at the start, so that the /64 belongs to the range that has its first address.
-                let start = (start.to_bits() >> 64) as u64 + u64::from(start.to_bits() & inside != 0);
+                let first = ((start.to_bits() >> 64) as u64).checked_add(u64::from(start.to_bits() & inside != 0));
                 let end = (end.to_bits() >> 64) as u64;
-                if start <= end {
+                // Behind the last /64 there is none.
+                if let Some(start) = first.filter(|first| *first <= end) {
                     self.v6.push(Raw { start, end, place, line });
                 }
             }

@@ -131,5 +131,7 @@ fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     }
 }
 
+// With its path, since fuzzing reads this file from elsewhere.
 #[cfg(test)]
+#[path = "websocket/tests.rs"]
 mod tests;

@@ -6,11 +6,13 @@ mod parse;
 
 use std::net::{IpAddr, SocketAddr};
 
+use hillfort_bpf::{Result, SocketPacket, run_classic};
 use ipnet::IpNet;
 
 pub use answer::answer;
 pub use parse::{Packet, Transport, parse};
 
+use crate::classic::{CLASSIC_BANS_MAX, filter};
 use crate::layout::{network_key, source_key};
 use crate::verdict::{Mode, Verdict};
 
@@ -69,6 +71,17 @@ pub fn judge(frame: &[u8], world: &World, sockets: &dyn Sockets) -> (Verdict, Op
         Err(verdict) => (verdict, None),
         Ok(packet) => stages(&packet, world, sockets),
     }
+}
+
+/// Whether the classic filter of a listening socket drops a packet of `frame` that [`parse`] has read, with these bans; of more than
+/// [`CLASSIC_BANS_MAX`] the first.
+///
+/// # Errors
+/// The program cannot be made.
+pub fn socket_filter_drops(banned: &[IpAddr], frame: &[u8], packet: &Packet) -> Result<bool> {
+    let code = filter(banned.iter().take(CLASSIC_BANS_MAX).map(|ip| source_key(*ip)))?;
+    let packet = SocketPacket { network: &frame[packet.l3..], transport: packet.l4 - packet.l3 };
+    Ok(run_classic(&code, packet) == 0)
 }
 
 fn stages(packet: &Packet, world: &World, sockets: &dyn Sockets) -> (Verdict, Option<Counted>) {

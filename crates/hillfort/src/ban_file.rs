@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use serde::{Deserialize, Serialize};
+mod line;
+
+pub(crate) use line::{Kept, Line};
+use line::{apply, put_line, read};
 
 /// Name of the file in the data folder.
 const NAME: &str = "bans.jsonl";
@@ -25,35 +28,6 @@ const BYTES_MAX: u64 = (2 * LINES_MAX * LINE_BYTES_MAX) as u64;
 const LINE_BYTES_MAX: usize = 512;
 /// Lines that wait for the disk at most.
 const QUEUE_DEPTH: usize = 1024;
-
-/// A ban as it is kept. Times are Unix milliseconds, since the clock of a process ends with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Kept {
-    /// The address; of an IPv6 address its /64.
-    pub(crate) address: IpAddr,
-    /// `operator`, or the label of the refusal.
-    pub(crate) reason: String,
-    /// Offences that led to it.
-    pub(crate) count: u32,
-    /// Bans that the address had before and that were not forgotten.
-    pub(crate) repeats: u8,
-    /// First of them.
-    pub(crate) first_ms: u64,
-    /// Last of them.
-    pub(crate) last_ms: u64,
-    /// It ends here.
-    pub(crate) until_ms: u64,
-}
-
-/// One line of the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Line {
-    /// A ban began; it replaces an earlier one of the address.
-    Ban(Kept),
-    /// A ban was lifted.
-    Lift(IpAddr),
-}
 
 /// Where lines are given. Never blocks; cheap to clone.
 #[derive(Debug, Clone)]
@@ -159,29 +133,6 @@ impl Store {
     }
 }
 
-/// What a journal says, line by line: the bans in force at its end, and how many lines could not be read.
-fn read(bytes: &[u8]) -> (BTreeMap<IpAddr, Kept>, usize) {
-    let (mut bans, mut unreadable) = (BTreeMap::new(), 0);
-    for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        match serde_json::from_slice(line) {
-            Ok(line) => apply(&mut bans, line),
-            Err(_) => unreadable += 1,
-        }
-    }
-    (bans, unreadable)
-}
-
-fn apply(bans: &mut BTreeMap<IpAddr, Kept>, line: Line) {
-    match line {
-        Line::Ban(ban) => {
-            bans.insert(ban.address, ban);
-        }
-        Line::Lift(address) => {
-            bans.remove(&address);
-        }
-    }
-}
-
 /// Leaves out what has ended, and of what is too much the first to end.
 fn tidy(bans: &mut BTreeMap<IpAddr, Kept>, now_ms: u64) {
     bans.retain(|_, ban| ban.until_ms > now_ms);
@@ -209,12 +160,6 @@ fn replace(path: &Path, bans: &BTreeMap<IpAddr, Kept>) -> io::Result<File> {
         File::open(folder)?.sync_all()?;
     }
     OpenOptions::new().append(true).open(path)
-}
-
-fn put_line(text: &mut Vec<u8>, line: &Line) -> io::Result<()> {
-    serde_json::to_writer(&mut *text, line)?;
-    text.push(b'\n');
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! Files that say which autonomous system and country an address belongs to, read into the table of the guard: ranges as text (the shape
 //! of iptoasn.com) or MaxMind databases, told apart by their bytes. Several files lie over each other. Owns no data: none ships.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use hillfort_guard::{Country, Place, RANGES_MAX, Range, Regions, RegionsError};
-use maxminddb::{MaxMindDbError, Reader, WithinOptions, path};
+use hillfort_guard::{Range, Regions, RegionsError};
 
+mod maxmind;
 mod overlay;
+
+use maxmind::MaxMindError;
 
 /// Largest file that is read; the whole Internet takes 30 MB as text.
 const BYTES_MAX: u64 = 1 << 30;
@@ -32,8 +33,8 @@ enum Why {
     Text,
     #[error(transparent)]
     Ranges(#[from] RegionsError),
-    #[error("not a good MaxMind database: {0}")]
-    MaxMind(#[from] MaxMindDbError),
+    #[error(transparent)]
+    MaxMind(#[from] MaxMindError),
 }
 
 /// One table of all files; where two know something of an address, the earlier one counts. No file: an empty table.
@@ -48,7 +49,7 @@ pub(crate) fn load(files: &[PathBuf]) -> Result<Regions, RegionsFileError> {
             // Most have one file, and need nothing laid over anything.
             Shape::Text(text) if files.len() == 1 => return Regions::from_tsv(&text).map_err(|error| named(error.into())),
             Shape::Text(text) => all.push(Regions::ranges_of_tsv(&text).map_err(|error| named(error.into()))?),
-            Shape::MaxMind(bytes) => all.push(of_maxmind(bytes).map_err(named)?),
+            Shape::MaxMind(bytes) => all.push(maxmind::ranges(bytes).map_err(|error| named(error.into()))?),
         }
     }
     let laid = overlay::lay(all);
@@ -72,39 +73,6 @@ fn read(file: &Path) -> Result<Shape, Why> {
         return Ok(Shape::MaxMind(bytes));
     }
     String::from_utf8(bytes).map(Shape::Text).map_err(|_| Why::Text)
-}
-
-/// The ranges of a MaxMind database of autonomous systems or of countries (GeoLite2, DB-IP and others name these fields alike).
-fn of_maxmind(bytes: Vec<u8>) -> Result<Vec<Range>, Why> {
-    let reader = Reader::from_source(bytes)?;
-    let mut ranges = Vec::new();
-    for found in reader.networks(WithinOptions::default().skip_empty_values())? {
-        let found = found?;
-        let asn = found.decode_path::<u32>(&path!["autonomous_system_number"])?.unwrap_or(0);
-        let country = match found.decode_path::<&str>(&path!["country", "iso_code"])? {
-            Some(code) => Some(code),
-            None => found.decode_path::<&str>(&path!["country_code"])?,
-        };
-        let country = country.and_then(|code| Country::new(code.as_bytes().try_into().ok()?)).unwrap_or_default();
-        let place = Place { asn, country };
-        if place == Place::default() {
-            continue;
-        }
-        if ranges.len() == RANGES_MAX {
-            return Err(RegionsError::TooMany.into());
-        }
-        let network = found.network()?;
-        ranges.push(Range { start: network.network(), end: network.broadcast(), place });
-    }
-    Ok(ranges)
-}
-
-/// Number for comparison and arithmetic, whatever the family.
-fn bits(addr: IpAddr) -> u128 {
-    match addr {
-        IpAddr::V4(v4) => v4.to_bits().into(),
-        IpAddr::V6(v6) => v6.to_bits(),
-    }
 }
 
 #[cfg(test)]

@@ -60,6 +60,16 @@ fn addresses_have_the_place_of_their_range() {
     }
 }
 
+/// It was rounded up to the next /64, which was the first of all.
+#[test]
+fn a_range_inside_the_last_64_is_left_out() {
+    let last = "ffff:ffff:ffff:ffff";
+    let regions = Regions::from_tsv(&format!("{last}::1\t{last}::2\t64500\tAA\tx\n")).unwrap();
+    for addr in ["::", "2001:db8::", "ffff:ffff:ffff:ffff::1"] {
+        assert_eq!(regions.place(addr.parse().unwrap()), Place::default(), "{addr}");
+    }
+}
+
 #[test]
 fn what_is_wrong_is_said_with_its_line() {
     let check = |line: &str, expect: RegionsError| {

@@ -1,7 +1,7 @@
 //! TLS fingerprints as people write them. Knows nothing of how they are made.
 
 /// A JA4: `t13d1516h2_8daaf6152771_e5627efa2ab1`.
-pub(super) fn ja4(text: &str) -> Option<[u8; 36]> {
+pub(crate) fn ja4(text: &str) -> Option<[u8; 36]> {
     let bytes: [u8; 36] = text.as_bytes().try_into().ok()?;
     let is_good = |at: usize, byte: u8| match at {
         10 | 23 => byte == b'_',
@@ -12,7 +12,7 @@ pub(super) fn ja4(text: &str) -> Option<[u8; 36]> {
 }
 
 /// A JA3: the 32 hexadecimal digits of an MD5.
-pub(super) fn ja3(text: &str) -> Option<[u8; 16]> {
+pub(crate) fn ja3(text: &str) -> Option<[u8; 16]> {
     if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }

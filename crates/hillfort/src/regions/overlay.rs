@@ -4,10 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hillfort_guard::{Place, Range};
 
-use super::bits;
-
 /// Lays the lists over each other. Ranges of one list must not overlap.
-pub(super) fn lay(lists: Vec<Vec<Range>>) -> Vec<Range> {
+pub(crate) fn lay(lists: Vec<Vec<Range>>) -> Vec<Range> {
     if lists.len() < 2 {
         return lists.into_iter().flatten().collect();
     }
@@ -59,6 +57,14 @@ fn merged(first: Place, second: Place) -> Place {
 fn addr(bits: u128, v4: bool) -> IpAddr {
     // Within the family by construction.
     if v4 { Ipv4Addr::from_bits(bits as u32).into() } else { Ipv6Addr::from_bits(bits).into() }
+}
+
+/// Number for comparison and arithmetic, whatever the family.
+fn bits(addr: IpAddr) -> u128 {
+    match addr {
+        IpAddr::V4(v4) => v4.to_bits().into(),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("hillfort-edge", 3),
     ("hillfort-nakama", 3),
     ("hillfort-realm", 3),
+    ("hillfort-social", 3),
     ("hillfort", 4),
 ];
 

@@ -248,27 +248,27 @@ calls! {
     /// Adds users to a group.
     AddGroupUsers(AddGroupUsersRequest) -> Empty, User, NotYet, POST "/v2/group/{group_id}/add";
     /// Gives a new session for a refresh token.
-    SessionRefresh(SessionRefreshRequest) -> Session, ServerKey, NotYet, POST "/v2/account/session/refresh" body "*";
+    SessionRefresh(SessionRefreshRequest) -> Session, ServerKey, Done, POST "/v2/account/session/refresh" body "*";
     /// Ends the session, or all sessions of the user.
-    SessionLogout(SessionLogoutRequest) -> Empty, User, NotYet, POST "/v2/session/logout" body "*";
+    SessionLogout(SessionLogoutRequest) -> Empty, User, Done, POST "/v2/session/logout" body "*";
     /// Signs in with Sign in with Apple.
-    AuthenticateApple(AuthenticateAppleRequest) -> Session, ServerKey, NotYet, POST "/v2/account/authenticate/apple" body "account";
+    AuthenticateApple(AuthenticateAppleRequest) -> Session, ServerKey, Done, POST "/v2/account/authenticate/apple" body "account";
     /// Signs in with an id of the game's own.
-    AuthenticateCustom(AuthenticateCustomRequest) -> Session, ServerKey, NotYet, POST "/v2/account/authenticate/custom" body "account";
+    AuthenticateCustom(AuthenticateCustomRequest) -> Session, ServerKey, Done, POST "/v2/account/authenticate/custom" body "account";
     /// Signs in with a device id.
-    AuthenticateDevice(AuthenticateDeviceRequest) -> Session, ServerKey, NotYet, POST "/v2/account/authenticate/device" body "account";
+    AuthenticateDevice(AuthenticateDeviceRequest) -> Session, ServerKey, Done, POST "/v2/account/authenticate/device" body "account";
     /// Signs in with an e-mail address and a password.
-    AuthenticateEmail(AuthenticateEmailRequest) -> Session, ServerKey, NotYet, POST "/v2/account/authenticate/email" body "account";
+    AuthenticateEmail(AuthenticateEmailRequest) -> Session, ServerKey, Done, POST "/v2/account/authenticate/email" body "account";
     /// Signs in with Facebook.
-    AuthenticateFacebook(AuthenticateFacebookRequest) -> Session, ServerKey, NotYet, POST "/v2/account/authenticate/facebook" body "account";
+    AuthenticateFacebook(AuthenticateFacebookRequest) -> Session, ServerKey, Done, POST "/v2/account/authenticate/facebook" body "account";
     /// Signs in with a Facebook instant game.
-    AuthenticateFacebookInstantGame(AuthenticateFacebookInstantGameRequest) -> Session, ServerKey, NotYet, POST "/v2/account/authenticate/facebookinstantgame" body "account";
+    AuthenticateFacebookInstantGame(AuthenticateFacebookInstantGameRequest) -> Session, ServerKey, Done, POST "/v2/account/authenticate/facebookinstantgame" body "account";
     /// Signs in with Apple's Game Center.
-    AuthenticateGameCenter(AuthenticateGameCenterRequest) -> Session, ServerKey, NotYet, POST "/v2/account/authenticate/gamecenter" body "account";
+    AuthenticateGameCenter(AuthenticateGameCenterRequest) -> Session, ServerKey, Done, POST "/v2/account/authenticate/gamecenter" body "account";
     /// Signs in with Google.
-    AuthenticateGoogle(AuthenticateGoogleRequest) -> Session, ServerKey, NotYet, POST "/v2/account/authenticate/google" body "account";
+    AuthenticateGoogle(AuthenticateGoogleRequest) -> Session, ServerKey, Done, POST "/v2/account/authenticate/google" body "account";
     /// Signs in with Steam.
-    AuthenticateSteam(AuthenticateSteamRequest) -> Session, ServerKey, NotYet, POST "/v2/account/authenticate/steam" body "account";
+    AuthenticateSteam(AuthenticateSteamRequest) -> Session, ServerKey, Done, POST "/v2/account/authenticate/steam" body "account";
     /// Bans users from a group.
     BanGroupUsers(BanGroupUsersRequest) -> Empty, User, NotYet, POST "/v2/group/{group_id}/ban";
     /// Blocks users by id or name.
@@ -276,7 +276,7 @@ calls! {
     /// Creates a group that the caller owns.
     CreateGroup(CreateGroupRequest) -> Group, User, NotYet, POST "/v2/group" body "*";
     /// Deletes the caller's account.
-    DeleteAccount(()) -> Empty, User, NotYet, DELETE "/v2/account";
+    DeleteAccount(()) -> Empty, User, Done, DELETE "/v2/account";
     /// Ends friendships by id or name.
     DeleteFriends(DeleteFriendsRequest) -> Empty, User, NotYet, DELETE "/v2/friend";
     /// Deletes a group.
@@ -288,13 +288,13 @@ calls! {
     /// Deletes the caller's record of a tournament.
     DeleteTournamentRecord(DeleteTournamentRecordRequest) -> Empty, User, NotYet, DELETE "/v2/tournament/{tournament_id}";
     /// Deletes storage objects.
-    DeleteStorageObjects(DeleteStorageObjectsRequest) -> Empty, User, NotYet, PUT "/v2/storage/delete" body "*";
+    DeleteStorageObjects(DeleteStorageObjectsRequest) -> Empty, User, Done, PUT "/v2/storage/delete" body "*";
     /// Hands an event to the runtime.
     Event(Event) -> Empty, User, NotYet, POST "/v2/event" body "*";
     /// Gives the caller's account.
-    GetAccount(()) -> Account, User, NotYet, GET "/v2/account";
+    GetAccount(()) -> Account, User, Done, GET "/v2/account";
     /// Gives users by id, name or Facebook id.
-    GetUsers(GetUsersRequest) -> Users, User, NotYet, GET "/v2/user";
+    GetUsers(GetUsersRequest) -> Users, User, Done, GET "/v2/user";
     /// Gives a subscription by product.
     GetSubscription(GetSubscriptionRequest) -> ValidatedSubscription, User, NotYet, GET "/v2/iap/subscription/{product_id}";
     /// Tells how matchmaking goes.
@@ -314,23 +314,23 @@ calls! {
     /// Leaves a group.
     LeaveGroup(LeaveGroupRequest) -> Empty, User, NotYet, POST "/v2/group/{group_id}/leave";
     /// Adds Sign in with Apple to the caller's account.
-    LinkApple(AccountApple) -> Empty, User, NotYet, POST "/v2/account/link/apple" body "*";
+    LinkApple(AccountApple) -> Empty, User, Done, POST "/v2/account/link/apple" body "*";
     /// Adds an id of the game's own to the caller's account.
-    LinkCustom(AccountCustom) -> Empty, User, NotYet, POST "/v2/account/link/custom" body "*";
+    LinkCustom(AccountCustom) -> Empty, User, Done, POST "/v2/account/link/custom" body "*";
     /// Adds a device id to the caller's account.
-    LinkDevice(AccountDevice) -> Empty, User, NotYet, POST "/v2/account/link/device" body "*";
+    LinkDevice(AccountDevice) -> Empty, User, Done, POST "/v2/account/link/device" body "*";
     /// Adds an e-mail address and a password to the caller's account.
-    LinkEmail(AccountEmail) -> Empty, User, NotYet, POST "/v2/account/link/email" body "*";
+    LinkEmail(AccountEmail) -> Empty, User, Done, POST "/v2/account/link/email" body "*";
     /// Adds Facebook to the caller's account.
-    LinkFacebook(LinkFacebookRequest) -> Empty, User, NotYet, POST "/v2/account/link/facebook" body "account";
+    LinkFacebook(LinkFacebookRequest) -> Empty, User, Done, POST "/v2/account/link/facebook" body "account";
     /// Adds a Facebook instant game to the caller's account.
-    LinkFacebookInstantGame(AccountFacebookInstantGame) -> Empty, User, NotYet, POST "/v2/account/link/facebookinstantgame" body "*";
+    LinkFacebookInstantGame(AccountFacebookInstantGame) -> Empty, User, Done, POST "/v2/account/link/facebookinstantgame" body "*";
     /// Adds Apple's Game Center to the caller's account.
-    LinkGameCenter(AccountGameCenter) -> Empty, User, NotYet, POST "/v2/account/link/gamecenter" body "*";
+    LinkGameCenter(AccountGameCenter) -> Empty, User, Done, POST "/v2/account/link/gamecenter" body "*";
     /// Adds Google to the caller's account.
-    LinkGoogle(AccountGoogle) -> Empty, User, NotYet, POST "/v2/account/link/google" body "*";
+    LinkGoogle(AccountGoogle) -> Empty, User, Done, POST "/v2/account/link/google" body "*";
     /// Adds Steam to the caller's account.
-    LinkSteam(LinkSteamRequest) -> Empty, User, NotYet, POST "/v2/account/link/steam" body "*";
+    LinkSteam(LinkSteamRequest) -> Empty, User, Done, POST "/v2/account/link/steam" body "*";
     /// Gives the history of a chat channel.
     ListChannelMessages(ListChannelMessagesRequest) -> ChannelMessageList, User, NotYet, GET "/v2/channel/{channel_id}";
     /// Lists the caller's friends.
@@ -346,13 +346,13 @@ calls! {
     /// Lists places of a leaderboard around one of them.
     ListLeaderboardRecordsAroundOwner(ListLeaderboardRecordsAroundOwnerRequest) -> LeaderboardRecordList, User, NotYet, GET "/v2/leaderboard/{leaderboard_id}/owner/{owner_id}";
     /// Lists running matches.
-    ListMatches(ListMatchesRequest) -> MatchList, User, NotYet, GET "/v2/match";
+    ListMatches(ListMatchesRequest) -> MatchList, User, Done, GET "/v2/match";
     /// Lists parties.
     ListParties(ListPartiesRequest) -> PartyList, User, NotYet, GET "/v2/party";
     /// Lists notifications.
     ListNotifications(ListNotificationsRequest) -> NotificationList, User, NotYet, GET "/v2/notification";
     /// Lists storage objects that the caller may read.
-    ListStorageObjects(ListStorageObjectsRequest) -> StorageObjectList, User, NotYet, GET "/v2/storage/{collection}", GET "/v2/storage/{collection}/{user_id}";
+    ListStorageObjects(ListStorageObjectsRequest) -> StorageObjectList, User, Done, GET "/v2/storage/{collection}", GET "/v2/storage/{collection}/{user_id}";
     /// Lists the caller's subscriptions.
     ListSubscriptions(ListSubscriptionsRequest) -> SubscriptionList, User, NotYet, POST "/v2/iap/subscription" body "*";
     /// Lists tournaments.
@@ -368,29 +368,29 @@ calls! {
     /// Lowers users in a group by one step.
     DemoteGroupUsers(DemoteGroupUsersRequest) -> Empty, User, NotYet, POST "/v2/group/{group_id}/demote";
     /// Reads storage objects.
-    ReadStorageObjects(ReadStorageObjectsRequest) -> StorageObjects, User, NotYet, POST "/v2/storage" body "*";
+    ReadStorageObjects(ReadStorageObjectsRequest) -> StorageObjects, User, Done, POST "/v2/storage" body "*";
     /// Calls a function that the runtime has registered.
     RpcFunc(Rpc) -> Rpc, HttpKeyOrUser, Done, POST "/v2/rpc/{id}" body "payload", GET "/v2/rpc/{id}";
     /// Takes Sign in with Apple from the caller's account.
-    UnlinkApple(AccountApple) -> Empty, User, NotYet, POST "/v2/account/unlink/apple" body "*";
+    UnlinkApple(AccountApple) -> Empty, User, Done, POST "/v2/account/unlink/apple" body "*";
     /// Takes an id of the game's own from the caller's account.
-    UnlinkCustom(AccountCustom) -> Empty, User, NotYet, POST "/v2/account/unlink/custom" body "*";
+    UnlinkCustom(AccountCustom) -> Empty, User, Done, POST "/v2/account/unlink/custom" body "*";
     /// Takes a device id from the caller's account.
-    UnlinkDevice(AccountDevice) -> Empty, User, NotYet, POST "/v2/account/unlink/device" body "*";
+    UnlinkDevice(AccountDevice) -> Empty, User, Done, POST "/v2/account/unlink/device" body "*";
     /// Takes an e-mail address and a password from the caller's account.
-    UnlinkEmail(AccountEmail) -> Empty, User, NotYet, POST "/v2/account/unlink/email" body "*";
+    UnlinkEmail(AccountEmail) -> Empty, User, Done, POST "/v2/account/unlink/email" body "*";
     /// Takes Facebook from the caller's account.
-    UnlinkFacebook(AccountFacebook) -> Empty, User, NotYet, POST "/v2/account/unlink/facebook" body "*";
+    UnlinkFacebook(AccountFacebook) -> Empty, User, Done, POST "/v2/account/unlink/facebook" body "*";
     /// Takes a Facebook instant game from the caller's account.
-    UnlinkFacebookInstantGame(AccountFacebookInstantGame) -> Empty, User, NotYet, POST "/v2/account/unlink/facebookinstantgame" body "*";
+    UnlinkFacebookInstantGame(AccountFacebookInstantGame) -> Empty, User, Done, POST "/v2/account/unlink/facebookinstantgame" body "*";
     /// Takes Apple's Game Center from the caller's account.
-    UnlinkGameCenter(AccountGameCenter) -> Empty, User, NotYet, POST "/v2/account/unlink/gamecenter" body "*";
+    UnlinkGameCenter(AccountGameCenter) -> Empty, User, Done, POST "/v2/account/unlink/gamecenter" body "*";
     /// Takes Google from the caller's account.
-    UnlinkGoogle(AccountGoogle) -> Empty, User, NotYet, POST "/v2/account/unlink/google" body "*";
+    UnlinkGoogle(AccountGoogle) -> Empty, User, Done, POST "/v2/account/unlink/google" body "*";
     /// Takes Steam from the caller's account.
-    UnlinkSteam(AccountSteam) -> Empty, User, NotYet, POST "/v2/account/unlink/steam" body "*";
+    UnlinkSteam(AccountSteam) -> Empty, User, Done, POST "/v2/account/unlink/steam" body "*";
     /// Changes the caller's account.
-    UpdateAccount(UpdateAccountRequest) -> Empty, User, NotYet, PUT "/v2/account" body "*";
+    UpdateAccount(UpdateAccountRequest) -> Empty, User, Done, PUT "/v2/account" body "*";
     /// Changes a group.
     UpdateGroup(UpdateGroupRequest) -> Empty, User, NotYet, PUT "/v2/group/{group_id}" body "*";
     /// Checks a purchase from Apple.
@@ -408,7 +408,7 @@ calls! {
     /// Writes the caller's score in a leaderboard.
     WriteLeaderboardRecord(WriteLeaderboardRecordRequest) -> LeaderboardRecord, User, NotYet, POST "/v2/leaderboard/{leaderboard_id}" body "record";
     /// Writes storage objects.
-    WriteStorageObjects(WriteStorageObjectsRequest) -> StorageObjectAcks, User, NotYet, PUT "/v2/storage" body "*";
+    WriteStorageObjects(WriteStorageObjectsRequest) -> StorageObjectAcks, User, Done, PUT "/v2/storage" body "*";
     /// Writes the caller's score in a tournament.
     WriteTournamentRecord(WriteTournamentRecordRequest) -> LeaderboardRecord, User, NotYet, PUT "/v2/tournament/{tournament_id}" body "record", POST "/v2/tournament/{tournament_id}" body "record";
 }

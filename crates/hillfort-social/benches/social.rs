@@ -1,0 +1,173 @@
+//! What the paths cost that strangers can take, and a sign-in: tokens, guesses with and without an account, storage. Over the store in
+//! memory: what a database adds is measured by its own benches.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use divan::{Bencher, black_box};
+use hillfort_api::api::*;
+use hillfort_api::{Call, Caller, Credentials, Reply, Service, Via, Who};
+use hillfort_social::limits::Allowance;
+use hillfort_social::token::{Claims, TokenKey};
+use hillfort_social::{Budgets, Config, MailConfig, Social};
+use hillfort_store::{Options, Store};
+use tokio::runtime::Runtime;
+
+fn main() {
+    divan::main();
+}
+
+const NOW_S: i64 = 1_700_000_000;
+
+fn claims() -> Claims {
+    Claims {
+        session: [1; 16],
+        user: [2; 16],
+        username: "brave-otter".into(),
+        vars: BTreeMap::new(),
+        expires_s: NOW_S + 60,
+        issued_s: NOW_S,
+        generation: 0,
+        turn: 0,
+        signing: String::new(),
+    }
+}
+
+#[divan::bench]
+fn token_verified(bencher: Bencher<'_, '_>) {
+    let key = TokenKey::new(&[7; 32]);
+    let token = key.sign(&claims()).expect("short");
+    bencher.bench_local(|| key.verify(black_box(&token), NOW_S));
+}
+
+#[divan::bench]
+fn token_refused_by_its_signature(bencher: Bencher<'_, '_>) {
+    let key = TokenKey::new(&[7; 32]);
+    let token = TokenKey::new(&[8; 32]).sign(&claims()).expect("short");
+    bencher.bench_local(|| key.verify(black_box(&token), NOW_S));
+}
+
+#[divan::bench]
+fn token_signed(bencher: Bencher<'_, '_>) {
+    let key = TokenKey::new(&[7; 32]);
+    bencher.bench_local(|| key.sign(black_box(&claims())));
+}
+
+struct Server {
+    runtime: Runtime,
+    social: Social,
+    now_ms: Arc<AtomicI64>,
+}
+
+fn server() -> Server {
+    let unlimited = Allowance::new(u32::MAX, 1);
+    let config = Config {
+        server_key: "key".into(),
+        budgets: Budgets { account: [unlimited; 6], address: [unlimited; 6] },
+        guesses: hillfort_social::Guesses { pair: unlimited, account: unlimited, address: unlimited, known_days: 1 },
+        ..Config::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let now_ms = Arc::new(AtomicI64::new(NOW_S * 1000));
+    let clock = Arc::clone(&now_ms);
+    let social = runtime.block_on(async {
+        let store = Store::open("memory:", Options::default()).await.expect("memory");
+        Social::start(config, store, MailConfig::None, Arc::new(move || clock.load(Ordering::Relaxed))).await.expect("a server")
+    });
+    Server { runtime, social, now_ms }
+}
+
+impl Server {
+    fn call(&self, who: Who, call: Call) -> Result<Reply, hillfort_api::ApiError> {
+        let address = SocketAddr::from(([192, 0, 2, 1], 1));
+        let caller = Caller { who, address, via: Via::Rest, headers: Vec::new(), query: Vec::new() };
+        // Time passes, so that sessions of earlier sign-ins do not pile up at one moment.
+        self.now_ms.fetch_add(1, Ordering::Relaxed);
+        self.runtime.block_on(self.social.call(caller, call))
+    }
+
+    fn device(&self, id: &str) -> Session {
+        let account = AccountDevice { id: id.into(), ..Default::default() };
+        let request = AuthenticateDeviceRequest { account: Some(account), ..Default::default() };
+        match self.call(Who::ServerKey, Call::AuthenticateDevice(request)) {
+            Ok(Reply::Session(session)) => session,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn email(&self, email: &str) -> Result<Reply, hillfort_api::ApiError> {
+        let account = AccountEmail { email: email.into(), password: "a password".into(), ..Default::default() };
+        let request = AuthenticateEmailRequest { account: Some(account), create: Some(false), username: String::new() };
+        self.call(Who::ServerKey, Call::AuthenticateEmail(request))
+    }
+}
+
+#[divan::bench]
+fn sign_in_without_password(bencher: Bencher<'_, '_>) {
+    let server = server();
+    server.device("device-0001");
+    bencher.bench_local(|| server.device("device-0001"));
+}
+
+#[divan::bench]
+fn bearer_of_a_refused_token(bencher: Bencher<'_, '_>) {
+    let other = server();
+    let server = server();
+    let token = other.device("device-0001").token;
+    bencher.bench_local(|| server.social.caller(Credentials::Token(black_box(&token))));
+}
+
+#[divan::bench]
+fn bearer_of_a_token(bencher: Bencher<'_, '_>) {
+    let server = server();
+    let token = server.device("device-0001").token;
+    bencher.bench_local(|| server.social.caller(Credentials::Token(black_box(&token))));
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn wrong_password_of_a_known_address(bencher: Bencher<'_, '_>) {
+    let server = server();
+    let account = AccountEmail { email: "ada@example.org".into(), password: "another password".into(), ..Default::default() };
+    let request = AuthenticateEmailRequest { account: Some(account), ..Default::default() };
+    server.call(Who::ServerKey, Call::AuthenticateEmail(request)).expect("made");
+    bencher.bench_local(|| server.email("ada@example.org"));
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn wrong_password_of_an_unknown_address(bencher: Bencher<'_, '_>) {
+    let server = server();
+    bencher.bench_local(|| server.email("bob@example.org"));
+}
+
+#[divan::bench]
+fn storage_write(bencher: Bencher<'_, '_>) {
+    let server = server();
+    let session = server.device("device-0001");
+    let who = server.social.caller(Credentials::Token(&session.token)).expect("good");
+    let object = WriteStorageObject {
+        collection: "saves".into(),
+        key: "slot".into(),
+        value: r#"{"level":3,"gold":120}"#.into(),
+        ..Default::default()
+    };
+    bencher.bench_local(|| {
+        let request = WriteStorageObjectsRequest { objects: vec![object.clone()] };
+        server.call(who.clone(), Call::WriteStorageObjects(request)).expect("written")
+    });
+}
+
+#[divan::bench]
+fn storage_read(bencher: Bencher<'_, '_>) {
+    let server = server();
+    let session = server.device("device-0001");
+    let who = server.social.caller(Credentials::Token(&session.token)).expect("good");
+    let user = who.user().expect("a user").user_id.to_string();
+    let object = WriteStorageObject { collection: "saves".into(), key: "slot".into(), value: "{}".into(), ..Default::default() };
+    server.call(who.clone(), Call::WriteStorageObjects(WriteStorageObjectsRequest { objects: vec![object] })).expect("written");
+    bencher.bench_local(|| {
+        let id = ReadStorageObjectId { collection: "saves".into(), key: "slot".into(), user_id: user.clone() };
+        server.call(who.clone(), Call::ReadStorageObjects(ReadStorageObjectsRequest { object_ids: vec![id] })).expect("read")
+    });
+}

@@ -1,0 +1,197 @@
+//! Limits by account and by address: buckets in a table of fixed size, so that a flood of new names costs memory that was planned for.
+//! Owns the table; knows nothing of what is limited, and `now` is an argument.
+//!
+//! A bucket is one number, the time at which it is full again (the generic cell rate algorithm), so forgetting a full bucket costs
+//! nothing. When a new key finds no free place, the bucket of its set that is nearest to full goes: whoever is limited longest stays.
+
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use siphasher::sip::SipHasher13;
+
+/// Places in a set: where a key may be.
+const WAYS: usize = 8;
+
+/// How many at once, and how long until one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many at once after a quiet time.
+    pub burst: u32,
+    /// Milliseconds until one more is allowed.
+    pub every_ms: u32,
+}
+
+impl Allowance {
+    /// `burst` at once, and one more every `every_ms` milliseconds. Both count as at least 1.
+    #[must_use]
+    pub const fn new(burst: u32, every_ms: u32) -> Self {
+        Self { burst: if burst == 0 { 1 } else { burst }, every_ms: if every_ms == 0 { 1 } else { every_ms } }
+    }
+
+    /// Milliseconds from empty to full.
+    const fn span_ms(self) -> i64 {
+        self.burst as i64 * self.every_ms as i64
+    }
+}
+
+/// It is too much, and will not be in so many milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TryAgainIn(pub i64);
+
+/// A table of buckets.
+#[derive(Debug)]
+pub struct Limits {
+    sets: Box<[Mutex<[Bucket; WAYS]>]>,
+    seed: (u64, u64),
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Bucket {
+    /// Hash of the key; a keyed one, so that nobody can aim at another's.
+    key: u64,
+    /// When it is full again, in milliseconds. In the past, the place is free.
+    full_ms: i64,
+}
+
+impl Limits {
+    /// A table for `keys` keys (rounded up to a power of two of at least 8); 16 bytes each. `seed` should be random.
+    #[must_use]
+    pub fn new(keys: usize, seed: (u64, u64)) -> Self {
+        let sets = keys.div_ceil(WAYS).next_power_of_two();
+        Self { sets: (0..sets).map(|_| Mutex::default()).collect(), seed }
+    }
+
+    /// Takes one from the bucket of `key`.
+    ///
+    /// # Errors
+    /// [`TryAgainIn`]: the bucket is empty, and nothing was taken.
+    pub fn take(&self, key: &impl Hash, allowance: Allowance, now_ms: i64) -> Result<(), TryAgainIn> {
+        self.with(key, now_ms, |bucket| {
+            let full_ms = bucket.full_ms.max(now_ms) + i64::from(allowance.every_ms);
+            let over = full_ms - now_ms - allowance.span_ms();
+            if over > 0 {
+                return Err(TryAgainIn(over));
+            }
+            bucket.full_ms = full_ms;
+            Ok(())
+        })
+    }
+
+    /// Puts one back that was taken: it was no offence after all.
+    pub fn put_back(&self, key: &impl Hash, allowance: Allowance, now_ms: i64) {
+        self.with(key, now_ms, |bucket| bucket.full_ms = (bucket.full_ms - i64::from(allowance.every_ms)).max(now_ms));
+    }
+
+    /// Remembers `key` for so many milliseconds; [`Self::remembers`] says so. Such keys share the table with buckets, and must differ
+    /// from theirs.
+    pub fn remember(&self, key: &impl Hash, for_ms: i64, now_ms: i64) {
+        self.with(key, now_ms, |bucket| bucket.full_ms = now_ms + for_ms);
+    }
+
+    /// Whether `key` was remembered and its time is not over.
+    #[must_use]
+    pub fn remembers(&self, key: &impl Hash, now_ms: i64) -> bool {
+        let hash = self.hash(key);
+        let set = self.set(hash).lock().expect("no holder panics");
+        set.iter().any(|bucket| bucket.key == hash && bucket.full_ms > now_ms)
+    }
+
+    fn with<T>(&self, key: &impl Hash, now_ms: i64, change: impl FnOnce(&mut Bucket) -> T) -> T {
+        let hash = self.hash(key);
+        let mut set = self.set(hash).lock().expect("no holder panics");
+        let place = set.iter().position(|bucket| bucket.key == hash).unwrap_or_else(|| {
+            let (place, _) = set.iter().enumerate().min_by_key(|(_, bucket)| bucket.full_ms).expect("a set has places");
+            set[place] = Bucket { key: hash, full_ms: now_ms };
+            place
+        });
+        change(&mut set[place])
+    }
+
+    fn hash(&self, key: &impl Hash) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.seed.0, self.seed.1);
+        key.hash(&mut hasher);
+        hasher.finish().max(1)
+    }
+
+    fn set(&self, hash: u64) -> &Mutex<[Bucket; WAYS]> {
+        let index = (hash >> 8) as usize & (self.sets.len() - 1);
+        &self.sets[index]
+    }
+}
+
+/// What counts as one address: all of IPv4, the /64 of IPv6, which one customer has to itself.
+#[must_use]
+pub fn source(address: IpAddr) -> u64 {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => u64::from(v4.to_bits()) | 1 << 40,
+        IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Allowance, Limits, TryAgainIn, source};
+
+    fn limits() -> Limits {
+        Limits::new(1024, (1, 2))
+    }
+
+    #[test]
+    fn a_burst_then_one_by_one() {
+        let (limits, five) = (limits(), Allowance::new(5, 60_000));
+        for _ in 0..5 {
+            assert_eq!(limits.take(&"ada", five, 1_000), Ok(()));
+        }
+        assert_eq!(limits.take(&"ada", five, 1_000), Err(TryAgainIn(60_000)));
+        assert_eq!(limits.take(&"ada", five, 60_999), Err(TryAgainIn(1)), "refusals take nothing");
+        assert_eq!(limits.take(&"ada", five, 61_000), Ok(()));
+        assert_eq!(limits.take(&"bob", five, 61_000), Ok(()));
+        assert_eq!(limits.take(&"ada", five, 400_000), Ok(()));
+    }
+
+    #[test]
+    fn what_is_put_back_was_not_taken() {
+        let (limits, one) = (limits(), Allowance::new(1, 1_000));
+        for now in 0..10 {
+            assert_eq!(limits.take(&"ada", one, now), Ok(()));
+            limits.put_back(&"ada", one, now);
+        }
+        limits.put_back(&"ada", one, 10);
+        assert_eq!(limits.take(&"ada", one, 10), Ok(()));
+        assert!(limits.take(&"ada", one, 10).is_err(), "no more than the burst, however often it is put back");
+    }
+
+    #[test]
+    fn a_flood_of_keys_does_not_free_who_is_limited() {
+        let (limits, two) = (limits(), Allowance::new(2, 3_600_000));
+        while limits.take(&"the attacker", two, 0).is_ok() {}
+        for stranger in 0..100_000_u32 {
+            let _ = limits.take(&stranger, Allowance::new(2, 1_000), 1);
+        }
+        assert!(limits.take(&"the attacker", two, 2).is_err());
+    }
+
+    #[test]
+    fn what_is_remembered_is_forgotten_in_time() {
+        let limits = limits();
+        limits.remember(&"ada", 100, 0);
+        assert!(limits.remembers(&"ada", 99) && !limits.remembers(&"ada", 100) && !limits.remembers(&"bob", 0));
+    }
+
+    #[test]
+    fn one_customer_is_one_source() {
+        let of = |text: &str| source(text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:2"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_locks_nobody_out_for_long() {
+        let (limits, one) = (limits(), Allowance::new(3, 1_000));
+        limits.take(&"ada", one, 1_000_000).unwrap();
+        assert_eq!(limits.take(&"ada", one, 999_000), Ok(()));
+    }
+}

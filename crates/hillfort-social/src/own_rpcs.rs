@@ -1,0 +1,65 @@
+//! Functions that the server has by itself, for what Nakama's API has no call for: passwords, and a person's own data. Owns their names
+//! and payloads. Any session may call them, a guest's too; modules cannot take their names.
+
+use hillfort_api::{ApiError, Caller, Code, Who};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::core::Core;
+use crate::faults;
+
+/// What their names begin with.
+const PREFIX: &str = "hillfort.";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    email: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reset {
+    token: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    old: String,
+    new: String,
+}
+
+impl Core {
+    /// Calls the function `id`, if it is one of these.
+    pub(crate) async fn own_rpc(&self, caller: &Caller, id: &str, payload: &str) -> Option<Result<String, ApiError>> {
+        let name = id.strip_prefix(PREFIX)?;
+        Some(match name {
+            "password_reset_request" => match read::<Request>(payload) {
+                Ok(request) => self.request_reset(caller.address.ip(), &request.email).await.map(|()| "{}".to_owned()),
+                Err(error) => Err(error),
+            },
+            "password_reset" => match read::<Reset>(payload) {
+                Ok(reset) => self.reset(caller.address.ip(), &reset.token, &reset.password).await.map(|()| "{}".to_owned()),
+                Err(error) => Err(error),
+            },
+            "password_change" => match read::<Change>(payload) {
+                Ok(change) => self.change_password(caller, &change.old, &change.new).await,
+                Err(error) => Err(error),
+            },
+            "export" => self.own_export(caller).await,
+            _ => return None,
+        })
+    }
+
+    async fn own_export(&self, caller: &Caller) -> Result<String, ApiError> {
+        let Who::User(user) = &caller.who else { return Err(ApiError::new(Code::PermissionDenied, "A session is required.")) };
+        let person = self.export(user.user_id).await?;
+        serde_json::to_string(&person).map_err(|why| faults::internal("a person's data are no JSON", &why))
+    }
+}
+
+fn read<T: DeserializeOwned>(payload: &str) -> Result<T, ApiError> {
+    serde_json::from_str(payload).map_err(|why| ApiError::invalid("payload", format!("payload: {why}")))
+}

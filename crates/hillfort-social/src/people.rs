@@ -1,0 +1,273 @@
+//! Accounts as others look them up, guarded so that a flood of unknown ids does not reach the store: a Bloom filter over all ids and names
+//! that exist, a cache of who was found and who was not, and one question at a time about one of them. Knows nothing of calls.
+//!
+//! What the filter does not know does not exist, provided that this server alone makes accounts. Where several do, such ids are asked of
+//! the store at a limited rate. Until the filter has read all accounts, everything passes it.
+
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use fastbloom::AtomicBloomFilter;
+use hillfort_store::{Account, AccountFilter, Accounts, Page, Result as StoreResult, StoreError, UserId};
+use moka::future::Cache;
+
+use crate::limits::{Allowance, Limits};
+use crate::ports::Later;
+
+/// Share of unknown ids that pass the filter.
+pub(crate) const FALSE_POSITIVES: f64 = 0.001;
+/// Accounts that the filter has room for at least; it doubles when they are more.
+const ROOM_MIN: usize = 1 << 16;
+/// Bytes of accounts that are kept.
+const CACHE_BYTES: u64 = 64 << 20;
+/// Accounts on a page when the filter reads them.
+const PAGE: usize = 1024;
+
+/// Ids that the filter does not know, asked of a store that other servers write to, too.
+const STRANGERS: Allowance = Allowance::new(200, 20);
+
+/// Where accounts are found. The store's port, but for what this does not need.
+pub(crate) trait Directory: Send + Sync {
+    fn by_ids(&self, ids: Vec<UserId>) -> Later<StoreResult<Vec<Account>>>;
+    fn by_names(&self, names: Vec<String>) -> Later<StoreResult<Vec<Account>>>;
+    fn page(&self, cursor: Option<String>) -> Later<StoreResult<Page<Account>>>;
+}
+
+impl Directory for Arc<dyn Accounts> {
+    fn by_ids(&self, ids: Vec<UserId>) -> Later<StoreResult<Vec<Account>>> {
+        let accounts = Arc::clone(self);
+        Box::pin(async move { accounts.get_many(ids).await })
+    }
+
+    fn by_names(&self, names: Vec<String>) -> Later<StoreResult<Vec<Account>>> {
+        let accounts = Arc::clone(self);
+        Box::pin(async move { accounts.by_usernames(names).await })
+    }
+
+    fn page(&self, cursor: Option<String>) -> Later<StoreResult<Page<Account>>> {
+        let accounts = Arc::clone(self);
+        Box::pin(async move { accounts.list(AccountFilter::All, PAGE, cursor).await })
+    }
+}
+
+/// By what somebody is looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    Id(UserId),
+    Name(String),
+}
+
+/// What became of questions.
+#[derive(Debug, Default)]
+pub struct PeopleStats {
+    /// Answered by the filter: nobody has this id.
+    pub refused: AtomicU64,
+    /// Answered from the cache.
+    pub kept: AtomicU64,
+    /// Asked of the store.
+    pub asked: AtomicU64,
+}
+
+/// Looks people up.
+pub(crate) struct People {
+    directory: Box<dyn Directory>,
+    cache: Cache<Key, Option<Arc<Account>>>,
+    filters: RwLock<Filters>,
+    /// Accounts that the filter knows, two keys each.
+    count: AtomicUsize,
+    /// The budget for what the filter does not know, where other servers make accounts; `None` where none does.
+    strangers: Option<Limits>,
+    pub(crate) stats: PeopleStats,
+}
+
+#[derive(Default)]
+struct Filters {
+    /// `None` until all accounts were read.
+    current: Option<AtomicBloomFilter>,
+    /// The one that is being filled.
+    next: Option<AtomicBloomFilter>,
+    room: usize,
+}
+
+impl People {
+    pub(crate) fn new(directory: impl Directory + 'static, keep_s: u32, alone: bool) -> Self {
+        let cache = Cache::builder()
+            .max_capacity(CACHE_BYTES)
+            .weigher(|_: &Key, found: &Option<Arc<Account>>| {
+                let text = found.as_ref().map_or(0, |account| account.metadata.len() + 64 * account.identities.len() + 1024);
+                u32::try_from(text + 128).unwrap_or(u32::MAX)
+            })
+            .time_to_live(Duration::from_secs(u64::from(keep_s.max(1))))
+            .build();
+        let filters = RwLock::default();
+        let strangers = (!alone).then(|| Limits::new(1, (0, 0)));
+        Self {
+            directory: Box::new(directory),
+            cache,
+            filters,
+            count: AtomicUsize::new(0),
+            strangers,
+            stats: PeopleStats::default(),
+        }
+    }
+
+    /// Those of `keys` that exist, in their order; one that was asked for twice comes once.
+    pub(crate) async fn find(&self, keys: Vec<Key>, now_ms: i64) -> StoreResult<Vec<Arc<Account>>> {
+        let mut found: Vec<(Key, Option<Arc<Account>>)> = Vec::with_capacity(keys.len());
+        let mut missing = Vec::new();
+        for key in keys {
+            if found.iter().any(|(seen, _)| *seen == key) {
+                continue;
+            }
+            let known = self.may_exist(&key);
+            let kept = match &self.strangers {
+                None if !known => Some(None),
+                _ => self.cache.get(&key).await,
+            };
+            if let (None, false, Some(budget)) = (&kept, known, &self.strangers) {
+                budget.take(&(), STRANGERS, now_ms).map_err(|_| StoreError::Busy)?;
+            }
+            match &kept {
+                Some(_) => self.stats.kept.fetch_add(1, Ordering::Relaxed),
+                None => {
+                    missing.push(key.clone());
+                    self.stats.asked.fetch_add(1, Ordering::Relaxed)
+                }
+            };
+            found.push((key, kept.flatten()));
+        }
+        let fetched = self.fetch(missing).await?;
+        let mut people: Vec<Arc<Account>> = Vec::with_capacity(found.len());
+        for (key, kept) in found {
+            let account = kept.or_else(|| fetched.iter().find(|(seen, _)| *seen == key).and_then(|(_, account)| account.clone()));
+            people.extend(account.filter(|account| people.iter().all(|other| other.id != account.id)));
+        }
+        Ok(people)
+    }
+
+    async fn fetch(&self, missing: Vec<Key>) -> StoreResult<Vec<(Key, Option<Arc<Account>>)>> {
+        if let [key] = &missing[..] {
+            // One: those who ask for the same wait for one answer.
+            let one = self.cache.try_get_with(key.clone(), async {
+                let mut answers = self.ask(std::slice::from_ref(key)).await?;
+                Ok::<_, StoreError>(answers.pop().and_then(|(_, account)| account))
+            });
+            let account = one.await.map_err(|error| StoreError::clone(&error))?;
+            return Ok(vec![(key.clone(), account)]);
+        }
+        let answers = self.ask(&missing).await?;
+        for (key, account) in &answers {
+            self.cache.insert(key.clone(), account.clone()).await;
+        }
+        Ok(answers)
+    }
+
+    async fn ask(&self, keys: &[Key]) -> StoreResult<Vec<(Key, Option<Arc<Account>>)>> {
+        let (mut ids, mut names) = (Vec::new(), Vec::new());
+        for key in keys {
+            match key {
+                Key::Id(id) => ids.push(*id),
+                Key::Name(name) => names.push(name.clone()),
+            }
+        }
+        let mut accounts = Vec::new();
+        if !ids.is_empty() {
+            accounts.extend(self.directory.by_ids(ids).await?.into_iter().map(Arc::new));
+        }
+        if !names.is_empty() {
+            accounts.extend(self.directory.by_names(names).await?.into_iter().map(Arc::new));
+        }
+        let answer = |key: &Key| {
+            let found = accounts.iter().find(|account| match key {
+                Key::Id(id) => account.id == *id,
+                Key::Name(name) => account.username == *name,
+            });
+            (key.clone(), found.cloned())
+        };
+        Ok(keys.iter().map(answer).collect())
+    }
+
+    fn may_exist(&self, key: &Key) -> bool {
+        let filters = self.filters.read().expect("no holder panics");
+        let may = filters.current.as_ref().is_none_or(|filter| contains(filter, key));
+        if !may {
+            self.stats.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        may
+    }
+
+    /// An account was made, or has a new name: to be said before the person learns of it.
+    pub(crate) async fn learn(&self, account: &Account) {
+        self.note(account);
+        self.forget(account).await;
+    }
+
+    /// An account changed, or is gone.
+    pub(crate) async fn forget(&self, account: &Account) {
+        self.cache.invalidate(&Key::Id(account.id)).await;
+        self.cache.invalidate(&Key::Name(account.username.clone())).await;
+    }
+
+    fn note(&self, account: &Account) {
+        let filters = self.filters.read().expect("no holder panics");
+        for filter in [&filters.current, &filters.next].into_iter().flatten() {
+            insert(filter, &Key::Id(account.id));
+            insert(filter, &Key::Name(account.username.clone()));
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the filter is not there yet, or has more accounts than it was made for.
+    pub(crate) fn wants_filling(&self) -> bool {
+        let filters = self.filters.read().expect("no holder panics");
+        filters.next.is_none() && (filters.current.is_none() || self.count.load(Ordering::Relaxed) > filters.room)
+    }
+
+    /// Reads all accounts into a new filter of twice the room that they need. Accounts that are made meanwhile are in it, too.
+    pub(crate) async fn fill(&self, expected: usize) -> StoreResult<()> {
+        let room = (expected.max(self.count.load(Ordering::Relaxed)) * 2).max(ROOM_MIN);
+        let filter = AtomicBloomFilter::with_false_pos(FALSE_POSITIVES).expected_items(room * 2);
+        self.filters.write().expect("no holder panics").next = Some(filter);
+        let filled = self.read_all().await;
+        let mut filters = self.filters.write().expect("no holder panics");
+        let next = filters.next.take();
+        let count = filled?;
+        // More came than there is room for: the filter says "maybe" too often, but never "no" wrongly, and is filled again.
+        self.count.store(count, Ordering::Relaxed);
+        *filters = Filters { current: next, next: None, room };
+        Ok(())
+    }
+
+    async fn read_all(&self) -> StoreResult<usize> {
+        let (mut cursor, mut count) = (None, 0);
+        loop {
+            let page = self.directory.page(cursor).await?;
+            count += page.items.len();
+            {
+                let filters = self.filters.read().expect("no holder panics");
+                let Some(next) = &filters.next else { return Ok(count) };
+                for account in &page.items {
+                    insert(next, &Key::Id(account.id));
+                    insert(next, &Key::Name(account.username.clone()));
+                }
+            }
+            match page.cursor {
+                Some(more) => cursor = Some(more),
+                None => return Ok(count),
+            }
+        }
+    }
+}
+
+fn insert(filter: &AtomicBloomFilter, key: &(impl Hash + ?Sized)) {
+    filter.insert(key);
+}
+
+fn contains(filter: &AtomicBloomFilter, key: &(impl Hash + ?Sized)) -> bool {
+    filter.contains(key)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! Lookups under a flood of unknown ids: what reaches the store is counted.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use hillfort_store::{Account, Page, Result as StoreResult, StoreError, UserId};
+
+use super::{Directory, FALSE_POSITIVES, Key, People};
+use crate::ports::Later;
+
+/// A directory that counts who was asked for.
+#[derive(Clone, Default)]
+struct Counting {
+    accounts: Arc<Mutex<Vec<Account>>>,
+    asked: Arc<AtomicUsize>,
+    calls: Arc<AtomicUsize>,
+    broken: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Counting {
+    fn answer(&self, asked: usize, wanted: impl Fn(&Account) -> bool + Send + 'static) -> Later<StoreResult<Vec<Account>>> {
+        self.asked.fetch_add(asked, Ordering::Relaxed);
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let (accounts, broken) = (Arc::clone(&self.accounts), self.broken.load(Ordering::Relaxed));
+        Box::pin(async move {
+            // Others get their turn, so that many wait for one answer.
+            tokio::task::yield_now().await;
+            if broken {
+                return Err(StoreError::Busy);
+            }
+            Ok(accounts.lock().unwrap().iter().filter(|account| wanted(account)).cloned().collect())
+        })
+    }
+}
+
+impl Directory for Counting {
+    fn by_ids(&self, ids: Vec<UserId>) -> Later<StoreResult<Vec<Account>>> {
+        self.answer(ids.len(), move |account| ids.contains(&account.id))
+    }
+
+    fn by_names(&self, names: Vec<String>) -> Later<StoreResult<Vec<Account>>> {
+        self.answer(names.len(), move |account| names.contains(&account.username))
+    }
+
+    fn page(&self, cursor: Option<String>) -> Later<StoreResult<Page<Account>>> {
+        let from: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let accounts = self.accounts.lock().unwrap();
+        let items: Vec<_> = accounts.iter().skip(from).take(100).cloned().collect();
+        let cursor = (from + 100 < accounts.len()).then(|| (from + 100).to_string());
+        Box::pin(async move { Ok(Page { items, cursor }) })
+    }
+}
+
+fn account(number: u64) -> Account {
+    Account {
+        id: id(number),
+        username: format!("player-{number}"),
+        display_name: String::new(),
+        avatar_url: String::new(),
+        lang_tag: String::new(),
+        location: String::new(),
+        timezone: String::new(),
+        metadata: "{}".into(),
+        create_time: 0,
+        update_time: 0,
+        verify_time: None,
+        ban: None,
+        generation: 0,
+        identities: Vec::new(),
+    }
+}
+
+fn id(number: u64) -> UserId {
+    // Spread as random ids are.
+    let spread = u128::from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64 | u128::from(number);
+    UserId(spread.to_be_bytes())
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+#[test]
+fn a_flood_of_unknown_ids_reaches_the_store_at_the_filters_rate() {
+    let directory = Counting::default();
+    *directory.accounts.lock().unwrap() = (0..10_000).map(account).collect();
+    let people = People::new(directory.clone(), 10, true);
+    block_on(async {
+        people.fill(10_000).await.unwrap();
+        for number in 0..10_000 {
+            assert!(people.may_exist(&Key::Id(id(number))) && people.may_exist(&Key::Name(format!("player-{number}"))));
+        }
+        let flood = 200_000;
+        for number in 1_000_000..1_000_000 + flood {
+            assert!(people.find(vec![Key::Id(id(number))], 0).await.unwrap().is_empty());
+        }
+        let asked = directory.asked.load(Ordering::Relaxed);
+        let most = (flood as f64 * FALSE_POSITIVES * 1.5) as usize;
+        assert!(asked <= most, "{asked} of {flood} asked, at most {most}");
+        // The same ids again: those that passed are known not to exist.
+        for number in 1_000_000..1_000_000 + flood {
+            assert!(people.find(vec![Key::Id(id(number))], 0).await.unwrap().is_empty());
+        }
+        assert_eq!(directory.asked.load(Ordering::Relaxed), asked);
+        let names = (0..10_000).map(|number| Key::Name(format!("nobody-{number}")));
+        for name in names {
+            assert!(people.find(vec![name], 0).await.unwrap().is_empty());
+        }
+        assert!(directory.asked.load(Ordering::Relaxed) - asked <= 25);
+    });
+}
+
+#[test]
+fn who_is_made_is_found_at_once() {
+    let directory = Counting::default();
+    let people = People::new(directory.clone(), 10, true);
+    block_on(async {
+        people.fill(0).await.unwrap();
+        assert!(people.find(vec![Key::Id(id(1))], 0).await.unwrap().is_empty());
+        directory.accounts.lock().unwrap().push(account(1));
+        people.learn(&account(1)).await;
+        assert_eq!(people.find(vec![Key::Id(id(1)), Key::Name("player-1".into()), Key::Id(id(1))], 0).await.unwrap().len(), 1);
+        directory.accounts.lock().unwrap().clear();
+        assert_eq!(people.find(vec![Key::Id(id(1))], 0).await.unwrap().len(), 1, "kept");
+        people.forget(&account(1)).await;
+        assert!(people.find(vec![Key::Id(id(1))], 0).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn many_who_ask_for_one_wait_for_one_answer() {
+    let directory = Counting::default();
+    directory.accounts.lock().unwrap().push(account(1));
+    let people = Arc::new(People::new(directory.clone(), 10, true));
+    block_on(async {
+        let asks: Vec<_> = (0..1000)
+            .map(|_| {
+                let people = Arc::clone(&people);
+                tokio::spawn(async move { people.find(vec![Key::Id(id(1))], 0).await.unwrap().len() })
+            })
+            .collect();
+        for ask in asks {
+            assert_eq!(ask.await.unwrap(), 1);
+        }
+    });
+    assert_eq!(directory.calls.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_list_is_asked_for_at_once_and_keeps_its_order() {
+    let directory = Counting::default();
+    *directory.accounts.lock().unwrap() = (0..100).map(account).collect();
+    let people = People::new(directory.clone(), 10, true);
+    let found = block_on(people.find((0..100).rev().map(|number| Key::Id(id(number))).collect(), 0)).unwrap();
+    assert!(found.iter().map(|account| account.id).eq((0..100).rev().map(id)));
+    assert_eq!(directory.calls.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_fault_is_not_kept() {
+    let directory = Counting::default();
+    directory.accounts.lock().unwrap().push(account(1));
+    let people = People::new(directory.clone(), 10, true);
+    block_on(async {
+        directory.broken.store(true, Ordering::Relaxed);
+        assert_eq!(people.find(vec![Key::Id(id(1))], 0).await.unwrap_err(), StoreError::Busy);
+        directory.broken.store(false, Ordering::Relaxed);
+        assert_eq!(people.find(vec![Key::Id(id(1))], 0).await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_filter_that_is_too_small_is_filled_again() {
+    let directory = Counting::default();
+    let people = People::new(directory.clone(), 10, true);
+    assert!(people.wants_filling());
+    block_on(people.fill(0)).unwrap();
+    assert!(!people.wants_filling());
+    for number in 0..=super::ROOM_MIN as u64 {
+        people.note(&account(number));
+    }
+    assert!(people.wants_filling());
+}
+
+#[test]
+fn where_other_servers_make_accounts_unknown_ids_are_asked_at_a_limited_rate() {
+    let directory = Counting::default();
+    let people = People::new(directory.clone(), 10, false);
+    block_on(async {
+        people.fill(0).await.unwrap();
+        directory.accounts.lock().unwrap().push(account(1));
+        assert_eq!(people.find(vec![Key::Id(id(1))], 0).await.unwrap().len(), 1, "made by another server");
+        let mut busy = 0;
+        for number in 2..10_000 {
+            busy += usize::from(people.find(vec![Key::Id(id(number))], 1).await == Err(StoreError::Busy));
+        }
+        assert!(directory.asked.load(Ordering::Relaxed) <= 201, "{}", directory.asked.load(Ordering::Relaxed));
+        assert!(busy > 9_000);
+        assert_eq!(people.find(vec![Key::Id(id(1))], 1).await.unwrap().len(), 1, "who is known is found");
+    });
+}

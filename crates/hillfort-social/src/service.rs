@@ -1,0 +1,235 @@
+//! The one function that takes a call: budget, hook before, handler, hook after. Owns that order and nothing else.
+
+use std::sync::Arc;
+
+use hillfort_api::{Answer, ApiError, Call, Caller, Code, Credentials, Reply, Service, SessionUser, Sessions, UserId, Via, Who};
+use hillfort_store::{PersonExport, Store};
+use subtle::ConstantTimeEq;
+
+use crate::budgets::Class;
+use crate::config::Config;
+use crate::core::Core;
+use crate::mail::{MailConfig, MailStats, Outbox};
+use crate::passwords::PasswordStats;
+use crate::people::PeopleStats;
+use crate::ports::{Clock, Hooks, Matches, Runtime};
+use crate::sessions::signed_in;
+use crate::signed::SignedCalls;
+
+/// Sessions whose signed calls are counted.
+const SIGNING_MAX: usize = 1 << 18;
+
+/// Answers calls. A clone is another handle to the same.
+#[derive(Clone)]
+pub struct Social {
+    core: Arc<Core>,
+    /// Checks signatures, where some class of calls must be signed.
+    signed: Option<Arc<SignedCalls>>,
+}
+
+impl std::fmt::Debug for Social {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Social(..)")
+    }
+}
+
+impl Social {
+    /// Reads or makes the secrets, and starts the threads for passwords and mail. Needs a tokio runtime: housekeeping runs on it.
+    ///
+    /// # Errors
+    /// The configuration makes no sense, or the store cannot be reached; says which.
+    pub async fn start(config: Config, store: Store, mail: MailConfig, clock: Clock) -> Result<Self, String> {
+        let core = Core::start(config, store, Outbox::start(mail)?, clock).await?;
+        let signed = (!core.config.signed.is_empty()).then(|| Arc::new(SignedCalls::new(core.secrets.signing, SIGNING_MAX)));
+        tokio::spawn(crate::housekeeping::run(Arc::downgrade(&core)));
+        Ok(Self { core, signed })
+    }
+
+    /// Sets who runs modules. Once, before the first call.
+    pub fn set_runtime(&self, runtime: Arc<dyn Runtime>) {
+        let _ = self.core.runtime.set(runtime);
+    }
+
+    /// Sets who knows matches. Once, before the first call.
+    pub fn set_matches(&self, matches: Arc<dyn Matches>) {
+        let _ = self.core.matches.set(matches);
+    }
+
+    /// Sets who has sockets. Once, before the first call.
+    pub fn set_sockets(&self, sockets: Arc<dyn Sessions>) {
+        let _ = self.core.sockets.set(sockets);
+    }
+
+    /// Checks signatures, where some class of calls must be signed: the door has the bytes that were signed.
+    #[must_use]
+    pub fn signed_calls(&self) -> Option<&SignedCalls> {
+        self.signed.as_deref()
+    }
+
+    /// Whether calls of this class must be signed.
+    #[must_use]
+    pub fn must_be_signed(&self, class: Class) -> bool {
+        self.core.config.signed.contains(&class)
+    }
+
+    /// Everything that is kept about a person.
+    ///
+    /// # Errors
+    /// `NotFound`, or the store's.
+    pub async fn export(&self, user: UserId) -> Result<PersonExport, ApiError> {
+        self.core.export(user).await
+    }
+
+    /// Erases a person with all that it owns. With `by`, that there was one is kept.
+    ///
+    /// # Errors
+    /// `NotFound`, or the store's.
+    pub async fn erase(&self, user: UserId, by: Option<String>) -> Result<(), ApiError> {
+        self.core.erase(user, by).await
+    }
+
+    /// Bans a person until then, or for good; its sessions end.
+    ///
+    /// # Errors
+    /// `NotFound`, or the store's.
+    pub async fn ban(&self, user: UserId, until_ms: Option<i64>, reason: String, by: String) -> Result<(), ApiError> {
+        self.core.ban(user, until_ms, reason, by).await
+    }
+
+    /// Lifts a ban.
+    ///
+    /// # Errors
+    /// `NotFound`, or the store's.
+    pub async fn unban(&self, user: UserId) -> Result<(), ApiError> {
+        self.core.unban(user).await
+    }
+
+    /// Ends all sessions of a person.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn sign_out(&self, user: UserId, reason: &str) -> Result<(), ApiError> {
+        self.core.end_all(user, reason).await.map(|_| ())
+    }
+
+    /// Sends a token for a new password to an address, if an account has it; says nothing of that.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, `FailedPrecondition` without mail, `ResourceExhausted`.
+    pub async fn request_reset(&self, address: std::net::IpAddr, email: &str) -> Result<(), ApiError> {
+        self.core.request_reset(address, email).await
+    }
+
+    /// Sets a new password by such a token.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, naming the field; `ResourceExhausted`.
+    pub async fn reset(&self, address: std::net::IpAddr, token: &str, password: &str) -> Result<(), ApiError> {
+        self.core.reset(address, token, password).await
+    }
+
+    /// What became of lookups.
+    #[must_use]
+    pub fn people_stats(&self) -> &PeopleStats {
+        &self.core.people.stats
+    }
+
+    /// What became of passwords.
+    #[must_use]
+    pub fn password_stats(&self) -> &PasswordStats {
+        &self.core.passwords.stats
+    }
+
+    /// What became of mails.
+    #[must_use]
+    pub fn mail_stats(&self) -> &MailStats {
+        &self.core.mail.stats
+    }
+}
+
+impl Service for Social {
+    fn caller(&self, credentials: Credentials<'_>) -> Result<Who, ApiError> {
+        let config = &self.core.config;
+        let same = |given: &str, key: &str| !key.is_empty() && bool::from(given.as_bytes().ct_eq(key.as_bytes()));
+        let who = match credentials {
+            Credentials::ServerKey(key) => same(key, &config.server_key).then_some(Who::ServerKey),
+            Credentials::HttpKey(key) => same(key, &config.http_key).then_some(Who::HttpKey),
+            Credentials::Token(token) => self.core.bearer(token).ok().map(|user| Who::User(Arc::new(user))),
+        };
+        who.ok_or_else(|| credentials.refused())
+    }
+
+    fn call(&self, caller: Caller, call: Call) -> Answer {
+        let core = Arc::clone(&self.core);
+        Box::pin(async move {
+            let class = Class::of(call.name());
+            if caller.via != Via::Console {
+                let user = caller.who.user().map(|user| user.user_id);
+                core.config.budgets.take(&core.budgets, class, user, caller.address.ip(), core.now_ms())?;
+            }
+            if class == Class::Read {
+                return core.answer(caller, call).await;
+            }
+            // Whoever waits for the answer may go: what has begun is finished.
+            let work = tokio::spawn(async move { core.answer(caller, call).await });
+            work.await.unwrap_or_else(|why| Err(crate::faults::internal("a call ended in a panic", &why)))
+        })
+    }
+}
+
+impl Core {
+    async fn answer(&self, caller: Caller, call: Call) -> Result<Reply, ApiError> {
+        if let Who::User(user) = &caller.who {
+            self.admit(user).await?;
+        }
+        let name = call.name();
+        let hooks = self.runtime.get().map_or_else(Hooks::default, |runtime| runtime.hooks(name));
+        let call = match self.runtime.get().filter(|_| hooks.before) {
+            Some(runtime) => runtime
+                .before(caller.clone(), call)
+                .await?
+                .filter(|changed| changed.name() == name)
+                .ok_or_else(|| ApiError::new(Code::NotFound, "Requested resource was not found."))?,
+            None => call,
+        };
+        let kept = hooks.after.then(|| call.clone());
+        let (reply, user) = self.handle(&caller, call).await?;
+        if let (Some(runtime), Some(call)) = (self.runtime.get(), kept) {
+            let caller = user.map_or_else(|| caller.clone(), |user| signed_in(&caller, user));
+            runtime.after(caller, call, reply.clone()).await;
+        }
+        Ok(reply)
+    }
+
+    /// The handlers. With a sign-in comes who signed in.
+    async fn handle(&self, caller: &Caller, call: Call) -> Result<(Reply, Option<SessionUser>), ApiError> {
+        let name = call.name().row().name;
+        let session = || caller.who.user().ok_or_else(|| ApiError::new(Code::Unauthenticated, "Auth token required"));
+        let reply = match call {
+            Call::Healthcheck(()) => Reply::Empty(()),
+            call if Class::of(call.name()) == Class::SignIn => {
+                let (session, user) = self.sign_in(caller, call).await?;
+                return Ok((session.into(), Some(user)));
+            }
+            Call::SessionRefresh(request) => {
+                let (session, user) = self.refresh(request).await?;
+                return Ok((session.into(), Some(user)));
+            }
+            Call::SessionLogout(request) => self.logout(session()?, request).await?.into(),
+            Call::GetAccount(()) => self.account(session()?.user_id).await?.into(),
+            Call::UpdateAccount(request) => self.update_account(session()?.user_id, request).await?.into(),
+            Call::DeleteAccount(()) => self.erase(session()?.user_id, None).await?.into(),
+            Call::GetUsers(request) => self.users(request).await?.into(),
+            Call::ReadStorageObjects(request) => self.read_objects(session()?.user_id, request).await?.into(),
+            Call::WriteStorageObjects(request) => self.write_objects(session()?.user_id, request).await?.into(),
+            Call::DeleteStorageObjects(request) => self.delete_objects(session()?.user_id, request).await?.into(),
+            Call::ListStorageObjects(request) => self.list_objects(session()?.user_id, request).await?.into(),
+            Call::RpcFunc(request) => self.rpc(caller.clone(), request).await?.into(),
+            Call::ListMatches(request) => self.matches(request).await?.into(),
+            call if name.starts_with("Link") => self.link(session()?.user_id, call).await?.into(),
+            call if name.starts_with("Unlink") => self.unlink(session()?.user_id, call).await?.into(),
+            _ => return Err(ApiError::not_yet(name)),
+        };
+        Ok((reply, None))
+    }
+}

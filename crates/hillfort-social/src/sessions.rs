@@ -1,0 +1,254 @@
+//! Sessions: begun by a sign-in, carried on by refresh tokens that are good once, ended by signing out. Owns what tokens mean; their
+//! format is [`crate::token`]'s.
+//!
+//! A session is one family of refresh tokens. Each refresh gives the next token; an older one that comes again was stolen, or its thief
+//! came first, and ends the session. Access tokens are looked up in memory alone; they are short-lived, and what was revoked before this
+//! server started is asked of the store once for each session ([`Core::admit`]).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hillfort_api::api::{Session, SessionLogoutRequest, SessionRefreshRequest};
+use hillfort_api::{ApiError, Caller, Close, Code, SessionUser, UserId};
+use hillfort_store::{Account, NewSession, Rotate, Rotation, SessionId, TokenHash};
+use sha2::{Digest, Sha256};
+
+use crate::core::{Core, full, random};
+use crate::id::{shown, stored};
+use crate::token::{Claims, LEEWAY_S, TokenFault, TokenTooLong};
+use crate::{checks, faults, signed};
+
+/// Key of a session that was looked up in the store, in the table of what is remembered.
+const LOOKED_UP: u8 = 10;
+
+impl Core {
+    /// Who bears an access token. One MAC and one look into memory.
+    pub(crate) fn bearer(&self, token: &str) -> Result<SessionUser, TokenFault> {
+        let claims = self.secrets.access.verify(token, self.now_s())?;
+        if self.revoked.refuses(claims.session, claims.user, claims.generation) {
+            return Err(TokenFault::Expired);
+        }
+        Ok(SessionUser {
+            user_id: UserId(claims.user),
+            username: claims.username,
+            vars: claims.vars,
+            expires_s: claims.expires_s,
+            issued_s: claims.issued_s,
+            token_id: SessionId(claims.session).to_string(),
+        })
+    }
+
+    /// Looks a session up that began before this server, once: it may have been revoked meanwhile, which memory cannot know.
+    pub(crate) async fn admit(&self, user: &SessionUser) -> Result<(), ApiError> {
+        if user.issued_s > self.started_s {
+            return Ok(());
+        }
+        let refused = || ApiError::new(Code::Unauthenticated, "Auth token invalid");
+        let session: SessionId = user.token_id.parse().map_err(|_| refused())?;
+        let now_ms = self.now_ms();
+        if self.memory.remembers(&(LOOKED_UP, session.0), now_ms) {
+            return Ok(());
+        }
+        let until_ms = user.expires_s.saturating_add(LEEWAY_S).saturating_mul(1000);
+        match self.store.sessions.get(session, now_ms).await.map_err(faults::store)? {
+            Some(open) if open.user == stored(user.user_id) => {
+                self.memory.remember(&(LOOKED_UP, session.0), until_ms - now_ms, now_ms);
+                Ok(())
+            }
+            _ => {
+                self.revoked.end_session(session.0, until_ms / 1000, now_ms / 1000).map_err(full)?;
+                Err(refused())
+            }
+        }
+    }
+
+    /// Begins a session for an account that may come in.
+    pub(crate) async fn begin(
+        &self,
+        caller: &Caller,
+        account: &Account,
+        created: bool,
+        vars: BTreeMap<String, String>,
+    ) -> Result<(Session, SessionUser), ApiError> {
+        checks::vars(&vars)?;
+        let now_ms = self.now_ms();
+        refuse_banned(account, now_ms)?;
+        let mut generation = account.generation;
+        if self.config.sessions.single && !created {
+            generation = self.end_all(shown(account.id), "another sign-in").await?;
+        }
+        let id = SessionId::random();
+        let claims = self.claims(id, account, generation, vars, now_ms);
+        let (session, hash, user) = self.tokens(claims, created, now_ms)?;
+        let new = NewSession {
+            id,
+            user: account.id,
+            token: hash,
+            expires: now_ms + self.refresh_ms(),
+            vars: json(&user.vars),
+            origin: caller.address.ip().to_string(),
+        };
+        let open = self.store.sessions.create(new, now_ms).await.map_err(faults::store)?;
+        if open.generation != generation {
+            // Signed out everywhere between the two: the person may sign in again.
+            return Err(ApiError::new(Code::Aborted, "The account was signed out everywhere meanwhile: sign in again."));
+        }
+        Ok((session, user))
+    }
+
+    /// `SessionRefresh`.
+    pub(crate) async fn refresh(&self, request: SessionRefreshRequest) -> Result<(Session, SessionUser), ApiError> {
+        if request.token.is_empty() {
+            return Err(ApiError::invalid("token", "Refresh token is required."));
+        }
+        checks::vars(&request.vars)?;
+        let refused = || ApiError::new(Code::Unauthenticated, "Refresh token invalid or expired.");
+        let now_ms = self.now_ms();
+        let old = self.secrets.refresh.verify(&request.token, now_ms / 1000).map_err(|_| refused())?;
+        if self.revoked.refuses(old.session, old.user, old.generation) {
+            return Err(refused());
+        }
+        let account = match self.store.accounts.get(stored(UserId(old.user))).await {
+            Ok(account) => account,
+            Err(hillfort_store::StoreError::NotFound(_)) => return Err(ApiError::new(Code::NotFound, "User account not found.")),
+            Err(error) => return Err(faults::store(error)),
+        };
+        refuse_banned(&account, now_ms)?;
+        let new_vars = Some(request.vars).filter(|vars| !vars.is_empty());
+        let vars = new_vars.clone().unwrap_or(old.vars);
+        let claims = self.claims(SessionId(old.session), &account, account.generation, vars, now_ms);
+        let (session, next, user) = self.tokens(claims, false, now_ms)?;
+        let rotate = Rotate {
+            id: SessionId(old.session),
+            presented: hash(&request.token),
+            next,
+            expires: now_ms + self.refresh_ms(),
+            vars: new_vars.as_ref().map(json),
+            grace: i64::from(self.config.sessions.grace_ms),
+        };
+        match self.store.sessions.rotate(rotate, now_ms).await.map_err(faults::store)? {
+            Rotation::Rotated(open) if open.generation == account.generation => Ok((session, user)),
+            Rotation::Rotated(_) | Rotation::Ended => Err(refused()),
+            Rotation::Reused(user) => {
+                tracing::warn!(%user, session = %SessionId(old.session), "an old refresh token came again: the session is ended");
+                self.forget(old.session, now_ms)?;
+                Err(refused())
+            }
+        }
+    }
+
+    /// `SessionLogout`: of the sessions that the tokens name; with none, of all.
+    pub(crate) async fn logout(&self, user: &SessionUser, request: SessionLogoutRequest) -> Result<(), ApiError> {
+        let now_ms = self.now_ms();
+        let mut ended = Vec::new();
+        for (token, key, field, message) in [
+            (&request.token, &self.secrets.access, "token", "Session token invalid."),
+            (&request.refresh_token, &self.secrets.refresh, "refresh_token", "Refresh token invalid."),
+        ] {
+            if !token.is_empty() {
+                let claims = key.verify(token, now_ms / 1000).ok().filter(|claims| claims.user == user.user_id.0);
+                ended.push(claims.ok_or_else(|| ApiError::invalid(field, message))?.session);
+            }
+        }
+        if ended.is_empty() {
+            return self.end_all(user.user_id, "signed out everywhere").await.map(|_| ());
+        }
+        ended.dedup();
+        for session in ended {
+            self.forget(session, now_ms)?;
+            self.store.sessions.revoke(SessionId(session)).await.map_err(faults::store)?;
+        }
+        Ok(())
+    }
+
+    /// Ends all sessions of an account; its new generation.
+    pub(crate) async fn end_all(&self, user: UserId, reason: &str) -> Result<i64, ApiError> {
+        let generation = self.store.sessions.revoke_all(stored(user), self.now_ms()).await.map_err(faults::store)?;
+        self.ended(user, generation, Close::SessionEnded, reason)?;
+        Ok(generation)
+    }
+
+    /// Lets memory and sockets know that tokens of `user` before `generation` are void.
+    pub(crate) fn ended(&self, user: UserId, generation: i64, code: Close, reason: &str) -> Result<(), ApiError> {
+        let now_ms = self.now_ms();
+        let until_s = self.last_token_s(now_ms);
+        self.revoked.end_all(user.0, generation, until_s, now_ms / 1000).map_err(full)?;
+        self.close_sockets(user, code, reason);
+        Ok(())
+    }
+
+    fn forget(&self, session: crate::id::Id, now_ms: i64) -> Result<(), ApiError> {
+        self.revoked.end_session(session, self.last_token_s(now_ms), now_ms / 1000).map_err(full)
+    }
+
+    /// The second after which no token that was signed until now is taken any more.
+    fn last_token_s(&self, now_ms: i64) -> i64 {
+        let longest = self.config.sessions.token_s.max(self.config.sessions.refresh_s);
+        now_ms / 1000 + i64::from(longest) + 2 * LEEWAY_S
+    }
+
+    fn refresh_ms(&self) -> i64 {
+        i64::from(self.config.sessions.refresh_s) * 1000
+    }
+
+    fn claims(&self, id: SessionId, account: &Account, generation: i64, vars: BTreeMap<String, String>, now_ms: i64) -> Claims {
+        Claims {
+            session: id.0,
+            user: account.id.0,
+            username: account.username.clone(),
+            vars,
+            expires_s: now_ms / 1000 + i64::from(self.config.sessions.token_s),
+            issued_s: now_ms / 1000,
+            generation,
+            turn: 0,
+            signing: String::new(),
+        }
+    }
+
+    /// Signs both tokens; the hash of the refresh token is what the store keeps.
+    fn tokens(&self, claims: Claims, created: bool, now_ms: i64) -> Result<(Session, TokenHash, SessionUser), ApiError> {
+        let too_long = |TokenTooLong| ApiError::invalid("vars", "vars are too large for a token.");
+        let token = self.secrets.access.sign(&claims).map_err(too_long)?;
+        let user = SessionUser {
+            user_id: UserId(claims.user),
+            username: claims.username.clone(),
+            vars: claims.vars.clone(),
+            expires_s: claims.expires_s,
+            issued_s: claims.issued_s,
+            token_id: SessionId(claims.session).to_string(),
+        };
+        let signing =
+            if self.config.signed.is_empty() { String::new() } else { signed::key_text(&self.secrets.signing, claims.session) };
+        let refresh = Claims {
+            expires_s: now_ms / 1000 + i64::from(self.config.sessions.refresh_s),
+            turn: u64::from_ne_bytes(random()),
+            signing,
+            ..claims
+        };
+        let refresh_token = self.secrets.refresh.sign(&refresh).map_err(too_long)?;
+        let hash = hash(&refresh_token);
+        Ok((Session { created, token, refresh_token }, hash, user))
+    }
+}
+
+/// Tells a person that may not come in why, and until when. To be said to nobody else.
+pub(crate) fn refuse_banned(account: &Account, now_ms: i64) -> Result<(), ApiError> {
+    let Some(ban) = account.ban.as_ref().filter(|_| account.is_banned(now_ms)) else { return Ok(()) };
+    let until = ban.until.map_or_else(String::new, |until| format!(" until {}", crate::time::rfc3339(until)));
+    let reason = if ban.reason.is_empty() { String::new() } else { format!(" Reason: {}", ban.reason) };
+    Err(ApiError::new(Code::PermissionDenied, format!("User account banned{until}.{reason}")))
+}
+
+/// What the store keeps of a token.
+pub(crate) fn hash(token: &str) -> TokenHash {
+    Sha256::digest(token).into()
+}
+
+fn json(vars: &BTreeMap<String, String>) -> String {
+    serde_json::to_string(vars).expect("texts are JSON")
+}
+
+/// A caller that has just signed in: what hooks after a sign-in see.
+pub(crate) fn signed_in(caller: &Caller, user: SessionUser) -> Caller {
+    Caller { who: hillfort_api::Who::User(Arc::new(user)), ..caller.clone() }
+}

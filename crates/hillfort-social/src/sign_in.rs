@@ -1,0 +1,359 @@
+//! Signing in: each way from a proof to an account. Owns the rules of `create`, names and conflicts; how a service is asked is
+//! [`crate::outside`]'s, what a session is [`crate::sessions`]'.
+
+use std::collections::BTreeMap;
+
+use hillfort_api::api::{AccountEmail, AccountGameCenter, Session};
+use hillfort_api::{ApiError, Call, Caller, Code, SessionUser};
+use hillfort_store::{Account, AccountUpdate, Conflict, Found, Identity, IdentityKind, NewAccount, StoreError, UserId};
+
+use crate::core::{Core, random};
+use crate::outside::game_center::GameCenterProof;
+use crate::outside::{Person, ProofFault};
+use crate::passwords::{Busy, Checked};
+use crate::{checks, faults};
+
+/// Letters of a name that is made up.
+const LETTERS: &[u8; 52] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/// The service that a person is to be found with, and what it was shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Proof<'a> {
+    Apple(&'a str),
+    Google(&'a str),
+    Facebook(&'a str),
+    FacebookInstant(&'a str),
+    Steam(&'a str),
+    GameCenter(&'a AccountGameCenter),
+}
+
+/// What a sign-in comes to.
+type SignedIn = Result<(Session, SessionUser), ApiError>;
+
+impl Core {
+    /// Any of the calls `Authenticate…`.
+    pub(crate) async fn sign_in(&self, caller: &Caller, call: Call) -> SignedIn {
+        match call {
+            Call::AuthenticateDevice(request) => {
+                let account = request.account.unwrap_or_default();
+                checks::identity("id", "Device ID", &account.id, 10)?;
+                self.by_id(caller, IdentityKind::Device, account.id, request.create, &request.username, account.vars).await
+            }
+            Call::AuthenticateCustom(request) => {
+                let account = request.account.unwrap_or_default();
+                checks::identity("id", "Custom ID", &account.id, 6)?;
+                self.by_id(caller, IdentityKind::Custom, account.id, request.create, &request.username, account.vars).await
+            }
+            Call::AuthenticateEmail(request) => {
+                let account =
+                    request.account.ok_or_else(|| ApiError::invalid("account", "Email address and password is required."))?;
+                self.by_password(caller, account, request.create, &request.username).await
+            }
+            Call::AuthenticateApple(request) => {
+                let account = request.account.unwrap_or_default();
+                self.by_proof(caller, Proof::Apple(&account.token), request.create, &request.username, account.vars.clone()).await
+            }
+            Call::AuthenticateGoogle(request) => {
+                let account = request.account.unwrap_or_default();
+                self.by_proof(caller, Proof::Google(&account.token), request.create, &request.username, account.vars.clone())
+                    .await
+            }
+            Call::AuthenticateFacebook(request) => {
+                let account = request.account.unwrap_or_default();
+                self.by_proof(caller, Proof::Facebook(&account.token), request.create, &request.username, account.vars.clone())
+                    .await
+            }
+            Call::AuthenticateFacebookInstantGame(request) => {
+                let account = request.account.unwrap_or_default();
+                let proof = Proof::FacebookInstant(&account.signed_player_info);
+                self.by_proof(caller, proof, request.create, &request.username, account.vars.clone()).await
+            }
+            Call::AuthenticateSteam(request) => {
+                let account = request.account.unwrap_or_default();
+                self.by_proof(caller, Proof::Steam(&account.token), request.create, &request.username, account.vars.clone()).await
+            }
+            Call::AuthenticateGameCenter(request) => {
+                let account = request.account.unwrap_or_default();
+                self.by_proof(caller, Proof::GameCenter(&account), request.create, &request.username, account.vars.clone()).await
+            }
+            other => Err(ApiError::not_yet(other.name().row().name)),
+        }
+    }
+
+    async fn by_id(
+        &self,
+        caller: &Caller,
+        kind: IdentityKind,
+        id: String,
+        create: Option<bool>,
+        username: &str,
+        vars: BTreeMap<String, String>,
+    ) -> SignedIn {
+        let found = self.find_or_make(Identity::new(kind, id), create, username, None, AccountUpdate::default()).await?;
+        self.begin(caller, &found.account, found.created, vars).await
+    }
+
+    async fn by_proof(
+        &self,
+        caller: &Caller,
+        proof: Proof<'_>,
+        create: Option<bool>,
+        username: &str,
+        mut vars: BTreeMap<String, String>,
+    ) -> SignedIn {
+        if !username.is_empty() {
+            checks::username(username)?;
+        }
+        // The nonce proves something to this call alone.
+        let nonce = vars.remove("nonce");
+        let (kind, person) = self.ask(proof, nonce.as_deref()).await?;
+        let found = self.find_or_make(Identity::new(kind, &person.id), create, username, None, profile(&person)).await?;
+        if found.created {
+            self.take_email(found.account.id, &person).await?;
+        }
+        self.begin(caller, &found.account, found.created, vars).await
+    }
+
+    /// By address and password, or by name and password when there is no address.
+    async fn by_password(&self, caller: &Caller, given: AccountEmail, create: Option<bool>, username: &str) -> SignedIn {
+        let by_name = given.email.is_empty();
+        if by_name && username.is_empty() {
+            return Err(ApiError::invalid("username", "Username is required when email address is not supplied."));
+        }
+        if !by_name {
+            checks::email(&given.email)?;
+        }
+        checks::password(&given.password)?;
+        if !username.is_empty() {
+            checks::username(username)?;
+        }
+        let email = given.email.to_lowercase();
+        let name = if by_name { username } else { &email };
+        let guess = self.guess(name, caller.address.ip())?;
+        let known = if by_name { self.password_of_name(username).await? } else { self.password_of(&email).await? };
+        let may_create = !by_name && create.unwrap_or(true);
+        match known {
+            None if may_create => {
+                let hash = self.passwords.hash(&given.password).await.map_err(busy)?;
+                let identity = Identity::new(IdentityKind::Email, &email);
+                let found = self.find_or_make(identity, create, username, Some(hash), AccountUpdate::default()).await?;
+                if !found.created {
+                    // Somebody was faster with the same address: it is their password that counts.
+                    let known = self.password_of(&email).await?;
+                    self.check(&given.password, known.as_ref().map(|(_, hash)| hash.as_deref())).await?;
+                }
+                self.guessed_right(&guess);
+                self.begin(caller, &found.account, found.created, given.vars).await
+            }
+            known => {
+                let (user, stored) = match &known {
+                    Some((user, hash)) => (Some(*user), Some(hash.as_deref())),
+                    None => (None, None),
+                };
+                let checked = self.check(&given.password, stored).await?;
+                let user = user.ok_or_else(|| ApiError::new(Code::NotFound, "User account not found."))?;
+                self.guessed_right(&guess);
+                let account = self.store.accounts.get(user).await.map_err(faults::store)?;
+                if checked == Checked::RightButOld {
+                    self.rehash(user, &account, &given.password).await;
+                }
+                self.begin(caller, &account, false, given.vars).await
+            }
+        }
+    }
+
+    /// Whether the password is right. Without an account, as much is computed, and the answer is `NotFound` or `Unauthenticated`.
+    pub(crate) async fn check(&self, password: &str, known: Option<Option<&str>>) -> Result<Checked, ApiError> {
+        let checked = self.passwords.check(password, known.flatten()).await.map_err(busy)?;
+        match (checked, known) {
+            (Checked::Wrong, None) if !self.config.hide_unknown => Err(ApiError::new(Code::NotFound, "User account not found.")),
+            (Checked::Wrong, _) => Err(ApiError::new(Code::Unauthenticated, "Invalid credentials.")),
+            (checked, _) => Ok(checked),
+        }
+    }
+
+    /// Hashes a password at today's cost. If it cannot be now, the next sign-in does it.
+    async fn rehash(&self, user: UserId, account: &Account, password: &str) {
+        let Ok(hash) = self.passwords.hash(password).await else { return };
+        let Some(email) = account.identity(IdentityKind::Email) else { return };
+        // Linking the same address again replaces the hash and keeps the sessions.
+        let linked = self.store.accounts.link(user, Identity::new(IdentityKind::Email, email), Some(hash), self.now_ms()).await;
+        if let Err(why) = linked {
+            tracing::debug!(%why, "a password was not hashed anew");
+        }
+    }
+
+    pub(crate) async fn password_of(&self, email: &str) -> Result<Option<(UserId, Option<String>)>, ApiError> {
+        match self.store.accounts.password(email.to_owned()).await {
+            Ok(known) => Ok(Some(known)),
+            Err(StoreError::NotFound(_)) => Ok(None),
+            Err(error) => Err(faults::store(error)),
+        }
+    }
+
+    async fn password_of_name(&self, username: &str) -> Result<Option<(UserId, Option<String>)>, ApiError> {
+        let accounts = self.store.accounts.by_usernames(vec![username.to_owned()]).await.map_err(faults::store)?;
+        // Nobody's address is asked for, too: an unknown name takes as many questions as a known one.
+        let Some(account) = accounts.first() else { return self.password_of(username).await.map(|_| None) };
+        match account.identity(IdentityKind::Email) {
+            Some(email) => self.password_of(email).await.map(|known| known.or(Some((account.id, None)))),
+            None => Ok(Some((account.id, None))),
+        }
+    }
+
+    async fn find_or_make(
+        &self,
+        identity: Identity,
+        create: Option<bool>,
+        username: &str,
+        password_hash: Option<String>,
+        profile: AccountUpdate,
+    ) -> Result<Found, ApiError> {
+        if !username.is_empty() {
+            checks::username(username)?;
+        }
+        let create = create.unwrap_or(true);
+        // A name that was made up may be taken: one in 10^17 for each account. Twice is no chance.
+        for _ in 0..2 {
+            let name = if username.is_empty() { made_up() } else { username.to_owned() };
+            let new = NewAccount {
+                id: UserId::random(),
+                username: name,
+                password_hash: password_hash.clone(),
+                profile: profile.clone(),
+            };
+            match self.store.accounts.register_or_find(identity.clone(), create.then_some(new), self.now_ms()).await {
+                Ok(found) => {
+                    if found.created {
+                        self.people.learn(&found.account).await;
+                    }
+                    return Ok(found);
+                }
+                Err(StoreError::Conflict(Conflict::Username)) if username.is_empty() => {}
+                Err(StoreError::Conflict(Conflict::Username)) => break,
+                Err(StoreError::NotFound(_)) => return Err(ApiError::new(Code::NotFound, "User account not found.")),
+                Err(error) => return Err(faults::store(error)),
+            }
+        }
+        Err(ApiError { code: Code::AlreadyExists, message: "Username is already in use.".into(), field: Some("username") })
+    }
+
+    /// Asks a service who brings a proof.
+    pub(crate) async fn ask(&self, proof: Proof<'_>, nonce: Option<&str>) -> Result<(IdentityKind, Person), ApiError> {
+        let (outside, now_ms) = (&self.outside, self.now_ms());
+        let fetch = &outside.fetch;
+        let required = |name: &'static str, text: &str| {
+            if text.is_empty() { Err(ApiError::invalid("token", format!("{name} is required."))) } else { Ok(()) }
+        };
+        let (kind, name, person) = match proof {
+            Proof::Apple(token) => {
+                required("Apple ID token", token)?;
+                (IdentityKind::Apple, "Apple", outside.apple.check(fetch, token, nonce, now_ms).await)
+            }
+            Proof::Google(token) => {
+                required("Google access token", token)?;
+                (IdentityKind::Google, "Google", outside.google.check(fetch, token, nonce, now_ms).await)
+            }
+            Proof::Facebook(token) => {
+                required("Facebook access token", token)?;
+                (IdentityKind::Facebook, "Facebook", outside.facebook.check(fetch, token, nonce, now_ms).await)
+            }
+            Proof::FacebookInstant(signed) => {
+                if signed.is_empty() {
+                    let message = "Signed Player Info for a Facebook Instant Game is required.";
+                    return Err(ApiError::invalid("signed_player_info", message));
+                }
+                (IdentityKind::FacebookInstant, "Facebook Instant Game", outside.facebook.instant(signed, now_ms))
+            }
+            Proof::Steam(ticket) => {
+                required("Steam access token", ticket)?;
+                (IdentityKind::Steam, "Steam", outside.steam.check(fetch, ticket).await)
+            }
+            Proof::GameCenter(account) => {
+                let proof = game_center(account)?;
+                (IdentityKind::GameCenter, "GameCenter", outside.game_center.check(fetch, &proof, now_ms).await)
+            }
+        };
+        person.map(|person| (kind, person)).map_err(|fault| match fault {
+            ProofFault::NotConfigured(_) => {
+                ApiError::new(Code::FailedPrecondition, format!("{name} authentication is not configured."))
+            }
+            ProofFault::Refused(why) => {
+                tracing::debug!(service = name, why, "a proof was refused");
+                ApiError::new(Code::Unauthenticated, format!("Could not authenticate {name} profile."))
+            }
+            ProofFault::Unreachable(why) => {
+                tracing::warn!(service = name, %why, "a service cannot be asked");
+                ApiError::new(Code::Unavailable, format!("{name} cannot be asked now: try again later."))
+            }
+        })
+    }
+
+    /// Keeps an address that a service has verified, unless it is somebody else's or there is one.
+    pub(crate) async fn take_email(&self, user: UserId, person: &Person) -> Result<(), ApiError> {
+        let Some(email) = person.email.as_deref().filter(|email| checks::email(email).is_ok()) else { return Ok(()) };
+        match self.store.accounts.link(user, Identity::new(IdentityKind::Email, email), None, self.now_ms()).await {
+            Ok(()) => self.store.accounts.set_verified(user, self.now_ms()).await.map_err(faults::store),
+            Err(StoreError::Conflict(_)) => Ok(()),
+            Err(error) => Err(faults::store(error)),
+        }
+    }
+}
+
+/// What a new account takes over from a service.
+pub(crate) fn profile(person: &Person) -> AccountUpdate {
+    let take = |text: &Option<String>, most: usize| {
+        text.clone().filter(|text| text.len() <= most && !text.chars().any(char::is_control) && !text.is_empty())
+    };
+    AccountUpdate { display_name: take(&person.name, 255), avatar_url: take(&person.picture, 512), ..AccountUpdate::default() }
+}
+
+fn game_center(account: &AccountGameCenter) -> Result<GameCenterProof<'_>, ApiError> {
+    for (field, name, text) in [
+        ("bundle_id", "bundle ID", &account.bundle_id),
+        ("player_id", "player ID", &account.player_id),
+        ("public_key_url", "public key URL", &account.public_key_url),
+        ("salt", "salt", &account.salt),
+        ("signature", "signature", &account.signature),
+    ] {
+        if text.is_empty() {
+            return Err(ApiError::invalid(field, format!("GameCenter {name} is required.")));
+        }
+    }
+    if account.timestamp_seconds == 0 {
+        return Err(ApiError::invalid("timestamp_seconds", "GameCenter timestamp is required."));
+    }
+    Ok(GameCenterProof {
+        player_id: &account.player_id,
+        bundle_id: &account.bundle_id,
+        timestamp: account.timestamp_seconds,
+        salt: &account.salt,
+        signature: &account.signature,
+        public_key_url: &account.public_key_url,
+    })
+}
+
+pub(crate) fn busy(busy: Busy) -> ApiError {
+    ApiError::new(Code::ResourceExhausted, format!("{busy}."))
+}
+
+/// Ten letters by chance, as Nakama makes names up.
+fn made_up() -> String {
+    let bytes: [u8; 20] = random();
+    bytes
+        .chunks_exact(2)
+        .map(|pair| char::from(LETTERS[usize::from(u16::from_be_bytes([pair[0], pair[1]])) % LETTERS.len()]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::made_up;
+
+    #[test]
+    fn names_are_made_of_letters() {
+        let names: std::collections::HashSet<_> = (0..1000).map(|_| made_up()).collect();
+        assert_eq!(names.len(), 1000);
+        assert!(names.iter().all(|name| name.len() == 10 && name.bytes().all(|byte| byte.is_ascii_alphabetic())));
+    }
+}

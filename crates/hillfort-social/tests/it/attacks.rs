@@ -1,0 +1,105 @@
+//! Floods, enumeration, and text that means something to others.
+
+use hillfort_api::api::*;
+use hillfort_api::{Call, Code, Reply, Who};
+
+use crate::rig::{Rig, device, email, refused};
+
+#[test]
+fn an_unknown_name_costs_as_much_as_a_wrong_password() {
+    let rig = Rig::new();
+    rig.sign_in(email("ada@example.org", "correct horse", None, "ada")).unwrap();
+    rig.sign_in(device("device-0001", None, "guest")).unwrap();
+    let computed = || rig.social.password_stats().computed.load(std::sync::atomic::Ordering::Relaxed);
+    // Time is what a hash takes, some 30 ms against microseconds: so hashes are counted. The bench shows the times.
+    for (mail, name) in [("ada@example.org", ""), ("bob@example.org", ""), ("", "ada"), ("", "bob"), ("", "guest")] {
+        let before = computed();
+        assert!(rig.sign_in(email(mail, "wrong horse", Some(false), name)).is_err());
+        assert_eq!(computed(), before + 1, "{mail}{name}");
+    }
+}
+
+#[test]
+fn a_flood_from_one_address_is_refused_before_it_costs_anything() {
+    let rig = Rig::new();
+    let mut refusals = 0;
+    for number in 0..400 {
+        match rig.sign_in(device(&format!("device-{number:05}"), None, "")) {
+            Ok(_) => {}
+            Err(error) => {
+                assert_eq!(error.code, Code::ResourceExhausted, "{error}");
+                refusals += 1;
+            }
+        }
+    }
+    assert_eq!(refusals, 200);
+    assert_eq!(rig.runtime.block_on(rig.store.accounts.count()).unwrap(), 200);
+    let elsewhere = rig.call_from(Rig::from(Who::ServerKey, "203.0.113.1"), device("device-99999", None, ""));
+    assert!(elsewhere.is_ok());
+}
+
+#[test]
+fn one_account_does_not_starve_another() {
+    let rig = Rig::new();
+    let (flooder, honest) = (rig.device("device-0001"), rig.device("device-0002"));
+    let mut refusals = 0;
+    for _ in 0..300 {
+        refusals += usize::from(rig.as_user(&flooder, Call::GetUsers(GetUsersRequest::default())).is_err());
+    }
+    assert_eq!(refusals, 100);
+    assert!(rig.as_user(&honest, Call::GetAccount(())).is_ok());
+}
+
+#[test]
+fn names_that_look_alike_are_other_names_and_no_other_signs_in_as_ada() {
+    let rig = Rig::new();
+    rig.sign_in(email("ada@example.org", "correct horse", None, "ada")).unwrap();
+    // Cyrillic letters, a ligature, full width: names of their own, since half the world writes so.
+    for name in ["аda", "ａｄａ", "adá", "ADA"] {
+        refused(rig.sign_in(email("", "correct horse", None, name)), Code::NotFound, "");
+    }
+    for name in ["a\u{200b}da", "\u{202e}ada", "ada\u{feff}", "ada\u{0}", "ada\u{ad}"] {
+        refused(rig.sign_in(device("device-0001", None, name)), Code::InvalidArgument, "username");
+    }
+}
+
+#[test]
+fn text_is_never_a_command() {
+    let rig = Rig::new();
+    for (number, name) in
+        ["'; DROP TABLE users; --", "\" OR 1=1 --", "%' OR '1'='1", "{{7*7}}", "<script>alert(1)</script>", "${env:HOME}"]
+            .into_iter()
+            .enumerate()
+    {
+        let session = rig.sign_in(device(&format!("device-{number:04}"), None, name)).unwrap();
+        assert_eq!(rig.account(&session).user.unwrap().username, name);
+        let found = rig.as_user(&session, Call::GetUsers(GetUsersRequest { usernames: vec![name.into()], ..Default::default() }));
+        let Ok(Reply::Users(users)) = found else { panic!() };
+        assert_eq!(users.users.len(), 1, "{name}");
+    }
+    let address = "o'neil+tag@example.org";
+    rig.email(address, "' OR ''='").unwrap();
+    refused(rig.email(address, "x' OR 'x'='x"), Code::Unauthenticated, "");
+}
+
+#[test]
+fn a_flood_of_unknown_ids_is_answered_from_memory() {
+    let rig = Rig::new();
+    let session = rig.device("device-0001");
+    // The housekeeping fills the filter at its first turn.
+    for _ in 0..50 {
+        rig.runtime.block_on(tokio::task::yield_now());
+    }
+    let stats = rig.social.people_stats();
+    for turn in 0..150_u64 {
+        let ids = (0..1000).map(|number| {
+            let bits =
+                u128::from((turn * 1000 + number).wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64 | u128::from(turn << 32 | number);
+            hillfort_api::UserId(bits.to_be_bytes()).to_string()
+        });
+        let found = rig.as_user(&session, Call::GetUsers(GetUsersRequest { ids: ids.collect(), ..Default::default() }));
+        assert_eq!(found, Ok(Users::default().into()));
+    }
+    let asked = stats.asked.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(asked <= 300, "{asked} of 150,000 reached the store");
+}

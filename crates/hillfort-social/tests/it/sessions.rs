@@ -1,0 +1,209 @@
+//! Sessions: access, refresh, reuse, logout, restart; keys.
+
+use std::collections::BTreeMap;
+
+use hillfort_api::api::*;
+use hillfort_api::{Call, Code, Credentials, Service, Who};
+use hillfort_social::Config;
+
+use crate::rig::{Rig, config, device, refused};
+
+fn logout(token: &str, refresh_token: &str) -> Call {
+    Call::SessionLogout(SessionLogoutRequest { token: token.into(), refresh_token: refresh_token.into() })
+}
+
+fn claims(token: &str) -> serde_json::Value {
+    use base64::Engine as _;
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice(&payload).unwrap()
+}
+
+#[test]
+fn tokens_say_what_sdks_read() {
+    let rig = Rig::new();
+    let account = AccountDevice { id: "device-0001".into(), vars: BTreeMap::from([("tier".into(), "gold".into())]) };
+    let request = AuthenticateDeviceRequest { account: Some(account), create: None, username: "ada".into() };
+    let session = rig.sign_in(Call::AuthenticateDevice(request)).unwrap();
+    let (access, refresh) = (claims(&session.token), claims(&session.refresh_token));
+    let now_s = rig.now_ms() / 1000;
+    assert_eq!((&access["usn"], &access["vrs"]["tier"]), (&"ada".into(), &"gold".into()));
+    assert_eq!((access["exp"].as_i64(), access["iat"].as_i64()), (Some(now_s + 60), Some(now_s)));
+    assert_eq!(refresh["exp"].as_i64(), Some(now_s + 3600));
+    assert_eq!(access["tid"], refresh["tid"]);
+    assert_eq!(access["uid"].as_str().unwrap(), rig.user_id(&session));
+    let who = rig.who(&session.token).unwrap();
+    let user = who.user().unwrap();
+    assert_eq!((user.username.as_str(), user.vars["tier"].as_str(), user.expires_s), ("ada", "gold", now_s + 60));
+}
+
+#[test]
+fn a_session_ends_with_its_time_and_a_refresh_goes_on() {
+    let rig = Rig::new();
+    let session = rig.device("device-0001");
+    rig.pass(66);
+    refused(rig.who(&session.token), Code::Unauthenticated, "");
+    let next = rig.refresh(&session.refresh_token).unwrap();
+    assert!(!next.created && rig.who(&next.token).is_ok());
+    assert_eq!(claims(&next.token)["tid"], claims(&session.token)["tid"], "the same session");
+    rig.pass(3606);
+    refused(rig.refresh(&next.refresh_token), Code::Unauthenticated, "");
+}
+
+#[test]
+fn variables_live_on_unless_they_are_replaced() {
+    let rig = Rig::new();
+    let vars = |tier: &str| BTreeMap::from([("tier".to_owned(), tier.to_owned())]);
+    let account = AccountDevice { id: "device-0001".into(), vars: vars("gold") };
+    let session = rig
+        .sign_in(Call::AuthenticateDevice(AuthenticateDeviceRequest { account: Some(account), ..Default::default() }))
+        .unwrap();
+    let session = rig.refresh(&session.refresh_token).unwrap();
+    assert_eq!(claims(&session.token)["vrs"]["tier"], "gold");
+    let request = SessionRefreshRequest { token: session.refresh_token, vars: vars("silver") };
+    let session = rig.sign_in(Call::SessionRefresh(request)).unwrap();
+    assert_eq!(claims(&session.token)["vrs"]["tier"], "silver");
+    let too_many = BTreeMap::from([("k".to_owned(), "v".repeat(2048))]);
+    let request = SessionRefreshRequest { token: session.refresh_token, vars: too_many };
+    refused(rig.sign_in(Call::SessionRefresh(request)), Code::InvalidArgument, "vars");
+}
+
+#[test]
+fn an_old_refresh_token_ends_the_session() {
+    let rig = Rig::new();
+    let first = rig.device("device-0001");
+    let second = rig.refresh(&first.refresh_token).unwrap();
+    rig.pass(5);
+    let again = rig.refresh(&first.refresh_token).unwrap();
+    assert!(rig.who(&again.token).is_ok(), "within the grace: the answer may have been lost");
+    rig.pass(11);
+    // Whoever has the first one now stole it, or was stolen from.
+    refused(rig.refresh(&first.refresh_token), Code::Unauthenticated, "");
+    for token in [&second.refresh_token, &again.refresh_token] {
+        refused(rig.refresh(token), Code::Unauthenticated, "");
+    }
+    for token in [&first.token, &second.token, &again.token] {
+        refused(rig.who(token), Code::Unauthenticated, "");
+    }
+    assert!(rig.who(&rig.device("device-0001").token).is_ok(), "the person signs in again");
+}
+
+#[test]
+fn without_grace_a_refresh_token_is_good_once() {
+    let mut strict = config();
+    strict.sessions.grace_ms = 0;
+    let rig = Rig::with(strict, hillfort_social::MailConfig::None);
+    let first = rig.device("device-0001");
+    rig.refresh(&first.refresh_token).unwrap();
+    rig.pass(1);
+    refused(rig.refresh(&first.refresh_token), Code::Unauthenticated, "");
+}
+
+#[test]
+fn one_kind_of_token_is_no_other() {
+    let rig = Rig::new();
+    let session = rig.device("device-0001");
+    refused(rig.who(&session.refresh_token), Code::Unauthenticated, "");
+    refused(rig.refresh(&session.token), Code::Unauthenticated, "");
+    refused(rig.refresh(""), Code::InvalidArgument, "token");
+    let stranger = Rig::new().device("device-0001");
+    refused(rig.who(&stranger.token), Code::Unauthenticated, "");
+    refused(rig.refresh(&stranger.refresh_token), Code::Unauthenticated, "");
+}
+
+#[test]
+fn logout_ends_one_session_or_all() {
+    let rig = Rig::new();
+    let (phone, tablet) = (rig.device("device-0001"), rig.device("device-0001"));
+    rig.as_user(&phone, logout(&phone.token, &phone.refresh_token)).unwrap();
+    refused(rig.who(&phone.token), Code::Unauthenticated, "");
+    refused(rig.refresh(&phone.refresh_token), Code::Unauthenticated, "");
+    assert!(rig.who(&tablet.token).is_ok());
+
+    let other = rig.device("device-0002");
+    refused(rig.as_user(&tablet, logout(&other.token, "")), Code::InvalidArgument, "token");
+    refused(rig.as_user(&tablet, logout("", &other.refresh_token)), Code::InvalidArgument, "refresh_token");
+    refused(rig.as_user(&tablet, logout("x", "")), Code::InvalidArgument, "token");
+    refused(rig.as_user(&tablet, logout("", &tablet.token)), Code::InvalidArgument, "refresh_token");
+    assert!(rig.who(&other.token).is_ok() && rig.who(&tablet.token).is_ok());
+
+    let laptop = rig.device("device-0001");
+    rig.as_user(&laptop, logout("", "")).unwrap();
+    for session in [&laptop, &tablet] {
+        refused(rig.who(&session.token), Code::Unauthenticated, "");
+        refused(rig.refresh(&session.refresh_token), Code::Unauthenticated, "");
+    }
+    let same_second = rig.device("device-0001");
+    assert!(rig.who(&same_second.token).is_ok(), "a sign-in of the same second is another generation");
+    assert!(rig.who(&other.token).is_ok());
+}
+
+#[test]
+fn a_single_session_ends_the_others() {
+    let mut single = config();
+    single.sessions.single = true;
+    let rig = Rig::with(single, hillfort_social::MailConfig::None);
+    let (first, second) = (rig.device("device-0001"), rig.device("device-0001"));
+    refused(rig.who(&first.token), Code::Unauthenticated, "");
+    refused(rig.refresh(&first.refresh_token), Code::Unauthenticated, "");
+    assert!(rig.as_user(&second, Call::GetAccount(())).is_ok());
+    assert!(rig.refresh(&second.refresh_token).is_ok());
+}
+
+#[test]
+fn a_restart_keeps_sessions_and_what_was_revoked() {
+    let mut long = config();
+    long.sessions.token_s = 3600;
+    let rig = Rig::with(long.clone(), hillfort_social::MailConfig::None);
+    let (open, ended, everywhere) = (rig.device("device-0001"), rig.device("device-0002"), rig.device("device-0003"));
+    rig.as_user(&ended, logout(&ended.token, "")).unwrap();
+    rig.as_user(&everywhere, logout("", "")).unwrap();
+    rig.pass(1);
+    let rig = rig.restarted(long);
+    assert!(rig.as_user(&open, Call::GetAccount(())).is_ok());
+    for session in [&ended, &everywhere] {
+        // Memory alone does not know; the first call asks the store, and from then on memory knows.
+        refused(rig.as_user(session, Call::GetAccount(())), Code::Unauthenticated, "");
+        refused(rig.who(&session.token), Code::Unauthenticated, "");
+    }
+    assert!(rig.refresh(&open.refresh_token).is_ok());
+}
+
+#[test]
+fn keys_are_what_is_configured_and_never_empty() {
+    let rig = Rig::new();
+    let who = |rig: &Rig, credentials: Credentials<'_>| rig.social.caller(credentials);
+    assert_eq!(who(&rig, Credentials::ServerKey("a server key")), Ok(Who::ServerKey));
+    assert_eq!(who(&rig, Credentials::HttpKey("an http key")), Ok(Who::HttpKey));
+    for bad in ["", "a server ke", "a server key ", "an http key"] {
+        refused(who(&rig, Credentials::ServerKey(bad)), Code::Unauthenticated, "");
+    }
+    refused(who(&rig, Credentials::HttpKey("a server key")), Code::Unauthenticated, "");
+    let closed =
+        Rig::with(Config { server_key: String::new(), http_key: String::new(), ..config() }, hillfort_social::MailConfig::None);
+    refused(who(&closed, Credentials::ServerKey("")), Code::Unauthenticated, "");
+    refused(who(&closed, Credentials::HttpKey("")), Code::Unauthenticated, "");
+}
+
+#[test]
+fn a_caller_who_goes_away_cuts_nothing() {
+    let rig = Rig::new();
+    // Poll once, drop, and let what has begun go on.
+    for number in 0..50 {
+        let call = device(&format!("device-{number:04}"), None, &format!("player-{number}"));
+        let mut answer = rig.social.call(Rig::from(Who::ServerKey, &format!("192.0.2.{number}")), call);
+        rig.runtime.block_on(async {
+            std::future::poll_fn(|context| {
+                let _ = answer.as_mut().poll(context);
+                std::task::Poll::Ready(())
+            })
+            .await;
+            drop(answer);
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        });
+        let accounts = rig.runtime.block_on(rig.store.accounts.by_usernames(vec![format!("player-{number}")])).unwrap();
+        let sessions = rig.runtime.block_on(rig.store.sessions.of_user(accounts[0].id, rig.now_ms())).unwrap();
+        assert_eq!(sessions.len(), 1, "account and session, or neither");
+    }
+}

@@ -1,11 +1,13 @@
 // One room: what it costs, who plays, what they send and get, its log, its state and its scene; in development mode its ticks can be
 // stopped and run one by one. Asks the server once a second while it is open, and the room is watched only for so long.
 
+import { savedEntries, sceneEntries } from './branches.js';
 import { attempt } from './dialog.js';
 import { byId, element, setText } from './element.js';
 import { get, post } from './feed.js';
 import { bytes, compact, ms, whole } from './format.js';
 import { Rows } from './rows.js';
+import { Tree } from './tree.js';
 
 const EVERY_MS = 1000;
 const HASH = '#room=';
@@ -25,9 +27,6 @@ export function dump(hex) {
   }
   return lines.join('\n');
 }
-/** A number of a scene: as short as it is exact enough. */
-export const short = (value) => (Number.isInteger(value) ? String(value) : value.toFixed(2));
-
 const spread = (us) => ['mean', 'p50', 'p99', 'max'].map((part) => ms(us[part] / 1000)).join(' · ');
 const facts = (room) => [
   ['Game', room.game], ['Name', room.name || '–'], ['Label', room.label || '–'],
@@ -57,13 +56,6 @@ const TABLES = {
     { name: 'Tick', right: true, of: (row) => whole(row.tick) },
     { name: 'Log', of: (row) => row.text },
   ]],
-  entities: [(row) => row.id, 'It shares no scene.', [
-    { name: 'Entity', right: true, of: (row) => String(row.id) },
-    { name: 'Kind', of: (row) => row.kind.name },
-    { name: 'Owner', right: true, of: (row) => (row.owner === null ? '–' : String(row.owner)) },
-    { name: 'Team', right: true, of: (row) => String(row.team) },
-    { name: 'Fields', of: (row) => row.kind.fields.map((field, at) => `${field} ${short(row.fields[at])}`).join(', ') },
-  ]],
 };
 
 /** Newest first, each with a name of its own. */
@@ -77,8 +69,11 @@ export class RoomPage {
     this.title = element('h2');
     this.said = element('p', { role: 'status' });
     this.facts = element('dl', { class: 'room-facts' });
-    this.kinds = element('span', { class: 'note' });
+    this.scene = new Tree();
+    this.sceneless = element('p', { class: 'empty' }, 'It shares no scene.');
+    this.saved = new Tree();
     this.state = element('pre');
+    this.stateNote = element('span', { class: 'note' });
     this.steering = element('span', { hidden: true },
       this.button('pause', 'Pause'), this.button('step', 'One tick'), this.button('resume', 'Resume'));
     const part = (title, node, ...more) => element('section', {}, element('h3', {}, title, ' ', ...more), element('div', { class: 'scroll' }, node));
@@ -87,7 +82,8 @@ export class RoomPage {
       element('header', {}, this.title, this.steering, element('button', { type: 'button', onclick: () => this.dialog.close() }, 'Close')),
       this.said, this.facts,
       part('Players', this.rows.players.node), part('Last inputs', this.rows.inputs.node), part('Log', this.rows.lines.node),
-      part('Scene', this.rows.entities.node, this.kinds), part('State', this.state, inside));
+      part('Scene', element('div', { id: 'scene' }, this.scene.node, this.sceneless)),
+      part('State', element('div', { id: 'state' }, this.saved.node, this.state), inside, ' ', this.stateNote));
     this.dialog.addEventListener('close', () => {
       this.id = null;
       if (location.hash.startsWith(HASH)) history.replaceState(null, '', location.pathname);
@@ -112,7 +108,7 @@ export class RoomPage {
     if (id === null || !/^[0-9a-f]{1,16}$/.test(id) || id === this.id) return;
     this.id = id;
     setText(this.title, `Room ${id}`);
-    this.state.textContent = '';
+    this.showState(null, '');
     if (!this.dialog.open) this.dialog.showModal();
     this.look();
   }
@@ -124,7 +120,7 @@ export class RoomPage {
       const room = await get(`/api/rooms/${id}${how}`);
       if (this.id !== id) return;
       this.show(room);
-      if (how !== '') setText(this.state, room.state ? `${whole(room.state.bytes)} bytes\n${dump(room.state.hex)}` : 'Its rules have no on_save.');
+      if (how !== '') this.showState(room.state && { ...room.state, tick: room.tick }, 'Its rules have no on_save.');
     } catch (error) {
       if (this.id !== id) return;
       setText(this.said, error.message);
@@ -139,9 +135,15 @@ export class RoomPage {
     this.rows.players.update(room.players);
     this.rows.inputs.update(newest(room.inputs));
     this.rows.lines.update(newest(room.lines.map(([tick, text]) => ({ tick, text }))));
-    const { kinds = [], entities = [] } = room.scene ?? {};
-    setText(this.kinds, kinds.map(({ name, count }) => `${name} ${whole(count)}`).join(', '));
-    this.rows.entities.update(entities.map((entity) => ({ ...entity, kind: kinds[entity.kind] })));
+    this.scene.update(room.scene ? sceneEntries(room.scene) : []);
+    this.sceneless.hidden = room.scene !== null;
+  }
+
+  /** As a tree when its bytes say what they are, else the bytes. */
+  showState(state, missing) {
+    setText(this.stateNote, state ? `${whole(state.bytes)} bytes in tick ${whole(state.tick)}` : missing);
+    this.saved.update(state?.tree ? savedEntries(state.tree) : []);
+    setText(this.state, state && !state.tree ? dump(state.hex) : '');
   }
 
   button(deed, text) {

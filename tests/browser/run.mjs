@@ -208,10 +208,24 @@ test('a room is looked at, stopped and let go in the console', async () => {
   await page.waitForSelector('#room[open] dd:has-text("hilltop")');
   await page.waitForSelector('#room td:has-text("Radia")');
   await page.click('#look-inside');
-  await page.waitForFunction(() => /^[\d,]+ bytes\n0000 {2}/.test(document.querySelector('#room pre').textContent));
+  // The scene by kinds and entities, their fields in words; the saved state as the script keeps it. What is open stays open.
+  const open = (name) => page.locator('#room summary').filter({ hasText: name }).first().click();
+  await page.locator('#state li').filter({ hasText: /^phase 0$/ }).waitFor();
+  await open(/^players \d+ entr/);
+  await open(/^1 \d+ entries/);
+  await page.locator('#state li li li').filter({ hasText: /^name ".+"$/ }).waitFor();
+  await open(/^squads 3 entries/);
+  await page.locator('#state li li li li summary').filter({ hasText: /^2 \d+ entries/ }).click();
+  await page.locator('#state li li li li li').filter({ hasText: /^strength [\d.]+$/ }).waitFor();
+  await open(/^squad \d+/);
+  await open(/^entity \d+ .*number \d+, x \d+\.\d\d, y \d+\.\d\d, heading \d+°, strength \d+, moving (no|yes)/);
+  await page.locator('#scene li li li').filter({ hasText: /^on_hill no$/ }).waitFor();
+  await page.waitForFunction(() => document.querySelectorAll('#scene details[open] details[open] li').length === 10);
   await page.click('[data-deed="pause"]');
   await page.waitForFunction(() => document.querySelector('#room [role="status"]').textContent.startsWith('Paused'));
   await page.screenshot({ path: join(shots, 'console-room.png') });
+  await page.locator('#room section').last().scrollIntoViewIfNeeded();
+  await page.screenshot({ path: join(shots, 'console-tree.png') });
   const states_ = () => game.evaluate(() => window.hillfort.stats.statesReceived);
   const before = await states_();
   await page.click('[data-deed="step"]');

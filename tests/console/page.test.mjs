@@ -8,7 +8,8 @@ import { calmLatency, height, outcome, stages } from '../../console/flow.js';
 import { bytes, compact, duration, kept, ms, percent } from '../../console/format.js';
 import { KINDS } from '../../console/kinds.js';
 import { Reasons, setTheme } from '../../console/palette.js';
-import { dump, short } from '../../console/room.js';
+import { fieldText, savedEntries, sceneEntries } from '../../console/branches.js';
+import { dump } from '../../console/room.js';
 import { roundUp, runs, ticks } from '../../console/scale.js';
 import { refusedOf, views } from '../../console/views.js';
 
@@ -114,7 +115,37 @@ table('bytes are shown with their places and as text', ([hex]) => dump(hex), [
   [['61'.repeat(17)], `0000  ${Array(16).fill('61').join(' ')}  ${'a'.repeat(16)}\n0010  61${' '.repeat(45)}  a`],
 ]);
 
-table('values of a scene are short', ([value]) => short(value), [[[4], '4'], [[-0.5], '-0.50'], [[0.1 + 0.2], '0.30']]);
+table('values of a scene are what their schema says', ([field, value]) => fieldText(field, value), [
+  [[{ type: 'bool' }, 1], 'yes'], [[{ type: 'bool' }, 0], 'no'], [[{ type: 'int' }, 48], '48'], [[{ type: 'angle' }, Math.PI / 2], '90°'],
+  [[{ type: 'fixed', step: 1 }, 99.9], '100'], [[{ type: 'fixed', step: 0.015625 }, 1.5], '1.50'], [[{ type: 'fixed', step: 1e-9 }, 1], '1.0000'],
+]);
+
+/** A tree as text, all of it open. */
+const opened = (entries, depth = 0) =>
+  entries.flatMap(({ label, text, entries: inside }) => [`${'  '.repeat(depth)}${label} ${text}`, ...(inside ? opened(inside(), depth + 1) : [])]);
+
+test('a scene is kinds, entities and fields', () => {
+  const kinds = [
+    { name: 'squad', count: 3, fields: [{ name: 'x', type: 'fixed', step: 0.1 }, { name: 'down', type: 'bool' }] },
+    { name: 'hill', count: 0, fields: [] },
+  ];
+  const entities = [{ id: 7, kind: 0, owner: 2, team: 1, fields: [3.25, 0] }, { id: 9, kind: 0, owner: null, team: 0, fields: [4, 1] }];
+  assert.deepEqual(opened(sceneEntries({ kinds, entities })), [
+    'squad 3, 1 of them not shown',
+    '  entity 7 seat 2 · team 1 · x 3.3, down no', '    x 3.3', '    down no',
+    '  entity 9 x 4.0, down yes', '    x 4.0', '    down yes',
+    'hill 0',
+  ]);
+});
+
+test('a saved table is shown with what is in it', () => {
+  const small = { table: [['x', 1.5], ['y', null]], hidden: 0 };
+  const table = [['phase', 0], ['name', 'a "b"'], ['taken_up', false], ['at', small], ['map', { bytes: 2000 }], ['none', { table: [], hidden: 0 }], ['more', { table: [['1', true]], hidden: 9 }]];
+  assert.deepEqual(opened(savedEntries({ table, hidden: 2 })), [
+    'phase 0', 'name "a \\"b\\""', 'taken_up false', 'at x 1.5, y not a number', '  x 1.5', '  y not a number', 'map buffer of 2,000 bytes', 'none 0 entries',
+    'more 10 entries', '  1 true', '  … 9 more', '… 2 more',
+  ]);
+});
 
 test('every attack has its words', () => {
   for (const [kind, words] of Object.entries(KINDS)) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hillfort_proto::ids::SessionId;
+use hillfort_script::Tree;
 use hillfort_sync::Schema;
 use hillfort_world::Seat;
 
@@ -16,6 +17,10 @@ pub const INPUT_BYTES_SHOWN_MAX: usize = 32;
 pub const LINES_SHOWN_MAX: usize = 32;
 /// Bytes of the room's state that are shown.
 pub const STATE_BYTES_SHOWN_MAX: usize = 4096;
+/// Values of a saved table that are shown, in all.
+pub const BRANCHES_SHOWN_MAX: usize = 4096;
+/// Bytes of each string in it.
+pub const TEXT_BYTES_SHOWN_MAX: usize = 200;
 /// Players, and entities of its scene, that are shown.
 pub const ROWS_SHOWN_MAX: usize = 200;
 
@@ -92,12 +97,62 @@ pub struct InputSeen {
 }
 
 /// What `on_save` wrote.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StateSeen {
     /// Bytes in all.
     pub len: usize,
     /// The first of them, at most [`STATE_BYTES_SHOWN_MAX`].
     pub start: Vec<u8>,
+    /// What they say, when a script gave a table.
+    pub tree: Option<Branch>,
+}
+
+/// A value of a saved state. A table has at most [`BRANCHES_SHOWN_MAX`] entries with all that are in it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Branch {
+    /// A boolean.
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// A string, or its first [`TEXT_BYTES_SHOWN_MAX`] bytes.
+    Text(String),
+    /// A buffer: how many bytes it has.
+    Bytes(usize),
+    /// A table: keys and values, and how many entries are not shown.
+    Table(Vec<(String, Self)>, usize),
+}
+
+impl Branch {
+    /// As much as may be shown.
+    pub(crate) fn of(tree: &Tree<'_>) -> Self {
+        let mut left = BRANCHES_SHOWN_MAX;
+        Self::shown(tree, &mut left)
+    }
+
+    fn shown(tree: &Tree<'_>, left: &mut usize) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(TEXT_BYTES_SHOWN_MAX)]).into_owned();
+        match tree {
+            Tree::Bool(flag) => Self::Bool(*flag),
+            Tree::Number(number) => Self::Number(*number),
+            Tree::Text(bytes) => Self::Text(text(bytes)),
+            Tree::Buffer(bytes) => Self::Bytes(bytes.len()),
+            Tree::Table(entries) => {
+                let mut shown = Vec::new();
+                for (key, value) in entries {
+                    let Some(rest) = left.checked_sub(1) else { break };
+                    *left = rest;
+                    let key = match key {
+                        Tree::Text(bytes) => text(bytes),
+                        Tree::Number(number) => number.to_string(),
+                        _ => continue,
+                    };
+                    shown.push((key, Self::shown(value, left)));
+                }
+                let hidden = entries.len() - shown.len();
+                Self::Table(shown, hidden)
+            }
+        }
+    }
 }
 
 /// A scene.
@@ -124,4 +179,24 @@ pub struct EntityInspection {
     pub team: u8,
     /// Values of its fields, in the kind's order.
     pub fields: Vec<f32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_of_a_tree_is_shown_than_may_be() {
+        let number = |at: usize| (Tree::Number(at as f64), Tree::Bool(true));
+        let table = Tree::Table((1..=BRANCHES_SHOWN_MAX).map(number).collect());
+        let Branch::Table(all, 0) = Branch::of(&table) else { panic!("all are shown") };
+        assert_eq!((all.len(), all[0].0.as_str()), (BRANCHES_SHOWN_MAX, "1"));
+        let Branch::Table(outer, 1) = Branch::of(&Tree::Table(vec![(Tree::Text(b"a"), table), number(7)])) else {
+            panic!("one is hidden")
+        };
+        assert!(matches!(&outer[0].1, Branch::Table(inner, 1) if inner.len() == BRANCHES_SHOWN_MAX - 1));
+        let long = Branch::of(&Tree::Text(&[b'x'; 300]));
+        assert_eq!(long, Branch::Text("x".repeat(TEXT_BYTES_SHOWN_MAX)));
+        assert_eq!(Branch::of(&Tree::Buffer(&[0; 9])), Branch::Bytes(9));
+    }
 }

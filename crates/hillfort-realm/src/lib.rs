@@ -35,8 +35,8 @@ pub use directory::Listed;
 pub use echo::{ECHO_AS_EVENT, ECHO_AS_STATE, echo};
 pub use game::{Factory, Game};
 pub use inspection::{
-    Deed, EntityInspection, INPUT_BYTES_SHOWN_MAX, INPUTS_SHOWN_MAX, InputSeen, Inspection, LINES_SHOWN_MAX, PlayerInspection,
-    ROWS_SHOWN_MAX, STATE_BYTES_SHOWN_MAX, SceneInspection, StateSeen,
+    BRANCHES_SHOWN_MAX, Branch, Deed, EntityInspection, INPUT_BYTES_SHOWN_MAX, INPUTS_SHOWN_MAX, InputSeen, Inspection,
+    LINES_SHOWN_MAX, PlayerInspection, ROWS_SHOWN_MAX, STATE_BYTES_SHOWN_MAX, SceneInspection, StateSeen, TEXT_BYTES_SHOWN_MAX,
 };
 pub use luau_room::{LuauRefused, luau_game, luau_game_with, luau_limits};
 pub use realm::{Realm, RealmHandle, RecordError, StartError, WorldMaker};

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hillfort_proto::reject::Reject;
-use hillfort_script::{Bytes, FromScript, Instance, IntoScript, Limits, Payload, Program, Value, Vm};
+use hillfort_script::{Bytes, FromScript, Instance, IntoScript, Limits, Payload, Program, TREE_MAGIC, Tree, Value, Vm};
 use hillfort_sync::Schema;
 use xxhash_rust::xxh3::xxh3_128;
 
 use hillfort_world::{Ctx, FaultKind, Room, RoomConfig, RoomFault, Seat, Stored, Verdict, Who};
 
 use crate::game::Game;
+use crate::saved::STATE_BYTES_MAX;
 
 mod answer;
 mod desk;
@@ -208,13 +209,31 @@ impl Room for LuauRoom {
     }
 
     fn on_save(&mut self, ctx: &mut Ctx, out: &mut Vec<u8>) -> Result<Stored, RoomFault> {
-        let Some(bytes) = self.call::<Bytes>(ctx, Entry::Save, ())? else { return Ok(Stored::NotSupported) };
-        bytes.append_to(out);
+        let Some(value) = self.call::<Value>(ctx, Entry::Save, ())? else { return Ok(Stored::NotSupported) };
+        let refused = |text: &str| RoomFault::crashed(&format!("on_save: {text}"));
+        match value {
+            Value::Object(table) => table.write_tree(out, out.len() + STATE_BYTES_MAX).map_err(|text| refused(&text))?,
+            Value::Bytes(bytes) => {
+                let start = out.len();
+                bytes.append_to(out);
+                if out[start..].starts_with(&TREE_MAGIC) {
+                    return Err(refused("what a script writes itself must not begin like a table that was kept"));
+                }
+            }
+            _ => return Err(refused("must return a table, a buffer or a string")),
+        }
         Ok(Stored::Done)
     }
 
     fn on_restore(&mut self, ctx: &mut Ctx, data: &[u8]) -> Result<Stored, RoomFault> {
-        let called = self.call_with_bytes::<()>(ctx, Entry::Restore, data)?;
+        let called = if data.starts_with(&TREE_MAGIC) {
+            let tree = Tree::read(data).map_err(|error| RoomFault::crashed(&format!("on_restore: {error}")))?;
+            let running = self.running.as_ref().ok_or_else(never_created)?;
+            let value = running.vm.value(&running.instance, &tree).map_err(engines::fault)?;
+            self.call::<()>(ctx, Entry::Restore, &value)?
+        } else {
+            self.call_with_bytes::<()>(ctx, Entry::Restore, data)?
+        };
         Ok(if called.is_some() { Stored::Done } else { Stored::NotSupported })
     }
 

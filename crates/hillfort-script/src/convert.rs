@@ -6,6 +6,7 @@ use std::io::Read;
 use mlua::{FromLua, IntoLua, Lua};
 
 use crate::library::HostError;
+use crate::tree;
 
 /// Arguments of host functions and results of entries: numbers, booleans, [`Bytes`], [`Value`], `Option`s and tuples of them.
 pub use mlua::FromLuaMulti as FromScript;
@@ -180,6 +181,16 @@ impl Object {
         let keys = self.0.pairs::<mlua::Value, mlua::Value>().filter_map(Result::ok);
         keys.map(|(key, _)| key.to_string().unwrap_or_else(|_| key.type_name().to_owned()))
             .find(|key| !known.contains(&key.as_str()))
+    }
+}
+
+impl Object {
+    /// Appends the table to `out` as bytes that [`crate::Tree`] reads; `out` has `bytes_max` bytes at most then.
+    ///
+    /// # Errors
+    /// Why it cannot be kept: a function in it, a table in itself, too much.
+    pub fn write_tree(&self, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), String> {
+        tree::write(&self.0, out, bytes_max)
     }
 }
 

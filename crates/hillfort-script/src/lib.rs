@@ -38,6 +38,7 @@ mod instance;
 mod library;
 mod meter;
 mod program;
+mod tree;
 mod vm;
 
 pub use convert::{Bytes, FromScript, IntoScript, Numbers, Object, Payload, Value};
@@ -46,4 +47,5 @@ pub use instance::{Entry, Instance};
 pub use library::{Host, HostError, Library, Memory};
 pub use meter::Limits;
 pub use program::{Program, SOURCE_BYTES_MAX};
+pub use tree::{DEPTH_MAX, MAGIC as TREE_MAGIC, NODES_MAX, NoTree, Tree};
 pub use vm::{Stats, Vm};

@@ -13,6 +13,7 @@ use crate::instance::{Entry, Instance, Slot};
 use crate::library::{Host, HostError, Library};
 use crate::meter::{Limits, Meter};
 use crate::program::Program;
+use crate::tree::{self, Tree};
 
 pub(crate) mod math;
 mod sandbox;
@@ -163,6 +164,16 @@ impl Vm {
     pub fn text(&self, instance: &Instance, text: &str) -> Result<Payload, Fault> {
         let text = self.in_account(&instance.slot, |lua| lua.create_string(text));
         Ok(Payload(mlua::Value::String(text.map_err(|error| Fault::of(&error, &self.meter))?)))
+    }
+
+    /// The value of `tree` for `instance`.
+    ///
+    /// # Errors
+    /// [`Fault::Memory`].
+    pub fn value(&self, instance: &Instance, tree: &Tree<'_>) -> Result<Payload, Fault> {
+        let used = self.lua.used_memory();
+        let value = self.limited(used, || self.in_account(&instance.slot, |lua| tree::give(lua, tree)));
+        Ok(Payload(value.map_err(|error| Fault::of(&error, &self.meter))?))
     }
 
     /// What it holds and did.

@@ -8,6 +8,7 @@ use super::*;
 
 mod documented;
 mod hilltop;
+mod saved;
 mod scene;
 
 /// One room of a game, driven by hand.

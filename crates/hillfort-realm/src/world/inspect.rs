@@ -6,6 +6,7 @@ use std::time::Duration;
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
+use hillfort_script::Tree;
 use hillfort_sync::Scene;
 use hillfort_world::{Ctx, Output, Outputs, RoomCell, RoomFault, Seat, Stored, To};
 
@@ -13,8 +14,8 @@ use super::World;
 use super::publish::snapshot_of;
 use crate::clock::Clock;
 use crate::inspection::{
-    Deed, EntityInspection, INPUT_BYTES_SHOWN_MAX, INPUTS_SHOWN_MAX, InputSeen, Inspection, LINES_SHOWN_MAX, PlayerInspection,
-    ROWS_SHOWN_MAX, STATE_BYTES_SHOWN_MAX, SceneInspection, StateSeen,
+    Branch, Deed, EntityInspection, INPUT_BYTES_SHOWN_MAX, INPUTS_SHOWN_MAX, InputSeen, Inspection, LINES_SHOWN_MAX,
+    PlayerInspection, ROWS_SHOWN_MAX, STATE_BYTES_SHOWN_MAX, SceneInspection, StateSeen,
 };
 use crate::slab::Hosted;
 use crate::wall;
@@ -136,9 +137,12 @@ impl World {
         let mut state = Vec::new();
         let stored = wall::behind(|| hosted.cell.on_save(&mut state, &mut self.out));
         self.out.clear();
-        let len = state.len();
+        if stored? == Stored::NotSupported {
+            return Ok(None);
+        }
+        let (len, tree) = (state.len(), Tree::read(&state).ok().map(|tree| Branch::of(&tree)));
         state.truncate(STATE_BYTES_SHOWN_MAX);
-        Ok((stored? == Stored::Done).then_some(StateSeen { len, start: state }))
+        Ok(Some(StateSeen { len, start: state, tree }))
     }
 
     /// Lets rooms be that nobody looks at any more.

@@ -119,6 +119,32 @@ pub struct StateView {
     pub bytes: usize,
     /// The first of them, in hexadecimal digits.
     pub hex: String,
+    /// What they say, when that is known.
+    pub tree: Option<BranchView>,
+}
+
+/// A value, so written that a page can tell a table from a list of entries.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum BranchView {
+    /// A boolean.
+    Bool(bool),
+    /// A number; `null` for one that JSON has no word for.
+    Number(f64),
+    /// A string.
+    Text(String),
+    /// A buffer.
+    Bytes {
+        /// How many.
+        bytes: usize,
+    },
+    /// A table.
+    Table {
+        /// Keys and values.
+        table: Vec<(String, Self)>,
+        /// Entries that are not shown.
+        hidden: usize,
+    },
 }
 
 /// A scene.
@@ -137,8 +163,20 @@ pub struct KindView {
     pub name: String,
     /// How many there are.
     pub count: usize,
-    /// Names of its fields.
-    pub fields: Vec<String>,
+    /// Its fields.
+    pub fields: Vec<FieldView>,
+}
+
+/// A field of a kind.
+#[derive(Debug, Clone, Serialize)]
+pub struct FieldView {
+    /// Its name.
+    pub name: String,
+    /// `fixed`, `angle`, `int` or `bool`.
+    #[serde(rename = "type")]
+    pub ty: &'static str,
+    /// Of a `fixed`: how exact it is.
+    pub step: f32,
 }
 
 /// An entity.

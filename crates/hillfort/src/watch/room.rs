@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use hillfort_proto::ids::RoomId;
-use hillfort_realm::{Deed, Inspection, SceneInspection, Snapshot};
+use hillfort_realm::{Branch, Deed, Inspection, SceneInspection, Snapshot};
+use hillfort_sync::{Field, FieldType};
 use hillfort_world::Spread;
 
 use crate::console::{
-    ChangeRefused, EntityView, InputView, KindView, RoomDeed, RoomView, SceneView, SeatView, SpreadView, StateView,
+    BranchView, ChangeRefused, EntityView, FieldView, InputView, KindView, RoomDeed, RoomView, SceneView, SeatView, SpreadView,
+    StateView,
 };
 
 pub(super) const fn deed(deed: RoomDeed) -> Deed {
@@ -59,7 +61,7 @@ pub(super) fn view(seen: Inspection) -> RoomView {
         players: players.collect(),
         inputs: inputs.collect(),
         lines: seen.lines,
-        state: seen.state.map(|state| StateView { bytes: state.len, hex: hex(&state.start) }),
+        state: seen.state.map(|state| StateView { bytes: state.len, hex: hex(&state.start), tree: state.tree.map(branch) }),
         scene: seen.scene.map(scene),
     }
 }
@@ -79,7 +81,7 @@ fn scene(seen: SceneInspection) -> SceneView {
     let kinds = seen.schema.kinds().iter().zip(seen.counts).map(|(kind, count)| KindView {
         name: kind.name.clone(),
         count,
-        fields: kind.fields.iter().map(|field| field.name.clone()).collect(),
+        fields: kind.fields.iter().map(field).collect(),
     });
     let entities = seen.entities.into_iter().map(|entity| EntityView {
         id: entity.id,
@@ -89,6 +91,29 @@ fn scene(seen: SceneInspection) -> SceneView {
         fields: entity.fields,
     });
     SceneView { kinds: kinds.collect(), entities: entities.collect() }
+}
+
+fn field(field: &Field) -> FieldView {
+    let (ty, step) = match field.ty {
+        FieldType::Fixed { step, .. } => ("fixed", step),
+        FieldType::Angle { .. } => ("angle", 0.0),
+        FieldType::Int { .. } => ("int", 1.0),
+        FieldType::Bool => ("bool", 1.0),
+    };
+    FieldView { name: field.name.clone(), ty, step }
+}
+
+fn branch(seen: Branch) -> BranchView {
+    match seen {
+        Branch::Bool(flag) => BranchView::Bool(flag),
+        Branch::Number(number) => BranchView::Number(number),
+        Branch::Text(text) => BranchView::Text(text),
+        Branch::Bytes(bytes) => BranchView::Bytes { bytes },
+        Branch::Table(entries, hidden) => {
+            let table = entries.into_iter().map(|(key, value)| (key, branch(value))).collect();
+            BranchView::Table { table, hidden }
+        }
+    }
 }
 
 fn spread(spread: Spread) -> SpreadView {

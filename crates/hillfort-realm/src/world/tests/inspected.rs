@@ -124,7 +124,7 @@ fn a_look_inside_asks_the_room_for_its_state() {
     rig.run(100);
     let room = rig.room_of(0x100);
     let seen = rig.inspect(room, Deed::LookInside).expect("there");
-    assert_eq!(seen.state, Some(StateSeen { len: 7, start: b"ticks 2".to_vec() }));
+    assert_eq!(seen.state, Some(StateSeen { len: 7, start: b"ticks 2".to_vec(), tree: None }));
     assert_eq!(seen.timers, [(50, 3)]);
     assert!(rig.run(2_500).iter().all(|line| !line.contains("event")), "what it sends while it is saved is lost");
     let lines = rig.look(room).lines;

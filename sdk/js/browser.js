@@ -1,4 +1,4 @@
-// What the session takes from its surroundings: sockets, clocks, randomness, and word of a page that wakes. Browsers and Node 20 have it
+// What the session takes from its surroundings: sockets, clocks, randomness, a place for tickets, and word of a page that wakes. Browsers and Node 20 have it
 // all but the WebSocket, which Node has from version 22 on. Tests bring their own.
 
 /** The parts as plain functions. */
@@ -14,7 +14,21 @@ export function browserEnv() {
     random: () => Math.random(),
     randomBytes: (count) => globalThis.crypto.getRandomValues(new Uint8Array(count)),
     watch: watchPage,
+    tickets: ticketsOf,
   };
+}
+
+/** Where the ticket of a server (by its origin) outlives the page; nowhere when the browser keeps nothing for us. */
+function ticketsOf(origin) {
+  const key = `hillfort ticket of ${origin}`;
+  const tried = (deed) => {
+    try {
+      return deed(globalThis.window?.localStorage) ?? '';
+    } catch {
+      return '';
+    }
+  };
+  return { load: () => tried((storage) => storage?.getItem(key)), save: (ticket) => tried((storage) => storage?.setItem(key, ticket)) };
 }
 
 /** Calls `deed` once everything else that is due has had its turn. By a message, because browsers hold the timers of a hidden page back. */

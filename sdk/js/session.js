@@ -34,6 +34,8 @@ const FREE = 'free';
 const JOINING = 'joining';
 const SEATED = 'seated';
 const LEAVING = 'leaving';
+/** A ticket in hex. */
+const IS_TICKET = /^([0-9a-f]{2}){1,64}$/;
 /** A timer that fires this much too late means that the device slept. */
 const SLEPT_MS = 3000;
 
@@ -57,6 +59,8 @@ export class HillfortSession {
   #seat = FREE;
   #room = null; // what Joined said, while we sit there
   #identity = null; // { session, token, resume_ms }: what resumes the session
+  #tickets;
+  #ticket = new Uint8Array(0); // shown before a login: this player has played here. Outlives the session, and the page by `#tickets`
   #stream = new Stream();
   #begun = false; // whether this object was ever logged in, so that a new login is a restart
 
@@ -97,7 +101,11 @@ export class HillfortSession {
       session: new URL('/session', origin).href.replace(/^http/, 'ws'),
     };
     if (saved !== null) this.#restore(saved);
+    this.#tickets = this.#env.tickets(new URL(origin).origin);
+    const ticket = this.#tickets.load();
+    if (IS_TICKET.test(ticket)) this.#ticket = fromHex(ticket);
   }
+
 
   /** Name of the session, 16 hexadecimal digits; null before the login. */
   get id() {
@@ -227,8 +235,10 @@ export class HillfortSession {
       if (epoch !== this.#epoch) return;
       const hello = { time_ms: info.serverTime_ms(), nonce: this.#env.randomBytes(16), app: info.app, key: info.key, secret: info.secret };
       socket.send(signHello(hello));
-      if (this.#identity === null) this.#send('login', { name: this.#name });
-      else this.#send('resume', { session: this.#identity.session, token: this.#identity.token, received: this.#stream.received });
+      if (this.#identity === null) {
+        if (this.#ticket.length > 0) this.#send('ticket', { ticket: this.#ticket });
+        this.#send('login', { name: this.#name });
+      } else this.#send('resume', { session: this.#identity.session, token: this.#identity.token, received: this.#stream.received });
     };
     socket.onmessage = ({ data }) => {
       if (epoch === this.#epoch) this.#onBytes(data);
@@ -376,6 +386,11 @@ export class HillfortSession {
       case 'rooms':
         this.#lists.get(body.ask)?.resolve({ rooms: body.rooms, more: body.more });
         this.#lists.delete(body.ask);
+        break;
+      case 'ticket':
+        if (!IS_TICKET.test(toHex(body.ticket))) throw new WireError('that is no ticket');
+        this.#ticket = body.ticket.slice();
+        this.#tickets.save(toHex(this.#ticket));
         break;
       case 'close':
         this.#closing = reject(body.code);

@@ -11,7 +11,7 @@ export const SCHEMA = {
     oneof: {
       login: [3, 'Login'], resume: [4, 'Resume'], join: [5, 'Join'], leave: [6, 'Leave'], input: [7, 'Input'],
       ping: [8, 'Ping'], pong: [9, 'Pong'], only_ack: [10, 'Ack'], bye: [11, 'Bye'], work: [12, 'Work'],
-      list: [13, 'List'], resync: [14, 'Resync'],
+      list: [13, 'List'], resync: [14, 'Resync'], ticket: [15, 'Ticket'],
     },
   },
   ServerMessage: {
@@ -19,7 +19,7 @@ export const SCHEMA = {
     oneof: {
       welcome: [3, 'Welcome'], joined: [4, 'Joined'], left: [5, 'Left'], event: [6, 'RoomEvent'], state: [7, 'RoomState'],
       ping: [8, 'Ping'], pong: [9, 'Pong'], only_ack: [10, 'Ack'], refused: [11, 'Refused'], close: [12, 'Close'],
-      challenge: [13, 'Challenge'], rooms: [14, 'Rooms'], scene: [15, 'RoomScene'],
+      challenge: [13, 'Challenge'], rooms: [14, 'Rooms'], scene: [15, 'RoomScene'], ticket: [16, 'Ticket'],
     },
   },
   Login: { fields: { name: [1, 'string'] } },
@@ -32,6 +32,7 @@ export const SCHEMA = {
   Ack: { fields: {} },
   Bye: { fields: {} },
   Work: { fields: { nonce: [1, 'fixed64'] } },
+  Ticket: { fields: { ticket: [1, 'bytes'] } },
   Resync: { fields: {} },
   List: { fields: { ask: [1, 'uint32'], game: [2, 'string'], label: [3, 'string'], free: [4, 'bool'] } },
   Welcome: {

@@ -23,7 +23,7 @@ pub trait BanSink: Send {
     fn wants_all(&self) -> bool;
 
     /// All bans in force with the time that is left to them, and no others: what was told before does not count any more.
-    fn all(&mut self, bans: &mut dyn Iterator<Item = (IpAddr, Duration)>);
+    fn all(&mut self, bans: &mut dyn Iterator<Item = (&Ban, Duration)>);
 }
 
 /// Nobody wants to know.
@@ -39,7 +39,7 @@ impl BanSink for Nobody {
         false
     }
 
-    fn all(&mut self, _bans: &mut dyn Iterator<Item = (IpAddr, Duration)>) {}
+    fn all(&mut self, _bans: &mut dyn Iterator<Item = (&Ban, Duration)>) {}
 }
 
 impl EdgeThread {
@@ -63,7 +63,7 @@ impl EdgeThread {
     fn tell_all_bans(&mut self, now: Time) {
         let lost = self.guard.ban_news_lost();
         if std::mem::replace(&mut self.ban_news_lost, lost) != lost || self.ban_sink.wants_all() {
-            self.ban_sink.all(&mut self.guard.bans(now).map(|ban| (ban.addr, ban.until.since(now))));
+            self.ban_sink.all(&mut self.guard.bans(now).map(|ban| (ban, ban.until.since(now))));
         }
     }
 }

@@ -38,6 +38,8 @@ pub struct Config {
     pub guard: hillfort_guard::Config,
     /// Bans from before a restart, with times in the count of this edge: zero is now. At most 16,384.
     pub restored_bans: Vec<hillfort_guard::Ban>,
+    /// Signs the tickets of players; random and secret. `None`: they are good until this server ends.
+    pub ticket_key: Option<[u8; hillfort_guard::TICKET_KEY_BYTES]>,
     /// Open connections of sessions, proven or not, HTTP not counted; 1 to 4,000,000.
     pub connections_max: usize,
     /// Of those, the ones that are not logged in; at least 1. The oldest that has said nothing is shed for a new one, or, when those that
@@ -97,6 +99,7 @@ impl Config {
             proxies: Vec::new(),
             guard,
             restored_bans: Vec::new(),
+            ticket_key: None,
             connections_max: 60_000,
             unproven_max: 4_096,
             http_connections_max: 512,

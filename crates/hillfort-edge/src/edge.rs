@@ -169,6 +169,9 @@ impl Edge {
         };
         let http = std::thread::Builder::new().name("http".into()).spawn(move || http::run(arrivals, house))?;
         let mut guard = Guard::new(config.guard_here(handshakes_per_s), seed);
+        if let Some(key) = &config.ticket_key {
+            guard.set_ticket_key(key);
+        }
         for ban in &config.restored_bans {
             // Who must not be banned any more is not.
             if guard.restore(Time::ZERO, *ban).is_ok()

@@ -75,7 +75,10 @@ impl EdgeThread {
                     Verdict::Pass => {
                         let entry = Inbound::Input { session: record.session.id(), room, op, data };
                         match push(&mut self.inbound, room.owner(), entry) {
-                            Ok(()) => self.stats.edge.inputs.add(1),
+                            Ok(()) => {
+                                record.plays = true;
+                                self.stats.edge.inputs.add(1);
+                            }
                             Err(BatchFull) => {
                                 self.stats.edge.refuse(Reject::WorldBusy);
                                 record.session.enqueue_refused(Reject::WorldBusy, framing, out);
@@ -143,6 +146,10 @@ impl EdgeThread {
                 self.stats.edge.refuse(reject);
                 let verdict = record.buckets.on_input(&self.rates, now, Class::CONTROL, 1);
                 after(&self.stats, verdict)
+            }
+            Some(Event::Ticket { ticket }) => {
+                self.guard.on_ticket(now, Self::unix_now(), &mut conn.admitted, ticket);
+                return Ok(true);
             }
             Some(Event::Login { .. }) => Step::Asked(Opening::Login),
             Some(Event::Resume { session, token, received }) => Step::Asked(Opening::Resume { session, token: *token, received }),
@@ -255,10 +262,12 @@ impl EdgeThread {
         self.remove(key);
     }
 
-    /// A login or resume: let in, or told to work first.
+    /// A login or resume: let in, refused, or told to work first.
     fn on_asked(&mut self, key: ConnKey, now: Time, at: SessionKey, opening: Opening) -> Result<(), Reject> {
         let Some(conn) = known(&mut self.conns, key, &self.stats) else { return Ok(()) };
-        let Some(bits) = self.guard.challenge(now, &conn.admitted) else { return self.on_opening(key, now, at, opening) };
+        let Some(bits) = self.guard.on_login(now, &conn.admitted, opening != Opening::Login)? else {
+            return self.on_opening(key, now, at, opening);
+        };
         let mut salt = [0; WORK_SALT_BYTES];
         // Without randomness nobody can be given a token either.
         getrandom::fill(&mut salt).map_err(|_| Reject::SessionsFull)?;
@@ -316,7 +325,7 @@ impl EdgeThread {
         record.held = None;
         // Its room hears of the return of a lost connection, and of one that took another's place it has to be told.
         record.lose_scene(if replaced.is_none() { Scene::Asked } else { Scene::Lost });
-        record.settled = false;
+        (record.settled, record.proven) = (false, false);
         conn.phase = Phase::Live(at);
         if replaced.is_none()
             && let Some(room) = record.session.seat().room()

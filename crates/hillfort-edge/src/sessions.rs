@@ -32,6 +32,12 @@ pub(crate) struct Record {
     pub(crate) conn: Option<ConnKey>,
     /// It has lasted, and its address was told.
     pub(crate) settled: bool,
+    /// It has played, and was given a ticket.
+    pub(crate) proven: bool,
+    /// Sweeps of the whole table between which it sent an input that was taken ...
+    pub(crate) sweeps_played: u16,
+    /// ... and whether it did since the last one.
+    pub(crate) plays: bool,
     /// The session has ended; the record stays until its room was told.
     pub(crate) over: bool,
     /// What its room has to be told and could not, because the lane was full.
@@ -144,6 +150,9 @@ impl Sessions {
             buckets: InputBuckets::new(now),
             conn: Some(conn),
             settled: false,
+            proven: false,
+            sweeps_played: 0,
+            plays: false,
             over: false,
             owed: None,
             held: None,

@@ -11,7 +11,7 @@ use hillfort_proto::time::Time;
 
 use crate::conn::{Phase, SessionKey, known};
 use crate::live::tell;
-use crate::sessions::Tally;
+use crate::sessions::{PASS, Tally};
 use crate::thread::EdgeThread;
 
 /// Connections whose time is over that are ended in one turn; the next comes at once when there are more.
@@ -133,20 +133,34 @@ impl EdgeThread {
         let Some(record) = self.sessions.get_mut(at) else { return true };
         if !matches!(record.session.state(), State::AwaitLogin | State::AwaitWork) {
             self.tally.count(record, now);
-            if !record.settled && !record.over {
+            if !(record.over || record.settled && record.proven) {
                 self.settle(now, at);
             }
         }
         was_due
     }
 
-    /// A session that has lasted makes its address known. Asked until the guard says so, which is when the connection is old enough.
+    /// A session that has lasted makes its address known, and one that has played earns a ticket. Asked until the guard says so, which is
+    /// when it was long enough.
     fn settle(&mut self, now: Time, at: SessionKey) {
         let Some(record) = self.sessions.get_mut(at) else { return };
-        let Some(conn) = record.conn.and_then(|key| self.conns.get_mut(key as usize)) else { return };
+        record.sweeps_played = record.sweeps_played.saturating_add(u16::from(std::mem::take(&mut record.plays)));
+        let Some(key) = record.conn else { return };
+        let Some(conn) = self.conns.get_mut(key as usize) else { return };
         let mut account = DefaultHasher::new();
         record.session.name().hash(&mut account);
-        record.settled = self.guard.on_settled(now, &mut conn.admitted, account.finish());
+        let account = account.finish();
+        if !record.settled {
+            record.settled = self.guard.on_settled(now, &mut conn.admitted, account);
+        }
+        let played = PASS * u32::from(record.sweeps_played);
+        if let Some(ticket) = self.guard.on_played(now, Self::unix_now(), &mut conn.admitted, account, played) {
+            record.proven = true;
+            self.spares.lend(&mut conn.out);
+            record.session.enqueue_ticket(&ticket, conn.framing(), &mut conn.out);
+            self.stats.edge.frames_out.add(1);
+            Self::mark_dirty(&mut self.dirty, conn, key);
+        }
     }
 
     /// Makes the counts of a whole pass visible.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use hillfort_proto::hello::{AppId, KeyId};
+use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 
 use crate::source::Source;
@@ -20,6 +21,10 @@ pub struct Admitted {
     pub(crate) since: Time,
     /// Its session has lasted, and that was counted.
     pub(crate) settled: bool,
+    /// Its session has played, and that was counted.
+    pub(crate) played: bool,
+    /// Why it comes in with a ticket alone.
+    pub(crate) barred: Option<Reject>,
     /// The global budget was spent on it; else that is done when it has proven itself.
     pub(crate) paid: bool,
 }
@@ -29,6 +34,8 @@ pub struct Admitted {
 pub struct Peer {
     pub(crate) addr: IpAddr,
     pub(crate) excused: bool,
+    /// Serial of the ticket that was shown on the connection; 0: none.
+    pub(crate) ticket: u64,
 }
 
 /// A connection whose hello was right.

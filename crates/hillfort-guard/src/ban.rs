@@ -22,6 +22,8 @@ pub struct Ban {
     pub until: Time,
     /// How many bans for offences the address had before that were not forgotten: each doubled this one.
     pub repeats: u8,
+    /// Others are known to share the address: clients with a ticket still come in. So the kernel must not drop its packets.
+    pub strangers_only: bool,
 }
 
 /// Why a ban or another step was taken.

@@ -54,13 +54,18 @@ pub struct Config {
     pub ban: BanTimes,
     /// How many bans may be made.
     pub fuse: FuseRules,
-    /// A session counts for its address when its connection is as old.
+    /// An address is known when a session's connection has become as old.
     pub settled_after: Duration,
-    /// What each further account seen from an address adds to its budgets of connections and of offence, percent of the base.
+    /// A session that has played for so long earns a ticket, and its account counts for its address.
+    pub played_after: Duration,
+    /// What each further account that plays at an address adds to its budgets of connections and of offence, percent of the base.
     pub account_share_percent: u32,
     /// So many accounts of one address count at most.
     pub accounts_max: u32,
-    /// An address with so many accounts is never banned for offences nor refused for its reputation; its budgets shrink instead.
+    /// An address at which so many accounts play is banned for strangers only: who has a ticket still comes in.
+    pub home_accounts: u32,
+    /// An address with so many is never banned for offences nor refused for its reputation: its budgets shrink instead, and strangers
+    /// work for each login.
     pub shared_accounts: u32,
     /// When the server is under attack.
     pub posture: PostureRules,
@@ -94,8 +99,10 @@ impl Config {
             ban: BanTimes { first: Duration::from_secs(30), max: Duration::from_secs(600) },
             fuse: FuseRules { bans_per_min: 1_000, players_percent: 5 },
             settled_after: Duration::from_secs(30),
+            played_after: Duration::from_secs(120),
             account_share_percent: 10,
             accounts_max: 256,
+            home_accounts: 2,
             shared_accounts: 16,
             posture: PostureRules { offered_per_s: 3_000, refused_per_s: 500, quiet: Duration::from_secs(30) },
             work_bits: 16,

@@ -26,12 +26,15 @@ use crate::regions::Regions;
 use crate::source::{Secret, Source};
 use crate::stats::Stats;
 use crate::table::{SOURCES_MAX, Table};
+use crate::ticket::{REVOKED_MAX, Revoked, TICKET_KEY_BYTES, Tickets};
 use crate::top::Top;
 
 /// Sources with their fingerprints whose budget is remembered at most: 2 MiB.
 const PAIRS_MAX: usize = 1 << 18;
 /// What is left of a budget that a step of the ladder shrinks, percent.
 const SHRUNK_PERCENT: u32 = 25;
+/// An offence of so many points takes the ticket back of whoever is charged with it.
+const REVOKING_POINTS: u32 = 100;
 
 /// Judges connections and hellos. One for the process, owned by the thread that accepts.
 #[derive(Debug)]
@@ -46,6 +49,8 @@ pub struct Guard {
     pairs: Table,
     open: Open,
     known: Known,
+    tickets: Tickets,
+    revoked: Revoked,
     ladder: Ladder,
     fuse: Fuse,
     news: News,
@@ -61,8 +66,14 @@ impl Guard {
     /// A guard that has seen nothing. `seed` must be random and secret: it decides where sources lie in the tables.
     #[must_use]
     pub fn new(config: Config, seed: u64) -> Self {
+        let secret = Secret::new(seed);
+        let mut key = [0; TICKET_KEY_BYTES];
+        // Numbers that no ticket has.
+        key.chunks_exact_mut(8).zip(0..).for_each(|(chunk, n)| chunk.copy_from_slice(&secret.ticket(u64::MAX - n).to_ne_bytes()));
         Self {
-            secret: Secret::new(seed),
+            secret,
+            tickets: Tickets::new(&key),
+            revoked: Revoked::new(REVOKED_MAX),
             connect: Bucket::default(),
             handshakes: Bucket::default(),
             sources: Table::new(SOURCES_MAX),
@@ -101,10 +112,11 @@ impl Guard {
         let verdict = self.admit(now, addr, source);
         self.top.on_event(now, source, verdict.is_err());
         match verdict {
-            Ok((network, paid)) => {
+            Ok(Way { network, paid, barred }) => {
                 self.open.add(source.hash(), network);
                 self.stats.admitted += 1;
-                Ok(Admitted { peer: Peer { addr, excused: false }, source, network, since: now, settled: false, paid })
+                let peer = Peer { addr, excused: false, ticket: 0 };
+                Ok(Admitted { peer, source, network, since: now, settled: false, played: false, barred, paid })
             }
             Err(reject) => {
                 self.refuse(now, reject);
@@ -128,7 +140,8 @@ impl Guard {
         let source = self.secret.source(addr);
         let network = self.secret.network(source);
         self.open.add(source.hash(), network);
-        Ok(Admitted { peer: Peer { addr, excused: false }, source, network, since: now, settled: false, paid: true })
+        let peer = Peer { addr, excused: false, ticket: 0 };
+        Ok(Admitted { peer, source, network, since: now, settled: false, played: false, barred: None, paid: true })
     }
 
     /// Takes the proof of a connection back: it is closed.
@@ -136,21 +149,15 @@ impl Guard {
         self.open.remove(admitted.source.hash(), admitted.network);
     }
 
-    /// The network that the source lies in, when it may come in, and whether the global budget was spent.
-    fn admit(&mut self, now: Time, addr: IpAddr, source: Source) -> Result<(u64, bool), Reject> {
+    fn admit(&mut self, now: Time, addr: IpAddr, source: Source) -> Result<Way, Reject> {
         let config = &self.config;
         let room = if self.open.total() < config.open_max { Ok(()) } else { Err(Reject::ConnectionsFull) };
         if config.trusts(addr) {
-            return room.map(|()| (self.secret.network(source), true));
+            return room.map(|()| Way { network: self.secret.network(source), paid: true, barred: None });
         }
         let standing = self.known.standing(now, source);
         let bears = self.ladder.bears(now, source, || config.scale(standing, &self.standing));
-        if bears.banned {
-            return Err(Reject::Banned);
-        }
-        if bears.disreputable && !config.shares(standing) {
-            return Err(Reject::Reputation);
-        }
+        let barred = config.bar(standing, bears)?;
         if !config.regions.is_empty() && config.regions.refuse(self.regions.place(addr)) {
             if !config.regions.dry_run {
                 return Err(Reject::Region);
@@ -166,7 +173,8 @@ impl Guard {
             self.connect
         };
         let percent = config.account_percent(standing);
-        if !self.sources.charge(source.hash(), ticks(now), &config.source_connect.scaled(shrunk(percent, bears, Step::Slow))) {
+        let left = if barred.is_some() { percent * SHRUNK_PERCENT / 100 } else { shrunk(percent, bears, Step::Slow) };
+        if !self.sources.charge(source.hash(), ticks(now), &config.source_connect.scaled(left)) {
             return Err(Reject::SourceRate);
         }
         if self.open.of_source(source.hash()) >= times(config.source_open_max, percent) {
@@ -178,7 +186,7 @@ impl Guard {
         }
         room?;
         self.connect = connect;
-        Ok((network, pays_here))
+        Ok(Way { network, paid: pays_here, barred })
     }
 
     fn refuse(&mut self, now: Time, reject: Reject) {
@@ -189,6 +197,9 @@ impl Guard {
     fn charge_peer(&mut self, now: Time, peer: Peer, reject: Reject, points: u32) -> bool {
         if peer.excused || points == 0 {
             return false;
+        }
+        if points >= REVOKING_POINTS && peer.ticket != 0 && self.revoked.add(peer.ticket) {
+            self.stats.tickets_revoked += 1;
         }
         let source = self.secret.source(peer.addr);
         self.top.on_event(now, source, true);
@@ -216,11 +227,22 @@ impl Guard {
             self.posture.alarm(now);
             return false;
         }
-        let Some(ban) = self.ladder.ban(now, source, reject, &self.config.ban) else { return false };
+        let strangers_only = self.config.is_home(standing);
+        let Some(ban) = self.ladder.ban(now, source, reject, &self.config.ban, strangers_only) else { return false };
         self.news.push(BanNews::Banned(ban));
         self.stats.bans_made += 1;
         true
     }
+}
+
+/// How a connection came in.
+struct Way {
+    /// The network that its source lies in.
+    network: u64,
+    /// The global budget was spent on it.
+    paid: bool,
+    /// See [`Admitted`].
+    barred: Option<Reject>,
 }
 
 impl Config {
@@ -233,6 +255,21 @@ impl Config {
     /// Whether so many share the address that a ban would hit the wrong ones.
     fn shares(&self, standing: Standing) -> bool {
         standing.accounts >= self.shared_accounts
+    }
+
+    /// Whether others than the one who offends play there.
+    fn is_home(&self, standing: Standing) -> bool {
+        standing.accounts >= self.home_accounts
+    }
+
+    /// Whether the address is refused, or all there who have no ticket.
+    fn bar(&self, standing: Standing, bears: Bears) -> Result<Option<Reject>, Reject> {
+        let (reject, leaves_a_door) = match bears {
+            Bears { banned: true, strangers_only, .. } => (Reject::Banned, strangers_only),
+            Bears { disreputable: true, .. } if !self.shares(standing) => (Reject::Reputation, self.is_home(standing)),
+            _ => return Ok(None),
+        };
+        if leaves_a_door { Ok(Some(reject)) } else { Err(reject) }
     }
 
     fn scale(&self, standing: Standing, slow: &Rate) -> Scale {

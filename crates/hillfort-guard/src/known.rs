@@ -1,4 +1,4 @@
-//! Addresses from which sessions logged in and lasted, and how many accounts each had of late. Knows nothing of what that earns them.
+//! Addresses from which sessions logged in and lasted, and how many accounts that play each had of late. Knows nothing of what that earns them.
 //!
 //! Accounts are told apart by linear counting (Whang, Vander-Zanden and Taylor, 1990): each sets one of 64 bits, chosen by a keyed
 //! hash, and the number of bits that are still clear says how many there were: within about 10 % at 64 accounts and 17 % at 200, and
@@ -103,8 +103,8 @@ impl Known {
         Standing { last_s: Some(seen.last_s), accounts: ESTIMATES[bits.count_ones() as usize] }
     }
 
-    /// A session of the account with this keyed hash has lasted here.
-    pub(crate) fn settle(&mut self, now: Time, source: Source, account: u64) {
+    /// A session has lasted here; `account`: the keyed hash of its account, when that has shown that it plays.
+    pub(crate) fn settle(&mut self, now: Time, source: Source, account: Option<u64>) {
         let now_s = seconds(now);
         let turn = now_s / TURN_S;
         let from = self.set(source);
@@ -125,7 +125,7 @@ impl Known {
             _ => seen.accounts = [0; 2],
         }
         seen.turn = turn;
-        seen.accounts[0] |= 1 << (account % 64);
+        seen.accounts[0] |= account.map_or(0, |account| 1 << (account % 64));
         seen.last_s = now_s;
     }
 

@@ -28,7 +28,8 @@ pub enum Step {
     Fingerprint,
     /// At three quarters: under attack it works four times as much before a login, known or not.
     Challenge,
-    /// With all spent: new connections are refused, by the kernel filter where there is one.
+    /// With all spent: new connections are refused, by the kernel filter where there is one; where others are known to share the
+    /// address, logins without a ticket are.
     Ban,
 }
 
@@ -49,22 +50,27 @@ pub struct InForce {
     pub last: Time,
     /// When the step ends if nothing more happens.
     pub until: Time,
+    /// Clients with a ticket do not bear it.
+    pub strangers_only: bool,
+}
+
+impl InForce {
+    /// Where it works.
+    #[must_use]
+    pub const fn stage(&self) -> &'static str {
+        match self.step {
+            Step::Slow => "accept",
+            Step::Fingerprint => "client hello",
+            Step::Challenge => "login",
+            Step::Ban if self.strangers_only => "login without a ticket",
+            Step::Ban => "kernel filter, accept",
+        }
+    }
 }
 
 impl Step {
     /// All of them, the mildest first.
     pub const ALL: [Self; 4] = [Self::Slow, Self::Fingerprint, Self::Challenge, Self::Ban];
-
-    /// Where it works.
-    #[must_use]
-    pub const fn stage(self) -> &'static str {
-        match self {
-            Self::Slow => "accept",
-            Self::Fingerprint => "client hello",
-            Self::Challenge => "login",
-            Self::Ban => "kernel filter, accept",
-        }
-    }
 
     /// Fixed label.
     #[must_use]
@@ -92,6 +98,8 @@ impl Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Bears {
     pub(crate) banned: bool,
+    /// The ban is for those without a ticket.
+    pub(crate) strangers_only: bool,
     /// The hardest step below the ban.
     pub(crate) step: Option<Step>,
     pub(crate) disreputable: bool,
@@ -157,8 +165,10 @@ impl Ladder {
         let Some(at) = self.table.find(source) else { return Bears::default() };
         let scale = scale();
         let hot = self.table.hot(at);
+        let banned = hot.until > now;
         Bears {
-            banned: hot.until > now,
+            banned,
+            strangers_only: banned && self.table.record(at).ban.is_some_and(|ban| ban.strangers_only),
             step: Step::ALL[..3].iter().rev().find(|step| spends(hot.points, now, &scale.tolerance, **step)).copied(),
             disreputable: score(hot.standing, now, &scale.standing) < scale.score_min,
         }
@@ -183,14 +193,22 @@ impl Ladder {
         if spent && hot.until <= now { Charged::Spent } else { Charged::Borne }
     }
 
-    /// Bans the source for its offences.
-    pub(crate) fn ban(&mut self, now: Time, source: Source, reject: Reject, times: &BanTimes) -> Option<Ban> {
+    /// Bans the source for its offences, whole or its strangers only.
+    pub(crate) fn ban(
+        &mut self,
+        now: Time,
+        source: Source,
+        reject: Reject,
+        times: &BanTimes,
+        strangers_only: bool,
+    ) -> Option<Ban> {
         let at = self.table.take(now, source, true)?;
         let (hot, record) = self.table.entry(at);
         let repeats = record.remembered(now);
         let until = now + times.nth(repeats);
         let Record { count, first, last, .. } = *record;
-        let ban = Ban { addr: home(source.name()), cause: Cause::Offence(reject), count, first, last, until, repeats };
+        let (addr, cause) = (home(source.name()), Cause::Offence(reject));
+        let ban = Ban { addr, cause, count, first, last, until, repeats, strangers_only };
         record.ban = Some(ban);
         record.repeats = repeats.saturating_add(1);
         record.ended = until;
@@ -275,11 +293,12 @@ impl Ladder {
             {
                 let until = hot.points.debt_falls_to(scale.tolerance.debt_at(step.percent()));
                 let Record { count, first, last, .. } = *record;
-                steps.push(InForce { addr, step: *step, cause: Cause::Offence(reject), count, first, last, until });
+                let (step, cause) = (*step, Cause::Offence(reject));
+                steps.push(InForce { addr, step, cause, count, first, last, until, strangers_only: step == Step::Challenge });
             }
         }
-        if let Some(Ban { cause, count, first, last, until, .. }) = record.ban.filter(|ban| ban.until > now) {
-            steps.push(InForce { addr, step: Step::Ban, cause, count, first, last, until });
+        if let Some(Ban { cause, count, first, last, until, strangers_only, .. }) = record.ban.filter(|ban| ban.until > now) {
+            steps.push(InForce { addr, step: Step::Ban, cause, count, first, last, until, strangers_only });
         }
         steps
     }

@@ -9,15 +9,17 @@
 //! 1. [`Guard::on_connect`], called right after `accept`, gives an [`Admitted`];
 //! 2. at a door of TLS, [`Guard::on_client_hello`] and [`Guard::on_handshake`] need it;
 //! 3. [`Guard::on_hello`] needs it and gives an [`Authed`];
-//! 4. [`Guard::challenge`] says whether a login has to work first;
+//! 4. [`Guard::on_ticket`] is shown the ticket of a client that has one, and [`Guard::on_login`] says whether it comes in and how much it
+//!    has to work first;
 //! 5. [`InputBuckets::on_input`] charges what the session says afterwards;
-//! 6. [`Guard::on_settled`] is told of a session that lasted, which is what makes an address known;
+//! 6. [`Guard::on_settled`] is told of a session that lasted, which is what makes an address known, and [`Guard::on_played`] of one that
+//!    has played, which is what earns a ticket;
 //! 7. [`Guard::on_close`] takes the [`Admitted`] back.
 //!
 //! What the edge finds wrong by itself it reports by [`Guard::on_offence`]. It needs a [`Peer`], which only an admitted connection
 //! has: nobody is charged for what was sent in his name. Points of offence lead up a ladder of steps ([`Step`]) whose last one is a ban
 //! of seconds to minutes. A ban refuses *new* connections of an address; what is already admitted goes on, since others may share the
-//! address.
+//! address. Where others are known to share it, clients with a ticket still come in; where many do, there is no ban at all.
 
 #![forbid(unsafe_code)]
 
@@ -43,6 +45,7 @@ mod reputation;
 mod source;
 mod stats;
 mod table;
+mod ticket;
 mod top;
 
 pub use admission::{Admitted, Authed, Peer};
@@ -62,4 +65,5 @@ pub use regions::{Country, Place, Places, RANGES_MAX, Range, RegionRules, Region
 pub use reputation::{REASONS_MAX, Reason, Reputation};
 pub use stats::Stats;
 pub use table::SOURCES_MAX;
+pub use ticket::{REVOKED_MAX, TICKET_BYTES, TICKET_KEY_BYTES};
 pub use top::TopSource;

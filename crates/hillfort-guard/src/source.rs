@@ -52,6 +52,7 @@ pub(crate) struct Secret {
     networks: SipHasher13,
     pairs: SipHasher13,
     accounts: SipHasher13,
+    tickets: SipHasher13,
     nonces: sip128::SipHasher13,
 }
 
@@ -62,6 +63,7 @@ impl Secret {
             networks: SipHasher13::new_with_keys(seed, u64::from_be_bytes(*b"networks")),
             pairs: SipHasher13::new_with_keys(seed, u64::from_be_bytes(*b"pairs...")),
             accounts: SipHasher13::new_with_keys(seed, u64::from_be_bytes(*b"accounts")),
+            tickets: SipHasher13::new_with_keys(seed, u64::from_be_bytes(*b"tickets.")),
             nonces: sip128::SipHasher13::new_with_keys(seed, u64::from_be_bytes(*b"nonces..")),
         }
     }
@@ -98,6 +100,17 @@ impl Secret {
     /// An account, so that nobody can choose which of an address's bits it falls on.
     pub(crate) fn account(&self, account: u64) -> u64 {
         self.accounts.hash(&account.to_ne_bytes())
+    }
+
+    /// Serial of the ticket number `count` of this process, never 0, and so that nobody can guess another's; and the bytes of a key for
+    /// tickets where none is given.
+    pub(crate) fn ticket(&self, count: u64) -> u64 {
+        self.tickets.hash(&count.to_ne_bytes()).max(1)
+    }
+
+    /// Where the uses of a ticket are counted.
+    pub(crate) fn ticket_uses(&self, serial: u64) -> u64 {
+        self.pairs.hash(&serial.to_ne_bytes())
     }
 
     /// Two independent words for the name of a nonce.

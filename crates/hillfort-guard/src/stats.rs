@@ -32,6 +32,12 @@ pub struct Stats {
     pub challenges: u64,
     /// Sessions that lasted and were counted for their address.
     pub settled: u64,
+    /// Tickets given to sessions that have played.
+    pub tickets_given: u64,
+    /// Tickets that were shown and were good.
+    pub tickets_good: u64,
+    /// Tickets that were taken back for offences.
+    pub tickets_revoked: u64,
     /// How the server stands.
     pub posture: Posture,
     /// How often it came under attack.
@@ -68,6 +74,9 @@ impl Default for Stats {
             fingerprints_dry: 0,
             challenges: 0,
             settled: 0,
+            tickets_given: 0,
+            tickets_good: 0,
+            tickets_revoked: 0,
             posture: Posture::Calm,
             attacks: 0,
             clock_steps: 0,

@@ -22,7 +22,7 @@ use crate::table::print;
 mod idle;
 mod measured;
 mod metered;
-mod players;
+pub(crate) mod players;
 
 pub(crate) use idle::Idle;
 pub(crate) use measured::Measured;

@@ -248,6 +248,18 @@ impl Crowd {
         Ok(())
     }
 
+    /// Tickets that clients were given, each with its client.
+    pub(crate) fn tickets(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let held = self.clients.iter().map(|client| client.session.ticket()).enumerate();
+        held.filter(|(_, ticket)| !ticket.is_empty())
+    }
+
+    /// Client `index` has this ticket from before.
+    pub(crate) fn give_ticket(&mut self, index: usize, ticket: &[u8]) {
+        let session = &mut self.clients[index].session;
+        *session = std::mem::replace(session, Session::new("")).with_ticket(ticket);
+    }
+
     /// The sockets of all clients that are open, in no order. Their sessions are forgotten here, not at the server.
     pub(crate) fn into_streams(self) -> Vec<std::net::TcpStream> {
         self.clients.into_iter().filter_map(|client| client.link?.into_stream()).collect()
@@ -443,6 +455,11 @@ impl Voice<'_> {
     /// Asks for a seat in any room of `game`.
     pub(crate) fn join(&mut self, game: &str) -> Result<(), Reject> {
         self.session.join(game, Wanted::Any, self.framing, self.out)
+    }
+
+    /// Gives the seat up.
+    pub(crate) fn leave(&mut self) -> Result<(), Reject> {
+        self.session.leave(self.framing, self.out)
     }
 
     pub(crate) fn input(&mut self, op: u32, data: &[u8]) -> Result<(), Reject> {

@@ -32,6 +32,8 @@ pub const LIST_LABEL_BYTES_MAX: usize = 256;
 pub const LIST_ROOMS_MAX: usize = 100;
 /// Bytes of the token that resumes a session.
 pub const RESUME_TOKEN_BYTES: usize = 16;
+/// Largest ticket.
+pub const TICKET_BYTES_MAX: usize = 64;
 /// Largest `pad` of a ping.
 pub const PING_PAD_BYTES_MAX: usize = 64;
 /// Clock difference that a hello may have, either way.

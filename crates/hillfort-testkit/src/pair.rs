@@ -243,7 +243,7 @@ impl Pair {
                 self.server = None;
                 return Err(Reject::Goodbye);
             }
-            Some(Event::List(_) | Event::Resync { .. }) | None => return Ok(()),
+            Some(Event::List(_) | Event::Resync { .. } | Event::Ticket { .. }) | None => return Ok(()),
         };
         match self.challenge {
             Some(bits) => {

@@ -1,14 +1,17 @@
 //! The bans in force on disk, so that a restart lifts none: a journal of lines, made small again at each start and when it has grown.
 //!
 //! Knows nothing of why an address is banned: the reason is a label. A line is written within moments of its ban, by a thread of its own;
-//! the edge thread never waits for the disk. A line that cannot be read, as the last one after a power cut, is skipped and counted.
+//! the edge thread never waits for the disk. What finds no room on its way there, or cannot be written, is made good by writing all bans in
+//! force anew, so that no lifted ban comes back. A line that cannot be read, as the last one after a power cut, is skipped and counted.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Read as _, Write as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 mod line;
@@ -26,13 +29,31 @@ const LINES_MAX: usize = 8 * BANS_MAX;
 const BYTES_MAX: u64 = (2 * LINES_MAX * LINE_BYTES_MAX) as u64;
 /// Longest line that is written.
 const LINE_BYTES_MAX: usize = 512;
-/// Lines that wait for the disk at most.
+/// Orders that wait for the disk at most.
 const QUEUE_DEPTH: usize = 1024;
 
-/// Where lines are given. Never blocks; cheap to clone.
-#[derive(Debug, Clone)]
+/// What the writer is told.
+#[derive(Debug)]
+enum Order {
+    Append(Line),
+    /// These bans and no others.
+    All(Vec<Kept>),
+}
+
+/// Where lines are given. Never blocks.
+#[derive(Debug)]
 pub(crate) struct Journal {
-    lines: SyncSender<Line>,
+    orders: SyncSender<Order>,
+    waiting: Arc<AtomicUsize>,
+    /// Something was lost since the writer was last told all.
+    behind: bool,
+}
+
+/// The writer's end of the queue.
+#[derive(Debug)]
+struct Orders {
+    queue: Receiver<Order>,
+    waiting: Arc<AtomicUsize>,
 }
 
 /// The thread that writes; ends when the last [`Journal`] is gone and everything is on disk.
@@ -51,6 +72,8 @@ pub(crate) struct Found {
 struct Store {
     path: PathBuf,
     file: File,
+    /// Something could not be written: the file is not what it should be.
+    stale: bool,
     lines: usize,
     bans: BTreeMap<IpAddr, Kept>,
 }
@@ -61,23 +84,46 @@ struct Store {
 /// The file cannot be read or written.
 pub(crate) fn open(folder: &Path, now_ms: u64) -> io::Result<(Journal, Writer, Found)> {
     let (store, found) = Store::open(folder, now_ms)?;
-    let (lines, queue) = sync_channel(QUEUE_DEPTH);
-    let thread = std::thread::Builder::new().name("bans".into()).spawn(move || write_all(store, &queue))?;
-    Ok((Journal { lines }, Writer(thread), found))
+    let (journal, orders) = queue();
+    let thread = std::thread::Builder::new().name("bans".into()).spawn(move || write_all(store, &orders))?;
+    Ok((journal, Writer(thread), found))
+}
+
+fn queue() -> (Journal, Orders) {
+    let (orders, queue) = sync_channel(QUEUE_DEPTH);
+    let waiting = Arc::new(AtomicUsize::new(0));
+    (Journal { orders, waiting: Arc::clone(&waiting), behind: false }, Orders { queue, waiting })
 }
 
 impl Journal {
-    /// Hands a line to the writer. `false`: so many wait that this one is not kept; the ban itself is in force all the same.
-    pub(crate) fn put(&self, line: Line) -> bool {
-        match self.lines.try_send(line) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+    /// Hands a line to the writer. When too many wait it is lost, and all bans are wanted as soon as there is room again.
+    pub(crate) fn put(&mut self, line: Line) {
+        self.give(Order::Append(line));
+    }
+
+    /// Whether a line was lost, and there is room again to make it good.
+    pub(crate) fn wants_all(&self) -> bool {
+        self.behind && self.waiting.load(Ordering::Relaxed) <= QUEUE_DEPTH / 2
+    }
+
+    /// These bans are in force, and no others.
+    pub(crate) fn put_all(&mut self, bans: Vec<Kept>) {
+        self.behind = false;
+        self.give(Order::All(bans));
+    }
+
+    fn give(&mut self, order: Order) {
+        // Before it can be taken.
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        if self.orders.try_send(order).is_err() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.behind = true;
         }
     }
 }
 
 impl Writer {
-    /// Waits until everything is written. All journals must be gone.
+    /// Waits until everything is written. The journal must be gone.
     pub(crate) fn finish(self) {
         if self.0.join().is_err() {
             tracing::error!("the writer of bans panicked");
@@ -85,11 +131,12 @@ impl Writer {
     }
 }
 
-fn write_all(mut store: Store, queue: &Receiver<Line>) {
+fn write_all(mut store: Store, orders: &Orders) {
     let mut told = false;
-    while let Ok(first) = queue.recv() {
-        let batch: Vec<Line> = std::iter::once(first).chain(queue.try_iter().take(QUEUE_DEPTH)).collect();
-        if let Err(error) = store.append(batch)
+    while let Ok(first) = orders.queue.recv() {
+        let batch: Vec<Order> = std::iter::once(first).chain(orders.queue.try_iter().take(QUEUE_DEPTH)).collect();
+        orders.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
+        if let Err(error) = store.obey(batch)
             && !std::mem::replace(&mut told, true)
         {
             tracing::error!(%error, path = %store.path.display(), "bans are not kept on disk: a restart will forget them");
@@ -110,26 +157,37 @@ impl Store {
         tidy(&mut bans, now_ms);
         let file = replace(&path, &bans)?;
         let found = Found { bans: bans.values().cloned().collect(), unreadable };
-        Ok((Self { lines: bans.len(), path, file, bans }, found))
+        Ok((Self { lines: bans.len(), path, file, stale: false, bans }, found))
     }
 
-    fn append(&mut self, batch: Vec<Line>) -> io::Result<()> {
+    fn obey(&mut self, batch: Vec<Order>) -> io::Result<()> {
         let mut text = Vec::new();
-        for line in batch {
-            put_line(&mut text, &line)?;
-            self.lines += 1;
-            apply(&mut self.bans, line);
+        for order in batch {
+            match order {
+                Order::Append(line) => {
+                    put_line(&mut text, &line)?;
+                    self.lines += 1;
+                    apply(&mut self.bans, line);
+                }
+                Order::All(bans) => {
+                    self.bans = bans.into_iter().map(|ban| (ban.address, ban)).collect();
+                    self.stale = true;
+                }
+            }
         }
         if self.bans.len() > 2 * BANS_MAX || self.lines > LINES_MAX {
             tidy(&mut self.bans, crate::ban_spread::unix_ms());
         }
-        if self.lines > LINES_MAX {
+        if self.stale || self.lines > LINES_MAX {
+            self.stale = true;
             self.file = replace(&self.path, &self.bans)?;
             self.lines = self.bans.len();
+            self.stale = false;
             return Ok(());
         }
-        self.file.write_all(&text)?;
-        self.file.sync_data()
+        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+        self.stale = written.is_err();
+        written
     }
 }
 
@@ -168,7 +226,16 @@ mod tests {
 
     fn ban(last: u8, until_ms: u64) -> Kept {
         let address = IpAddr::from([198, 51, 100, last]);
-        Kept { address, reason: "hello_mac".into(), count: 10, repeats: 1, first_ms: 1, last_ms: 2, until_ms }
+        Kept {
+            address,
+            reason: "hello_mac".into(),
+            count: 10,
+            repeats: 1,
+            first_ms: 1,
+            last_ms: 2,
+            until_ms,
+            strangers_only: false,
+        }
     }
 
     fn found(folder: &Path, now_ms: u64) -> Found {
@@ -178,7 +245,7 @@ mod tests {
     #[test]
     fn what_was_written_is_found_by_the_next_start() {
         let folder = tempfile::tempdir().unwrap();
-        let (journal, writer, before) = open(folder.path(), 0).unwrap();
+        let (mut journal, writer, before) = open(folder.path(), 0).unwrap();
         assert_eq!(before, Found::default());
         for line in [
             Line::Ban(ban(1, 100)),
@@ -187,7 +254,7 @@ mod tests {
             Line::Ban(ban(3, 400)),
             Line::Lift(ban(3, 0).address),
         ] {
-            assert!(journal.put(line));
+            journal.put(line);
         }
         drop(journal);
         writer.finish();
@@ -195,6 +262,41 @@ mod tests {
         // Each start leaves out what has ended, at the edge too.
         assert_eq!(found(folder.path(), 200).bans, [ban(1, 300)]);
         assert_eq!(found(folder.path(), 0).bans, [ban(1, 300)]);
+    }
+
+    /// The disk stands still while more happens than can wait; a lift is among what finds no room. A restart must not bring its ban back.
+    #[test]
+    fn a_lift_that_found_no_room_is_made_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(folder.path(), 0).unwrap();
+        let (mut journal, orders) = queue();
+        (0..QUEUE_DEPTH).for_each(|n| journal.put(Line::Ban(ban(n as u8 % 2, 100))));
+        assert!(!journal.wants_all(), "all found room");
+        journal.put(Line::Lift(ban(1, 0).address));
+        assert!(!journal.wants_all(), "no room to make it good");
+        let writer = std::thread::spawn(move || write_all(store, &orders));
+        while !journal.wants_all() {
+            std::thread::yield_now();
+        }
+        journal.put_all(vec![ban(0, 100)]);
+        assert!(!journal.wants_all());
+        journal.put(Line::Ban(ban(2, 100)));
+        drop(journal);
+        writer.join().unwrap();
+        assert_eq!(found(folder.path(), 0).bans, [ban(0, 100), ban(2, 100)]);
+    }
+
+    /// What could not be written is written with what comes next.
+    #[test]
+    fn a_disk_that_fails_for_a_while_loses_no_lift() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(folder.path(), 0).unwrap();
+        store.obey(vec![Order::Append(Line::Ban(ban(1, 100)))]).unwrap();
+        // A file that takes nothing.
+        store.file = File::open(folder.path().join(NAME)).unwrap();
+        assert!(store.obey(vec![Order::Append(Line::Lift(ban(1, 0).address))]).is_err());
+        store.obey(vec![Order::Append(Line::Ban(ban(2, 100)))]).unwrap();
+        assert_eq!(found(folder.path(), 0).bans, [ban(2, 100)]);
     }
 
     #[test]
@@ -235,12 +337,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut store, _) = Store::open(folder.path(), 0).unwrap();
         let far = u64::MAX - LINES_MAX as u64;
-        store.append((0..LINES_MAX as u64).map(|n| Line::Ban(ban(1, far + n))).collect()).unwrap();
+        store.obey((0..LINES_MAX as u64).map(|n| Order::Append(Line::Ban(ban(1, far + n)))).collect()).unwrap();
         let size = || std::fs::metadata(folder.path().join(NAME)).unwrap().len();
         let grown = size();
-        store.append(vec![Line::Ban(ban(2, far))]).unwrap();
+        store.obey(vec![Order::Append(Line::Ban(ban(2, far)))]).unwrap();
         assert!(size() < 1024 && grown > 100 * size());
-        store.append(vec![Line::Lift(ban(2, 0).address)]).unwrap();
+        store.obey(vec![Order::Append(Line::Lift(ban(2, 0).address))]).unwrap();
         assert_eq!(found(folder.path(), 0).bans, [ban(1, u64::MAX - 1)]);
     }
 }

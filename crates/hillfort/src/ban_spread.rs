@@ -26,22 +26,34 @@ pub(crate) struct BanSpread {
 
 impl BanSink for BanSpread {
     fn banned(&mut self, ban: &Ban, lasts: Duration) {
-        // Neither waits when it is busy: the guard itself refuses the address.
-        self.kernel.ban(ban.addr, lasts);
-        let _forgotten_by_a_restart = self.journal.put(Line::Ban(kept(ban, lasts, unix_ms())));
+        // Neither waits when it is busy: the guard itself refuses the address, and what found no room is made good. Where players still
+        // come in by a ticket, nothing may be dropped before they have shown it.
+        if !ban.strangers_only {
+            self.kernel.ban(ban.addr, lasts);
+        }
+        self.journal.put(Line::Ban(kept(ban, lasts, unix_ms())));
     }
 
     fn lifted(&mut self, addr: IpAddr) {
         self.kernel.lift(addr);
-        let _comes_back_at_a_restart = self.journal.put(Line::Lift(addr));
+        self.journal.put(Line::Lift(addr));
     }
 
     fn wants_all(&self) -> bool {
-        self.kernel.wants_all()
+        self.kernel.wants_all() || self.journal.wants_all()
     }
 
-    fn all(&mut self, bans: &mut dyn Iterator<Item = (IpAddr, Duration)>) {
-        self.kernel.all(bans.collect());
+    fn all(&mut self, bans: &mut dyn Iterator<Item = (&Ban, Duration)>) {
+        let (mut dropped, mut lines) = (Vec::new(), Vec::new());
+        let now_ms = unix_ms();
+        for (ban, lasts) in bans {
+            if !ban.strangers_only {
+                dropped.push((ban.addr, lasts));
+            }
+            lines.push(kept(ban, lasts, now_ms));
+        }
+        self.kernel.all(dropped);
+        self.journal.put_all(lines);
     }
 }
 
@@ -66,6 +78,7 @@ fn kept(ban: &Ban, lasts: Duration, now_ms: u64) -> Kept {
         first_ms: ago(ban.first),
         last_ms: ago(ban.last),
         until_ms,
+        strangers_only: ban.strangers_only,
     }
 }
 
@@ -86,6 +99,7 @@ pub(crate) fn restored(kept: &Kept, now_ms: u64) -> Ban {
         last: Time::ZERO,
         until: Time::ZERO + left(kept, now_ms),
         repeats: kept.repeats,
+        strangers_only: kept.strangers_only,
     }
 }
 
@@ -107,11 +121,13 @@ mod tests {
             last: Time::from_millis(50_000),
             until: Time::from_millis(80_000),
             repeats: 2,
+            strangers_only: true,
         };
         let kept = kept(&ban, Duration::from_secs(30), 1_700_000_050_000);
         assert_eq!((kept.first_ms, kept.last_ms, kept.until_ms), (1_700_000_040_000, 1_700_000_050_000, 1_700_000_080_000));
         let back = restored(&kept, 1_700_000_060_000);
         assert_eq!((back.addr, back.cause, back.count, back.repeats), (ban.addr, ban.cause, 12, 2));
+        assert!(back.strangers_only);
         assert_eq!(back.until, Time::from_millis(20_000));
         // A clock that begins in 1970 makes no ban longer.
         assert_eq!(restored(&kept, 0).until, Time::from_millis(30_000));
@@ -129,6 +145,7 @@ mod tests {
             first_ms: 0,
             last_ms: 0,
             until_ms: 10,
+            strangers_only: false,
         };
         assert_eq!(restored(&kept, 0).cause, Cause::Operator);
         assert_eq!(restored(&Kept { reason: OPERATOR.into(), ..kept }, 0).cause, Cause::Operator);

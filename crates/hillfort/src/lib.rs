@@ -4,7 +4,7 @@
 //! - `cli`, `config`, `exit`: what the operator says, and how the process answers
 //! - `serve`: opens doors, starts worlds and console, drains; `data`, `descriptors`, `bots`, `logging`, `development`,
 //!   `kernel`, `regions`, `reload`: what that needs
-//! - `ban_spread`, `ban_file`: where bans go, and how they outlive the process
+//! - `ban_spread`, `ban_file`, `ticket_key`: where bans go, and how they and tickets outlive the process
 //! - `games`, `pages`, `files`: the games that ship, and what port 7350 serves beside sessions
 //! - `create`: the folder that a new game begins with
 //! - `room`: rooms of a running server and their recordings, on the command line
@@ -39,4 +39,5 @@ mod metrics;
 mod privileges;
 mod regions;
 mod reload;
+mod ticket_key;
 mod watch;

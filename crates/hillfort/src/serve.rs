@@ -157,6 +157,9 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
         tracing::warn!(lines = found.unreadable, "lines of the file of bans could not be read, and were left out");
     }
     doors.restored_bans = found.bans.iter().map(|kept| ban_spread::restored(kept, now_ms)).collect();
+    let key = crate::ticket_key::of(&settings.data_folder)
+        .map_err(|error| ServeError::new(Exit::Io, "the key of tickets in the data folder cannot be used", error))?;
+    doors.ticket_key = Some(key);
     let regions = regions(settings)?;
     let scheme = if doors.certificate.is_some() { "https" } else { "http" };
     let mut edge = Edge::bind(doors).map_err(not_bound)?;
@@ -183,7 +186,8 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
 
     let (control, stats, readiness) = (edge.control(), edge.stats(), Arc::new(Readiness::default()));
     let kernel = KernelBoard::default();
-    let restored: Vec<_> = found.bans.iter().map(|kept| (kept.address, ban_spread::left(kept, now_ms))).collect();
+    let dropped = found.bans.iter().filter(|kept| !kept.strangers_only);
+    let restored: Vec<_> = dropped.map(|kept| (kept.address, ban_spread::left(kept, now_ms))).collect();
     let listeners = edge.listener_fds();
     let kernel_bans =
         kernel::start(&settings.kernel, [frames, http], &listeners, seed()?, &restored, kernel.clone()).map_err(system)?;

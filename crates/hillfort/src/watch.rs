@@ -17,8 +17,8 @@ use hillfort_proto::reject::Reject;
 use hillfort_realm::{RealmHandle, RecordError};
 
 use crate::console::{
-    AddressView, Change, ChangeRefused, Connections, KernelBoard, Posture, Quantiles, ROWS_MAX, Reading, Rejects, RoomDeed,
-    RoomView, Source, Step, TOP_MAX, Tables, Talker, Traffic, Wall, World,
+    AddressView, Change, ChangeRefused, Connections, KernelBoard, KnownPlayers, Posture, Quantiles, ROWS_MAX, Reading, Rejects,
+    RoomDeed, RoomView, Source, Step, TOP_MAX, Tables, Talker, Traffic, Wall, World,
 };
 
 mod knobs;
@@ -58,6 +58,7 @@ struct Polled {
     /// `None` before the first answer.
     posture: Option<Posture>,
     would_refuse: Rejects,
+    known: KnownPlayers,
     steps: [u64; Step::ALL.len()],
     top: Vec<Talker>,
 }
@@ -110,6 +111,7 @@ impl Watch {
         polled.proven = guard.authed;
         polled.posture = Some(rows::posture(guard.posture));
         polled.would_refuse = rows::would_refuse(&guard);
+        polled.known = rows::known(&guard);
         polled.tables.steps_total = steps.steps.len() as u64;
         (polled.tables.steps, polled.steps) = rows::steps(steps, &lock(&self.reasons));
         polled.top = rows::talkers(top);
@@ -185,7 +187,7 @@ impl Source for Watch {
     fn read(&self) -> Reading {
         let edge = self.stats.snapshot();
         let realm = self.realm.snapshot();
-        let Polled { proven, posture, would_refuse, steps, .. } = *lock(&self.polled);
+        let Polled { proven, posture, would_refuse, known, steps, .. } = *lock(&self.polled);
         let mut rejects = Rejects::default();
         for reject in Reject::ALL {
             rejects.add(*reject, edge.refused(*reject));
@@ -212,6 +214,7 @@ impl Source for Watch {
                 kernel: self.kernel.read(),
                 posture,
                 would_refuse,
+                known,
                 logins: edge.logins,
                 sessions_shed: edge.sessions_shed,
                 stale_keys: edge.stale_keys,

@@ -3,6 +3,7 @@
 // cannot hide.
 
 import { createHash } from 'node:crypto';
+import { toHex } from '../hello.js';
 import { decodeClient, encodeServer, SEQUENCED } from '../wire.js';
 
 /** A clock that stands still until it is told to go on; timers fire in order. */
@@ -60,6 +61,8 @@ export class FakeServer {
   timersHeld_ms = 0; // no timer of the page fires sooner, as while it is hidden
   bits = null; // of the work that is asked of each login and resume
   works = 0; // answers that were right
+  shown = []; // tickets, in hex, before logins
+  kept = ''; // what the page keeps of them
   cutAfter = Infinity; // messages from the server until the line is cut
   #clock;
   #lastId = 0n;
@@ -104,6 +107,7 @@ export class FakeServer {
         return new Uint8Array(length).fill(count);
       },
       watch: () => () => {},
+      tickets: () => ({ load: () => this.kept, save: (ticket) => { this.kept = ticket; } }),
     };
   }
 
@@ -152,6 +156,10 @@ export class FakeServer {
     if (session.socket !== null) this.#say(session.socket, { kind: 'state', body: { tick, data } });
   }
 
+  ticket(session, ticket) {
+    this.#say(session.socket, { kind: 'ticket', body: { ticket } });
+  }
+
   ping(session) {
     this.#say(session.socket, { kind: 'ping', body: { echo: 77n, pad: Uint8Array.of(1) } });
   }
@@ -195,6 +203,10 @@ export class FakeServer {
       socket.asked = { kind, body };
       socket.salt = new Uint8Array(16).fill(this.#works);
       this.#say(socket, { kind: 'challenge', body: { salt: socket.salt, bits: this.bits } });
+      return;
+    }
+    if (kind === 'ticket') {
+      this.shown.push(toHex(body.ticket));
       return;
     }
     const known = kind === 'resume' ? this.sessions.get(body.session) : undefined;

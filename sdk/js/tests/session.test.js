@@ -452,3 +452,30 @@ test('lists of rooms are promises', async () => {
   await lost;
   await assert.rejects(ask('hilltop'), /not connected/);
 });
+
+test('a ticket is kept beyond the page and shown before a login, not before a resume', async () => {
+  const { clock, server } = await startJoined();
+  assert.deepEqual(server.shown, [], 'nobody has one to begin with');
+  server.ticket(only(server), Uint8Array.of(1, 2, 3));
+  server.ticket(only(server), Uint8Array.of(0xab, 0xcd));
+  await clock.pass(0);
+  assert.equal(server.kept, 'abcd', 'the newest');
+  server.cut();
+  await clock.pass(2000);
+  assert.deepEqual(server.shown, [], 'the session goes on');
+  server.restart();
+  await clock.pass(3000);
+  assert.deepEqual(server.shown, ['abcd'], 'a new login on a new server');
+  await startJoined({ clock, server });
+  assert.deepEqual(server.shown, ['abcd', 'abcd'], 'another page');
+});
+
+test('what is no ticket is not shown', async () => {
+  for (const kept of ['', 'zz', 'a', 'ab'.repeat(65), null]) {
+    const clock = new Clock();
+    const server = new FakeServer(clock);
+    server.kept = kept;
+    await startJoined({ clock, server });
+    assert.deepEqual(server.shown, [], String(kept));
+  }
+});

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hillfort_guard::{Ban, Cause, Country, Place, Range, Regions, Step};
-use hillfort_proto::message::ClientBody;
+use hillfort_proto::ids::RoomId;
+use hillfort_proto::message::{ClientBody, ServerBody, ServerView};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 use socket2::{Domain, Socket, Type};
@@ -39,6 +40,7 @@ impl Rig {
 fn quick_to_settle() -> Config {
     let mut guard = guard_config();
     guard.settled_after = Duration::from_secs(2);
+    guard.played_after = Duration::from_millis(500);
     Config { guard, ..config() }
 }
 
@@ -56,14 +58,81 @@ fn a_session_that_lasts_makes_its_address_known() {
     rig.pass(Duration::from_millis(1_000));
     assert_eq!(known(&mut rig), (false, 0));
     rig.pass(Duration::from_millis(1_500));
-    rig.until("the sweep", |rig| known(rig) == (true, 1));
-    // The same account again and another one, each with a connection of its own.
-    let (_again, _other) = (rig.login_from(here, "ann"), rig.login_from(here, "bob"));
-    rig.pass(Duration::from_millis(2_500));
-    rig.until("the sweep", |rig| known(rig) == (true, 2));
+    rig.until("the sweep", |rig| known(rig) == (true, 0));
     one.say(ClientBody::Ping { echo: 1, pad: &[] });
     rig.next(&mut one);
     assert_eq!(rig.refusals(), []);
+}
+
+/// Plays in a room until the server gives a ticket for it.
+fn earn_ticket(rig: &mut Rig, client: &mut Client) -> Vec<u8> {
+    rig.seat(client, RoomId(0x100));
+    for _ in 0..2 {
+        rig.pass(Duration::from_millis(1_500));
+        client.sequenced(ClientBody::Input { op: 1, data: b"north" });
+        rig.until("the input", |rig| rig.told().is_some());
+    }
+    let mut ticket = None;
+    rig.until("a ticket", |rig| {
+        rig.pass(Duration::from_millis(250));
+        client.read();
+        while let Some(message) = client.poll() {
+            if let ServerBody::Ticket { ticket: bytes } = ServerView::read(&message).unwrap().body {
+                ticket = Some(bytes.to_vec());
+            }
+        }
+        ticket.is_some()
+    });
+    ticket.unwrap()
+}
+
+/// A few players and a cheater at one address. It is banned for strangers: they play on, and come back with their tickets.
+#[test]
+fn who_has_played_comes_back_to_an_address_that_is_banned_for_another() {
+    let mut guard = quick_to_settle().guard;
+    guard.tolerance = rate(10, 1_000);
+    let mut rig = Rig::new(Config { guard, ..config() });
+    let home = ip("127.0.0.2");
+    let mut players = ["ann", "bob", "cem", "dee"].map(|name| rig.login_from(home, name));
+    let tickets = players.each_mut().map(|player| earn_ticket(&mut rig, player));
+    let refused = |rig: &mut Rig, client: &mut Client| rig.closed(client);
+    let mut floods = 0;
+    let banned = loop {
+        let mut cheater = rig.connect_from(home);
+        cheater.send(&hello());
+        cheater.say(ClientBody::Login { name: "cheater" });
+        let message = rig.next(&mut cheater);
+        if matches!(ServerView::read(&message).unwrap().body, ServerBody::Close { .. }) {
+            break refused(&mut rig, &mut cheater).or(Some(Reject::Banned));
+        }
+        cheater.send(&[0; 32]);
+        assert_eq!(rig.closed(&mut cheater), Some(Reject::FrameMagic));
+        floods += 1;
+        assert!(floods < 50, "never banned");
+    };
+    assert_eq!(banned, Some(Reject::Banned));
+    for player in &mut players {
+        player.say(ClientBody::Ping { echo: 1, pad: &[] });
+        rig.next(player);
+    }
+    for (name, ticket) in [("ann", &tickets[0]), ("bob", &tickets[1])] {
+        let mut back = rig.connect_from(home);
+        back.send(&hello());
+        back.say(ClientBody::Ticket { ticket });
+        back.say(ClientBody::Login { name });
+        rig.welcome(&mut back);
+    }
+    // The token of a session is proof enough.
+    let mut back = rig.connect_from(home);
+    back.send(&hello());
+    back.say(ClientBody::Resume { session: players[0].session, token: &players[0].token, received: 0 });
+    rig.welcome(&mut back);
+    // And a ticket that somebody made up is none.
+    let mut stranger = rig.connect_from(home);
+    stranger.send(&hello());
+    stranger.say(ClientBody::Ticket { ticket: &[7; 28] });
+    stranger.say(ClientBody::Login { name: "ann" });
+    assert_eq!(rig.closed(&mut stranger), Some(Reject::Banned));
 }
 
 #[test]
@@ -137,10 +206,10 @@ impl BanSink for Heard {
         self.1.lock().unwrap().wanted
     }
 
-    fn all(&mut self, bans: &mut dyn Iterator<Item = (IpAddr, Duration)>) {
+    fn all(&mut self, bans: &mut dyn Iterator<Item = (&Ban, Duration)>) {
         let mut whole = self.1.lock().unwrap();
         whole.wanted = false;
-        whole.heard.push(bans.map(|(addr, _)| addr).collect());
+        whole.heard.push(bans.map(|(ban, _)| ban.addr).collect());
     }
 }
 
@@ -155,6 +224,7 @@ fn bans_go_where_they_are_wanted_and_come_back_after_a_restart() {
         last: Time::ZERO,
         until: Time::from_millis(s * 1_000),
         repeats: 2,
+        strangers_only: false,
     };
     let mut guard = guard_config();
     guard.unbannable = vec![ip("10.0.0.3").into()];

@@ -18,6 +18,7 @@ use crate::regions::{Place, Regions};
 use crate::reputation::Reputation;
 use crate::source::{Source, home};
 use crate::stats::Stats;
+use crate::ticket::{TICKET_KEY_BYTES, Tickets};
 use crate::top::TopSource;
 
 impl Guard {
@@ -28,7 +29,10 @@ impl Guard {
     pub fn ban(&mut self, now: Time, addr: IpAddr, lasts: Duration) -> Result<(), NotBannable> {
         let addr = home(self.secret.source(addr).name());
         let until = now + lasts;
-        self.put(now, Ban { addr, cause: Cause::Operator, count: 0, first: now, last: now, until, repeats: 0 })
+        self.put(
+            now,
+            Ban { addr, cause: Cause::Operator, count: 0, first: now, last: now, until, repeats: 0, strangers_only: false },
+        )
     }
 
     /// Puts a ban back in force that was made before a restart, with its times in the count of this guard; it is news, too, so that it
@@ -107,6 +111,12 @@ impl Guard {
     #[must_use]
     pub fn posture(&self, now: Time) -> Posture {
         self.posture.at(now, &self.config.posture)
+    }
+
+    /// Has tickets signed with this key, which must be random and secret, and no others taken. Without it they are good as long as this guard
+    /// lives.
+    pub fn set_ticket_key(&mut self, key: &[u8; TICKET_KEY_BYTES]) {
+        self.tickets = Tickets::new(key);
     }
 
     /// Gives the guard another table of regions and gives the one from before back, so that somebody who has time for it can drop it.

@@ -7,12 +7,14 @@ mod hello;
 mod offences;
 mod places;
 mod rotation;
+mod shared;
 
 use super::*;
 use crate::ban::{Ban, Cause, NotBannable};
 use crate::bucket::Rate;
 use crate::config::IpNet;
 use crate::ladder::BanTimes;
+use crate::ticket::TICKET_BYTES;
 use hillfort_proto::hello::{AppId, Hello, HelloKey, KeyId, KeyRing};
 use hillfort_proto::limits::HELLO_BYTES;
 use hillfort_proto::time::UnixMs;
@@ -60,6 +62,24 @@ fn v4(n: u32) -> IpAddr {
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
+}
+
+const HALF_A_MINUTE: Duration = Duration::from_secs(30);
+
+/// Lets sessions of so many accounts play at the address, and says when that is over.
+fn settle(guard: &mut Guard, now: Time, addr: IpAddr, accounts: u64) -> Time {
+    for account in 0..accounts {
+        let mut proof = guard.on_connect(now, addr).unwrap();
+        assert!(plays(guard, now + HALF_A_MINUTE, &mut proof, account).is_some());
+        guard.on_close(proof);
+    }
+    now + HALF_A_MINUTE
+}
+
+/// A session on this connection has lasted and played; the ticket that it earns.
+fn plays(guard: &mut Guard, now: Time, proof: &mut Admitted, account: u64) -> Option<[u8; TICKET_BYTES]> {
+    guard.on_settled(now, proof, account);
+    guard.on_played(now, WALL, proof, account, config().played_after)
 }
 
 /// What `n` connections of `addr` at once are told: admitted, and refused by reason.

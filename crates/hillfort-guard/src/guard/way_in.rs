@@ -1,5 +1,7 @@
 //! What is judged after a connection was let in: its ClientHello, its handshake, its signed hello, and at last its session.
 
+use std::time::Duration;
+
 use hillfort_proto::hello::{self, Hello};
 use hillfort_proto::limits::HELLO_BYTES;
 use hillfort_proto::reject::Reject;
@@ -7,13 +9,19 @@ use hillfort_proto::time::{Time, UnixMs};
 
 use super::{Guard, shrunk};
 use crate::admission::{Admitted, Authed, Peer};
-use crate::bucket::{Bucket, ticks};
+use crate::bucket::{Bucket, Rate, ticks};
 use crate::fingerprint::{Action, ClientHelloFacts};
 use crate::ladder::Step;
 use crate::offence::{hello_points, points};
 use crate::posture::Posture;
 use crate::source::Source;
+use crate::ticket::TICKET_BYTES;
 
+/// Uses of one ticket: ten at once, then one a second. A player needs fewer; a ticket that is passed around earns no more.
+const TICKET_USES: Rate = match Rate::new(1, 10) {
+    Ok(rate) => rate,
+    Err(_) => panic!("it is in range"),
+};
 /// More bits of work for an address with offences: four times as much.
 const CHALLENGE_BITS: u8 = 2;
 /// Points of a silent connection that was shed under attack: a hundred of one address in a row ban it. So few because a web page can make
@@ -121,38 +129,87 @@ impl Guard {
         }
     }
 
-    /// How many bits of work a login on this connection has to do first; `None`: it may come in as it is. Only under attack, and not
-    /// for known sources unless their offences have led them to [`Step::Challenge`].
-    pub fn challenge(&mut self, now: Time, admitted: &Admitted) -> Option<u8> {
-        if self.posture(now) == Posture::Calm || self.config.trusts(admitted.peer.addr) {
-            return None;
+    /// Shows a ticket before the login of this connection. `true`: it is good. One that is not is as none; so is one that was taken back, or
+    /// that is shown more often than one player can. `wall` is the server's clock.
+    pub fn on_ticket(&mut self, now: Time, wall: UnixMs, admitted: &mut Admitted, ticket: &[u8]) -> bool {
+        let Some(serial) = self.tickets.read(wall, ticket).filter(|serial| !self.revoked.holds(*serial)) else { return false };
+        if !self.pairs.charge(self.secret.ticket_uses(serial), ticks(now), &TICKET_USES) {
+            return false;
+        }
+        admitted.peer.ticket = serial;
+        self.stats.tickets_good += 1;
+        true
+    }
+
+    /// Judges a login on this connection, or a session that it `resumes`, which its token proves: how many bits of work it has to do
+    /// first; `None`: it may come in as it is. Strangers work under attack. At an address whose offences have led it to
+    /// [`Step::Challenge`] they work more: under attack, and always where many share it. Who has shown a ticket does not work.
+    ///
+    /// # Errors
+    /// [`Reject::Banned`], [`Reject::Reputation`]: only who has a ticket still comes in from there.
+    pub fn on_login(&mut self, now: Time, admitted: &Admitted, resumes: bool) -> Result<Option<u8>, Reject> {
+        if admitted.peer.ticket != 0 || self.config.trusts(admitted.peer.addr) {
+            return Ok(None);
+        }
+        if let Some(reject) = admitted.barred.filter(|_| !resumes) {
+            self.stats.count(reject);
+            return Err(reject);
         }
         let standing = self.known.standing(now, admitted.source);
         let harder =
             self.ladder.bears(now, admitted.source, || self.config.scale(standing, &self.standing)).step >= Some(Step::Challenge);
-        if standing.is_known() && !harder {
-            return None;
+        let works = match self.posture(now) {
+            Posture::Attack => harder || !standing.is_known(),
+            Posture::Calm => harder && self.config.shares(standing) && !resumes,
+        };
+        if !works {
+            return Ok(None);
         }
         self.stats.challenges += 1;
-        Some(self.config.work_bits + if harder { CHALLENGE_BITS } else { 0 })
+        Ok(Some(self.config.work_bits + if harder { CHALLENGE_BITS } else { 0 }))
     }
 
-    /// A session on this connection has lasted without offence: its address is known from now on, and its budgets grow with the accounts
-    /// seen from it. A connection counts once, and not before it is as old as the configuration says, so that many short logins earn
-    /// nothing. `true`: it was counted.
+    /// A session on this connection has lasted without offence: its address is known from now on. A connection counts once, and not before
+    /// it is as old as the configuration says, so that many short logins earn nothing. `true`: it was counted.
     pub fn on_settled(&mut self, now: Time, admitted: &mut Admitted, account: u64) -> bool {
-        if admitted.settled || admitted.peer.excused || now.since(admitted.since) < self.config.settled_after {
-            return false;
-        }
-        let standing = self.known.standing(now, admitted.source);
-        if self.ladder.bears(now, admitted.source, || self.config.scale(standing, &self.standing)).step.is_some() {
-            // Later, perhaps: what an address has to answer for is forgiven with time.
+        let early = now.since(admitted.since) < self.config.settled_after;
+        if admitted.settled || early || !self.earns(now, admitted) {
             return false;
         }
         admitted.settled = true;
-        self.known.settle(now, admitted.source, self.secret.account(account));
+        // A ticket says that it has played, on another connection.
+        let account = (admitted.peer.ticket != 0).then(|| self.secret.account(account));
+        self.known.settle(now, admitted.source, account);
         self.stats.settled += 1;
         true
+    }
+
+    /// A session on this connection has played for so long without offence: its account counts for its address from now on, whose budgets
+    /// grow and whose bans grow milder with it, and the client is given a ticket. Once for a connection. A name alone costs nothing, so that
+    /// none counts for it.
+    pub fn on_played(
+        &mut self,
+        now: Time,
+        wall: UnixMs,
+        admitted: &mut Admitted,
+        account: u64,
+        played: Duration,
+    ) -> Option<[u8; TICKET_BYTES]> {
+        if admitted.played || !admitted.settled || played < self.config.played_after || !self.earns(now, admitted) {
+            return None;
+        }
+        admitted.played = true;
+        self.known.settle(now, admitted.source, Some(self.secret.account(account)));
+        self.stats.tickets_given += 1;
+        Some(self.tickets.sign(wall, self.secret.ticket(self.stats.tickets_given)))
+    }
+
+    /// Whether what a session does now counts in favour of its address. If not, it may later: what an address has to answer for is forgiven
+    /// with time.
+    fn earns(&self, now: Time, admitted: &Admitted) -> bool {
+        let standing = self.known.standing(now, admitted.source);
+        let bears = self.ladder.bears(now, admitted.source, || self.config.scale(standing, &self.standing));
+        !admitted.peer.excused && bears.step.is_none()
     }
 
     /// Whether a connection of this address goes before strangers': sessions from it have lasted, and it bears no step of the ladder.

@@ -47,7 +47,8 @@ fn steps_come_with_points_and_go_as_they_are_forgiven() {
             assert_eq!(steps(&ladder, at(ms), source).contains(&step), there, "{step:?} after {ms} ms");
         }
     }
-    assert_eq!(ladder.bears(at(0), source, scale), Bears { banned: false, step: Some(Step::Challenge), disreputable: false });
+    let expect = Bears { step: Some(Step::Challenge), ..Bears::default() };
+    assert_eq!(ladder.bears(at(0), source, scale), expect);
 }
 
 #[test]
@@ -58,9 +59,10 @@ fn a_ban_says_what_led_to_it() {
     }
     let last = at(1);
     assert_eq!(ladder.charge(last, source, Reject::HelloMagic, 50, &scale()), Charged::Spent);
-    let ban = ladder.ban(last, source, Reject::HelloMagic, &TIMES).unwrap();
+    let ban = ladder.ban(last, source, Reject::HelloMagic, &TIMES, false).unwrap();
     let cause = Cause::Offence(Reject::HelloMagic);
-    let expect = Ban { addr: addr(1), cause, count: 11, first: Time(0), last, until: at(30_001), repeats: 0 };
+    let expect =
+        Ban { addr: addr(1), cause, count: 11, first: Time(0), last, until: at(30_001), repeats: 0, strangers_only: false };
     assert_eq!((ban, ladder.bans(last).copied().collect::<Vec<_>>()), (expect, vec![expect]));
     assert_eq!(steps(&ladder, last, source), Step::ALL);
     assert_eq!(ladder.charge(at(2), source, WHY, 100, &scale()), Charged::Borne, "it is banned already");
@@ -77,7 +79,7 @@ fn a_ban_says_what_led_to_it() {
 fn bans_double_up_to_the_longest_and_are_forgotten_one_by_one() {
     let (mut ladder, source) = (Ladder::new(64), Secret::new(1).source(addr(1)));
     let mut now = 0;
-    let mut ban = |now: u64| ladder.ban(at(now), source, WHY, &TIMES).unwrap().until.since(at(now)).as_secs();
+    let mut ban = |now: u64| ladder.ban(at(now), source, WHY, &TIMES, false).unwrap().until.since(at(now)).as_secs();
     for expect in [30, 60, 120, 240, 480, 600, 600] {
         assert_eq!(ban(now), expect);
         now += expect * 1_000;
@@ -121,7 +123,7 @@ fn a_lift_takes_all_steps_back_and_forgets_their_cause() {
     for points in [300, 1_000] {
         let (mut ladder, source) = (Ladder::new(64), Secret::new(1).source(addr(1)));
         ladder.charge(at(0), source, WHY, points, &scale());
-        let banned = points == 1_000 && ladder.ban(at(0), source, WHY, &TIMES).is_some();
+        let banned = points == 1_000 && ladder.ban(at(0), source, WHY, &TIMES, false).is_some();
         assert_eq!(ladder.lift(at(0), source), banned);
         assert_eq!(steps(&ladder, at(0), source), []);
         assert_eq!(ladder.sheet(at(0), source, &scale()), (100, 0, Vec::new(), None, 0));
@@ -138,7 +140,7 @@ fn the_table_is_bounded_and_keeps_bans_and_the_worst() {
     let banned: Vec<_> = (0..4).map(|n| secret.source(addr(n))).collect();
     for (n, source) in banned.iter().enumerate() {
         let times = BanTimes { first: Duration::from_secs(10 + n as u64), ..TIMES };
-        ladder.ban(at(0), *source, WHY, &times);
+        ladder.ban(at(0), *source, WHY, &times, false);
     }
     let worst = secret.source(addr(50));
     ladder.charge(at(0), worst, WHY, 900, &scale());
@@ -149,7 +151,7 @@ fn the_table_is_bounded_and_keeps_bans_and_the_worst() {
     assert_eq!(ladder.charge(at(0), worst, WHY, 101, &scale()), Charged::Spent, "nor a great offender");
     for n in 10_000..10_020 {
         let times = BanTimes { first: Duration::from_secs(u64::from(n)), ..TIMES };
-        ladder.ban(at(0), secret.source(addr(n)), WHY, &BanTimes { max: times.first, ..times });
+        ladder.ban(at(0), secret.source(addr(n)), WHY, &BanTimes { max: times.first, ..times }, false);
     }
     let left: Vec<_> = ladder.bans(at(0)).map(|ban| ban.until.as_millis() / 1_000).collect();
     assert_eq!(left.len(), 8, "the table is as large as it was");
@@ -209,7 +211,7 @@ proptest! {
             now += if n % 17 == 16 { pause * rest * 10 } else { pause / 40 };
             let expect = model.offend(now, u64::from(points));
             let spent = ladder.charge(at(now), source, WHY, points, &scale()) == Charged::Spent;
-            let ban = spent.then(|| ladder.ban(at(now), source, WHY, &TIMES).unwrap());
+            let ban = spent.then(|| ladder.ban(at(now), source, WHY, &TIMES, false).unwrap());
             prop_assert_eq!(ban.map(|ban| ban.until.since(at(now)).as_millis() as u64), expect, "at {} ms", now);
             let bears = ladder.bears(at(now), source, scale);
             prop_assert_eq!(bears.banned, now < model.last_end);

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::ensure;
 use hillfort_proto::hello::HelloKey;
 use hillfort_proto::reject::Reject;
 use hillfort_proto::session::client::Event;
@@ -22,6 +23,8 @@ use crate::schedule::Schedule;
 
 /// A newcomer who is not in after this long has gone elsewhere.
 const NEWCOMER_MAX: Duration = Duration::from_secs(3);
+/// Players behind one address have a ticket after this time of play: the server is told to give them early.
+const TICKETS_MAX: Duration = Duration::from_secs(15);
 /// What one player sends a second.
 pub(crate) const PLAYER_HZ: f64 = 50.0;
 /// Newcomers come from here on, players from below.
@@ -42,7 +45,8 @@ pub(crate) struct People {
     pub(crate) players: u16,
     /// Newcomers a second.
     pub(crate) newcomers_hz: f64,
-    /// All sit behind this address; each has one of their own when absent.
+    /// All sit behind this address, have played there before the calm time, and half of the newcomers come with a ticket for that; each has an
+    /// address of their own when absent.
     pub(crate) behind: Option<Ipv4Addr>,
 }
 
@@ -60,7 +64,7 @@ pub(crate) struct Newcomers {
     pub(crate) came: u64,
     /// Of those, the ones that were logged in within [`NEWCOMER_MAX`].
     pub(crate) let_in: u64,
-    /// Of those who came, the ones whose address had logged in before, ...
+    /// Of those who came, the ones whose address had logged in before, or who have a ticket, ...
     pub(crate) came_back: u64,
     /// ... and of those the ones that were let in.
     pub(crate) back_in: u64,
@@ -94,7 +98,11 @@ impl Players {
         let sources: Vec<_> = (1..=people.players.max(1)).map(|n| people.behind.unwrap_or_else(|| lab::player(n))).collect();
         let mut crowd = entrance.crowd(&bots::names(count), &sources)?;
         let mut metered = Metered::new(Stroke::Ping, Pacing::Open { rate_hz: PLAYER_HZ }, count);
-        crowd.open_all(&mut metered, PATIENCE, |_| ())?;
+        if people.behind.is_some() {
+            earn_tickets(&mut crowd)?;
+        } else {
+            crowd.open_all(&mut metered, PATIENCE, |_| ())?;
+        }
         Ok(Self { crowd, metered, people, entrance, came: 0 })
     }
 
@@ -104,10 +112,11 @@ impl Players {
         let count = (self.people.newcomers_hz * span.as_secs_f64()) as u16;
         self.came += count;
         let (people, entrance) = (self.people, &self.entrance);
+        let tickets: Vec<Vec<u8>> = self.crowd.tickets().map(|(_, ticket)| ticket.to_vec()).collect();
         std::thread::scope(|scope| {
             let newcomers = scope.spawn(move || {
                 lab.outside.enter()?;
-                come(entrance, people, from, count)
+                come(entrance, people, &tickets, from, count)
             });
             let frames = self.metered.measure_with(&mut self.crowd, span, edge)?;
             let newcomers = newcomers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
@@ -126,20 +135,40 @@ impl Players {
     }
 }
 
+/// Has all play until the server has given each a ticket for it.
+fn earn_tickets(crowd: &mut Crowd) -> anyhow::Result<()> {
+    let mut bots = bots::players::Players::new(crowd.len());
+    crowd.open_all(&mut bots, PATIENCE, |_| ())?;
+    let (end, all) = (crowd.now() + TICKETS_MAX, crowd.len());
+    crowd.run(&mut bots, |now, crowd, _| now > end || crowd.tickets().count() == all)?;
+    let given = crowd.tickets().count();
+    ensure!(given == all, "{given} of {all} players were given a ticket in {} s of play", TICKETS_MAX.as_secs());
+    for index in 0..all {
+        // Who has no seat at the moment has none to give up.
+        let _none = crowd.speak(index, |voice| voice.leave());
+    }
+    Ok(())
+}
+
 /// Has `count` newcomers come, the first ones after the players' warm-up.
-fn come(entrance: &Entrance, people: People, from: u16, count: u16) -> anyhow::Result<Newcomers> {
+fn come(entrance: &Entrance, people: People, tickets: &[Vec<u8>], from: u16, count: u16) -> anyhow::Result<Newcomers> {
     if count == 0 {
         return Ok(Newcomers::default());
     }
     // Every other one has been here before, if anybody has.
-    let returns = |n: u16| from > 0 && n.is_multiple_of(2);
+    let returns = |n: u16| (from > 0 || !tickets.is_empty()) && n.is_multiple_of(2);
     let address = |n: u16| {
-        let own = NEWCOMERS_FROM + if returns(n) { n / 2 % from } else { from + n };
+        let own = NEWCOMERS_FROM + if returns(n) { n / 2 % from.max(1) } else { from + n };
         people.behind.unwrap_or_else(|| lab::player(own))
     };
     let sources: Vec<_> = (0..count).map(address).collect();
     let names: Vec<String> = (0..count).map(|n| format!("Newcomer {n}")).collect();
     let mut crowd = entrance.crowd(&names, &sources)?.opened_on_demand();
+    for n in (0..count).filter(|&n| returns(n)) {
+        if let Some(ticket) = tickets.get(usize::from(from + n) % tickets.len().max(1)) {
+            crowd.give_ticket(n.into(), ticket);
+        }
+    }
     let start = crowd.now() + Metered::WARM_UP;
     let mut arrivals = Arrivals {
         schedule: Schedule::new(start, people.newcomers_hz, 1),

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::bout::Bout;
 use super::defence::Defence;
+use super::honest::Newcomers;
 use super::scenario::Scenario;
 use crate::machine::median;
 use crate::report::figure::{Figure, Promise};
@@ -109,14 +110,18 @@ pub(crate) fn judge(bouts: &[Bout]) -> Vec<Figure> {
     let open = json!({ "sockets_open": mid(&slow, |bout| bout.attackers_sum("open") as f64), "begun": mid(&slow, |bout| bout.attackers_sum("offered") as f64) });
     add("slow-newcomers", "newcomers let in beside 20,000 slow sockets", pooled(&slow), "%", least(99.0), open);
     let lost = |bout: &Bout| bout.attacked.seen.frames.lost as f64;
-    add(
-        "nat-cut",
-        "of 200 players cut behind a cheater's address",
-        highest(&ours(Scenario::Nat), lost),
-        "",
-        most(0.0),
-        Value::Null,
-    );
+    let nat = ours(Scenario::Nat);
+    add("nat-cut", "of 200 players cut behind a cheater's address", highest(&nat, lost), "", most(0.0), Value::Null);
+    let earned = |bout: &Bout| bout.attacked.spent.counted("bans_spared") + bout.attacked.spent.counted("refused banned");
+    let detail = json!({
+        "floods": mid(&nat, |bout| bout.attacked.spent.counted("refused input_flood")),
+        "worked": mid(&nat, |bout| bout.attacked.spent.counted("tickets_good")),
+    });
+    add("nat-offended", "times that address has earned a ban meanwhile", worst(&nat, earned), "", least(1.0), detail);
+    let refused = json!({ "refused": nat.iter().map(|bout| &bout.attacked.seen.newcomers.refused).collect::<Vec<_>>() });
+    let back = of_newcomers(&nat, |seen| seen.came_back, |seen| seen.back_in);
+    add("nat-known", "known players who connect anew from there and get in", back, "%", least(99.0), Value::Null);
+    add("nat-newcomers", "strangers who connect from there and get in", pooled(&nat), "%", least(99.0), refused);
     let crowd = ours(Scenario::FlashCrowd);
     let banned = |bout: &Bout| {
         bout.attacked.spent.counted("refused banned")
@@ -183,8 +188,11 @@ fn highest(bouts: &[&Bout], of: impl Fn(&Bout) -> f64) -> Option<f64> {
 
 /// Newcomers let in, over all rounds, percent: those whose address nobody has played from before, since the others go first.
 fn pooled(bouts: &[&Bout]) -> Option<f64> {
-    let sum = |of: fn(&super::honest::Newcomers) -> u64| bouts.iter().map(|bout| of(&bout.attacked.seen.newcomers)).sum::<u64>();
-    let came = sum(|seen| seen.came - seen.came_back);
-    let let_in = sum(|seen| seen.let_in - seen.back_in);
+    of_newcomers(bouts, |seen| seen.came - seen.came_back, |seen| seen.let_in - seen.back_in)
+}
+
+fn of_newcomers(bouts: &[&Bout], came: fn(&Newcomers) -> u64, let_in: fn(&Newcomers) -> u64) -> Option<f64> {
+    let sum = |of: fn(&Newcomers) -> u64| bouts.iter().map(|bout| of(&bout.attacked.seen.newcomers)).sum::<u64>();
+    let (came, let_in) = (sum(came), sum(let_in));
     (came > 0).then(|| 100.0 * let_in as f64 / came as f64)
 }

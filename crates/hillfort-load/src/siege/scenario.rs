@@ -40,7 +40,7 @@ pub(crate) enum Scenario {
     SlowHello,
     /// TLS hellos that make the server sign
     Tls,
-    /// 200 players and one who cheats behind one address
+    /// 200 players, newcomers and somebody who cheats with 16 sessions, all behind one address
     Nat,
     /// 1,000 honest newcomers a second
     FlashCrowd,
@@ -65,8 +65,13 @@ pub(crate) struct Plan {
     /// Bots that the defence is told of beforehand.
     pub(crate) known: u32,
     pub(crate) tls: bool,
+    /// Settings of the server, beside those that all have.
+    pub(crate) settings: &'static str,
     pub(crate) defences: &'static [Defence],
 }
+
+/// Who has played for two minutes is known; in a siege that must go faster.
+const EARLY: &str = "[guard]\nsettled_s = 1\nplayed_s = 1\n";
 
 use Defence::{Hillfort, Kernel, Nftables};
 
@@ -87,6 +92,7 @@ impl Scenario {
             sockets: None,
             known: 0,
             tls: false,
+            settings: "",
             defences: &[Hillfort, Nftables, Kernel],
         };
         let packets = |packet, rate| Plan { packet: Some(packet), rate, ..plan };
@@ -114,9 +120,10 @@ impl Scenario {
             Self::SlowHello => Plan { defences: &[Hillfort, Kernel], ..sockets(Kind::SlowHello, 5, 4_000) },
             Self::Tls => Plan { tls: true, defences: &[Hillfort, Kernel], ..sockets(Kind::Tls, 1, 512) },
             Self::Nat => Plan {
-                people: People { newcomers_hz: 5.0, behind: Some(lab::player(1)), ..people },
+                people: People { newcomers_hz: 10.0, behind: Some(lab::player(1)), ..people },
+                settings: EARLY,
                 defences: &[Hillfort],
-                ..sockets(Kind::CommandFlood, 1, 1)
+                ..sockets(Kind::CommandFlood, 1, 16)
             },
             Self::FlashCrowd => Plan { people: People { newcomers_hz: 1_000.0, ..people }, defences: &[Hillfort], ..plan },
         }

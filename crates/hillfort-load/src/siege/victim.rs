@@ -41,6 +41,8 @@ pub(crate) struct Wanted {
     pub(crate) filter: &'static str,
     /// Whether its doors speak TLS.
     pub(crate) tls: bool,
+    /// Further settings.
+    pub(crate) more: &'static str,
 }
 
 /// A running server.
@@ -172,10 +174,11 @@ fn settings(folder: &Path, side: &Side, wanted: &Wanted, secret: &[u8]) -> Strin
     };
     format!(
         "[data]\nfolder = {}\n\n[edge]\naddress = \"{VICTIM}\"\ntcp_port = {PORT}\n{tls}\n[kernel]\nfilter = \"{}\"\ninterfaces = [{:?}]\n\n\
-         [bots]\nhilltop = 0\n\n{INPUTS}\n[log]\nfilter = \"warn\"\n\n[[keys]]\napp = 1\nkey = 1\nsecret_hex = \"{}\"\n",
+         [bots]\nhilltop = 0\n\n{INPUTS}\n{}\n[log]\nfilter = \"warn\"\n\n[[keys]]\napp = 1\nkey = 1\nsecret_hex = \"{}\"\n",
         path("data"),
         wanted.filter,
         side.interface,
+        wanted.more,
         hex(secret)
     )
 }
@@ -256,10 +259,13 @@ mod tests {
     #[test]
     fn settings_say_what_is_wanted() {
         let side = Side { namespace: "n".into(), interface: "hfv1".into(), mac: [0; 6] };
-        let check = |tls: bool| settings(Path::new("/x"), &side, &Wanted { filter: "off", tls }, &[0xab; 2]);
+        let check = |tls: bool| {
+            settings(Path::new("/x"), &side, &Wanted { filter: "off", tls, more: "[guard]\nplayed_s = 1\n" }, &[0xab; 2])
+        };
         assert!(
             check(false).contains("filter = \"off\"\ninterfaces = [\"hfv1\"]") && check(false).contains("secret_hex = \"abab\"")
         );
+        assert!(check(true).contains("[guard]\nplayed_s = 1"));
         assert!(!check(false).contains("tls_") && check(true).contains("tls_key = \"/x/key.pem\""));
     }
 }

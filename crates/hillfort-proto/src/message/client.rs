@@ -5,7 +5,7 @@ use super::wire::{bytes_len, each, fixed64_len, message_head_len, put_bytes, put
 use crate::ids::{RoomId, SessionId};
 use crate::limits::{
     GAME_BYTES_MAX, INPUT_BYTES_MAX, LIST_LABEL_BYTES_MAX, NAME_CHARS_MAX, PING_PAD_BYTES_MAX, RESUME_TOKEN_BYTES,
-    ROOM_NAME_BYTES_MAX, ROOM_PARAMS_BYTES_MAX,
+    ROOM_NAME_BYTES_MAX, ROOM_PARAMS_BYTES_MAX, TICKET_BYTES_MAX,
 };
 use crate::reject::Reject;
 
@@ -80,6 +80,11 @@ pub enum ClientBody<'a> {
     List(Ask<'a>),
     /// Asks for the room's scene anew: what came does not fit to what is known.
     Resync,
+    /// Shows before a login that this player has played here.
+    Ticket {
+        /// From the server; at most [`TICKET_BYTES_MAX`] bytes.
+        ticket: &'a [u8],
+    },
 }
 
 /// Which room a join is for.
@@ -140,8 +145,8 @@ impl<'a> ClientView<'a> {
             match number {
                 1 => seq = value.uint64()?,
                 2 => ack = value.uint64()?,
-                3..=14 if body.is_some() => return Err(Reject::Message),
-                3..=14 => body = Some(ClientBody::read(number, value.bytes()?)?),
+                3..=15 if body.is_some() => return Err(Reject::Message),
+                3..=15 => body = Some(ClientBody::read(number, value.bytes()?)?),
                 _ => {}
             }
             Ok(())
@@ -161,7 +166,7 @@ impl<'a> ClientBody<'a> {
     ///
     /// # Errors
     /// [`Reject::LoginName`], [`Reject::RoomGame`], [`Reject::RoomName`], [`Reject::RoomParams`], [`Reject::RoomFilter`],
-    /// [`Reject::InputLength`]; [`Reject::Message`] for a pad that is too long.
+    /// [`Reject::InputLength`]; [`Reject::Message`] for a pad or a ticket that is too long.
     #[inline]
     pub fn check(&self) -> Result<(), Reject> {
         match self {
@@ -175,6 +180,7 @@ impl<'a> ClientBody<'a> {
             Self::List(Ask { label, .. }) if label.len() > LIST_LABEL_BYTES_MAX => Err(Reject::RoomFilter),
             Self::List(Ask { game, .. }) => check_game(game),
             Self::Input { data, .. } if data.len() > INPUT_BYTES_MAX => Err(Reject::InputLength),
+            Self::Ticket { ticket } if ticket.len() > TICKET_BYTES_MAX => Err(Reject::Message),
             Self::Ping { pad, .. } | Self::Pong { pad, .. } if pad.len() > PING_PAD_BYTES_MAX => Err(Reject::Message),
             _ => Ok(()),
         }
@@ -194,6 +200,7 @@ impl<'a> ClientBody<'a> {
             12 => Self::read_work(bytes),
             13 => Self::read_list(bytes),
             14 => each(bytes, |_, _| Ok(())).map(|()| Self::Resync),
+            15 => read_data(bytes).map(|ticket| Self::Ticket { ticket }),
             _ => Err(Reject::Message),
         }
     }
@@ -298,6 +305,7 @@ impl<'a> ClientBody<'a> {
             Self::Ping { echo, pad } | Self::Pong { echo, pad } => fixed64_len(*echo) + bytes_len(pad),
             Self::Leave | Self::Ack | Self::Bye | Self::Resync => 0,
             Self::Work { nonce } => fixed64_len(*nonce),
+            Self::Ticket { ticket } => bytes_len(ticket),
         }
     }
 
@@ -315,6 +323,7 @@ impl<'a> ClientBody<'a> {
             Self::Work { .. } => 12,
             Self::List(_) => 13,
             Self::Resync => 14,
+            Self::Ticket { .. } => 15,
         }
     }
 }
@@ -323,7 +332,7 @@ impl Encode for ClientView<'_> {
     #[inline]
     fn encoded_len(&self) -> usize {
         let inner = self.body.inner_len();
-        uint_len(self.seq) + uint_len(self.ack) + message_head_len(inner) + inner
+        uint_len(self.seq) + uint_len(self.ack) + message_head_len(self.body.number(), inner) + inner
     }
 
     #[inline]
@@ -365,6 +374,7 @@ impl Encode for ClientView<'_> {
             }
             ClientBody::Leave | ClientBody::Ack | ClientBody::Bye | ClientBody::Resync => {}
             ClientBody::Work { nonce } => put_fixed64(1, nonce, out),
+            ClientBody::Ticket { ticket } => put_bytes(1, ticket, out),
         }
     }
 }
@@ -419,6 +429,19 @@ pub(super) fn read_ping(bytes: &[u8]) -> Result<(u64, &[u8]), Reject> {
         Ok(())
     })?;
     Ok((echo, pad))
+}
+
+/// The only field of RoomScene and of Ticket.
+#[inline]
+pub(super) fn read_data(bytes: &[u8]) -> Result<&[u8], Reject> {
+    let mut data = &[][..];
+    each(bytes, |number, value| {
+        if number == 1 {
+            data = value.bytes()?;
+        }
+        Ok(())
+    })?;
+    Ok(data)
 }
 
 /// Fields of Input and RoomEvent.

@@ -7,7 +7,7 @@ pub struct ClientMessage {
     pub ack: u64,
     #[prost(
         oneof = "client_message::Body",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"
     )]
     pub body: ::core::option::Option<client_message::Body>,
 }
@@ -51,6 +51,9 @@ pub mod client_message {
         /// not sequenced; asks for the room's scene anew
         #[prost(message, tag = "14")]
         Resync(super::Resync),
+        /// not sequenced; before Login: shows that this player has played here
+        #[prost(message, tag = "15")]
+        Ticket(super::Ticket),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -61,7 +64,7 @@ pub struct ServerMessage {
     pub ack: u64,
     #[prost(
         oneof = "server_message::Body",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"
     )]
     pub body: ::core::option::Option<server_message::Body>,
 }
@@ -108,6 +111,9 @@ pub mod server_message {
         /// not sequenced: what is new of the room's scene; complete and in order while a connection lasts
         #[prost(message, tag = "15")]
         Scene(super::RoomScene),
+        /// not sequenced: to be kept and shown before a later Login; replaces an older one
+        #[prost(message, tag = "16")]
+        Ticket(super::Ticket),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -173,6 +179,12 @@ pub struct Pong {
 pub struct Ack {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Bye {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ticket {
+    /// at most 64 bytes, meaning is the server's
+    #[prost(bytes = "vec", tag = "1")]
+    pub ticket: ::prost::alloc::vec::Vec<u8>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Work {
     /// SHA-256(salt, then nonce in 8 bytes big endian) begins with that many zero bits

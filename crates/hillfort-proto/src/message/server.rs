@@ -1,7 +1,7 @@
 //! Messages from the server, borrowed. Owns their bytes; knows nothing of session state.
 
 use super::Encode;
-use super::client::{read_op_data, read_ping};
+use super::client::{read_data, read_op_data, read_ping};
 use super::rooms::{RoomLines, read_rooms};
 use super::wire::{bytes_len, each, fixed64_len, message_head_len, put_bytes, put_fixed64, put_message, put_uint, uint_len};
 use crate::ids::{RoomId, SessionId};
@@ -120,6 +120,11 @@ pub enum ServerBody<'a> {
         /// At most [`crate::limits::LIST_ROOMS_MAX`].
         rooms: RoomLines<'a>,
     },
+    /// To be shown before a later login.
+    Ticket {
+        /// At most [`crate::limits::TICKET_BYTES_MAX`] bytes.
+        ticket: &'a [u8],
+    },
 }
 
 impl<'a> ServerView<'a> {
@@ -140,8 +145,8 @@ impl<'a> ServerView<'a> {
             match number {
                 1 => seq = value.uint64()?,
                 2 => ack = value.uint64()?,
-                3..=15 if body.is_some() => return Err(Reject::Message),
-                3..=15 => body = Some(ServerBody::read(number, value.bytes()?)?),
+                3..=16 if body.is_some() => return Err(Reject::Message),
+                3..=16 => body = Some(ServerBody::read(number, value.bytes()?)?),
                 _ => {}
             }
             Ok(())
@@ -193,6 +198,7 @@ impl<'a> ServerBody<'a> {
             12 => read_verdict(bytes).map(|(code, reason)| Self::Close { code, reason }),
             13 => Self::read_challenge(bytes),
             15 => read_data(bytes).map(|data| Self::Scene { data }),
+            16 => read_data(bytes).map(|ticket| Self::Ticket { ticket }),
             14 => {
                 let (ask, more, rooms) = read_rooms(bytes)?;
                 Ok(Self::Rooms { ask, more, rooms })
@@ -279,7 +285,7 @@ impl<'a> ServerBody<'a> {
             }
             Self::Event { op, data } => uint_len(u64::from(op)) + bytes_len(data),
             Self::State { tick, data } => uint_len(tick) + bytes_len(data),
-            Self::Scene { data } => bytes_len(data),
+            Self::Scene { data } | Self::Ticket { ticket: data } => bytes_len(data),
             Self::Ping { echo, pad } | Self::Pong { echo, pad } => fixed64_len(echo) + bytes_len(pad),
             Self::Ack => 0,
             Self::Left { code, reason } | Self::Refused { code, reason } | Self::Close { code, reason } => {
@@ -305,28 +311,16 @@ impl<'a> ServerBody<'a> {
             Self::Challenge { .. } => 13,
             Self::Rooms { .. } => 14,
             Self::Scene { .. } => 15,
+            Self::Ticket { .. } => 16,
         }
     }
-}
-
-/// The only field of RoomScene.
-#[inline]
-fn read_data(bytes: &[u8]) -> Result<&[u8], Reject> {
-    let mut data = &[][..];
-    each(bytes, |number, value| {
-        if number == 1 {
-            data = value.bytes()?;
-        }
-        Ok(())
-    })?;
-    Ok(data)
 }
 
 impl Encode for ServerView<'_> {
     #[inline]
     fn encoded_len(&self) -> usize {
         let inner = self.body.inner_len();
-        uint_len(self.seq) + uint_len(self.ack) + message_head_len(inner) + inner
+        uint_len(self.seq) + uint_len(self.ack) + message_head_len(self.body.number(), inner) + inner
     }
 
     #[inline]
@@ -353,7 +347,7 @@ impl Encode for ServerView<'_> {
                 put_uint(1, u64::from(op), out);
                 put_bytes(2, data, out);
             }
-            ServerBody::Scene { data } => put_bytes(1, data, out),
+            ServerBody::Scene { data } | ServerBody::Ticket { ticket: data } => put_bytes(1, data, out),
             ServerBody::State { tick, data } => {
                 put_uint(1, tick, out);
                 put_bytes(2, data, out);

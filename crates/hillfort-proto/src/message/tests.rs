@@ -34,6 +34,7 @@ fn client_to_owned(view: &ClientView<'_>) -> ClientMessage {
         ClientBody::Ack => Body::OnlyAck(schema::Ack {}),
         ClientBody::Bye => Body::Bye(schema::Bye {}),
         ClientBody::Work { nonce } => Body::Work(schema::Work { nonce }),
+        ClientBody::Ticket { ticket } => Body::Ticket(schema::Ticket { ticket: ticket.into() }),
     };
     ClientMessage { seq: view.seq, ack: view.ack, body: Some(body) }
 }
@@ -55,6 +56,7 @@ fn server_to_owned(view: &ServerView<'_>) -> ServerMessage {
         ServerBody::Refused { code, reason } => Body::Refused(schema::Refused { code, reason: reason.into() }),
         ServerBody::Close { code, reason } => Body::Close(schema::Close { code, reason: reason.into() }),
         ServerBody::Challenge { salt, bits } => Body::Challenge(schema::Challenge { salt: salt.into(), bits }),
+        ServerBody::Ticket { ticket } => Body::Ticket(schema::Ticket { ticket: ticket.into() }),
         ServerBody::Rooms { ask, more, rooms } => {
             Body::Rooms(schema::Rooms { ask, more, rooms: rooms.iter().map(line_to_owned).collect() })
         }
@@ -110,7 +112,8 @@ fn values() -> impl Strategy<Value = Values> {
 }
 
 fn client_body(kind: u8, v: &Values) -> ClientBody<'_> {
-    match kind % 13 {
+    match kind % 14 {
+        13 => ClientBody::Ticket { ticket: &v.data },
         0 => ClientBody::Login { name: &v.text },
         1 => ClientBody::Resume { session: SessionId(v.a), token: &v.token, received: v.b },
         2 => ClientBody::Join { game: &v.text, room: if v.a == 0 { Wanted::Any } else { Wanted::Room(RoomId(v.a)) } },
@@ -128,7 +131,8 @@ fn client_body(kind: u8, v: &Values) -> ClientBody<'_> {
 }
 
 fn server_body(kind: u8, v: &Values) -> ServerBody<'_> {
-    match kind % 13 {
+    match kind % 14 {
+        13 => ServerBody::Ticket { ticket: &v.data },
         12 => ServerBody::Scene { data: &v.data },
         0 => ServerBody::Welcome {
             session: SessionId(v.a),

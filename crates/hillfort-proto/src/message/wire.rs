@@ -196,13 +196,13 @@ pub(super) fn put_bytes(number: u8, value: &[u8], out: &mut Vec<u8>) {
 
 /// Bytes that stand before a message of `length` bytes.
 #[inline]
-pub(super) const fn message_head_len(length: usize) -> usize {
-    1 + varint_len(length as u64)
+pub(super) const fn message_head_len(number: u8, length: usize) -> usize {
+    varint_len((number as u64) << 3) + varint_len(length as u64)
 }
 
 /// What stands before a message of `length` bytes; written even when the message is empty.
 #[inline]
 pub(super) fn put_message(number: u8, length: usize, out: &mut Vec<u8>) {
-    out.push(number << 3 | 2);
+    put_varint(u64::from(number) << 3 | 2, out);
     put_varint(length as u64, out);
 }

@@ -11,7 +11,7 @@ use super::log::{Log, Received, put_record};
 use super::{Seat, survives};
 use crate::frame::Framing;
 use crate::ids::{RoomId, SessionId};
-use crate::limits::{RESUME_TOKEN_BYTES, WORK_BITS_MAX};
+use crate::limits::{RESUME_TOKEN_BYTES, TICKET_BYTES_MAX, WORK_BITS_MAX};
 use crate::message::{Ask, ClientBody, ClientView, Encode, RoomLines, ServerBody, ServerView, Wanted};
 use crate::reject::Reject;
 use crate::time::Time;
@@ -91,6 +91,8 @@ pub enum Event<'a> {
         /// The rooms.
         rooms: RoomLines<'a>,
     },
+    /// The server gave a ticket: [`Session::ticket`] has it. Worth keeping beyond the life of the program.
+    Ticket,
     /// One message was refused; the session goes on.
     Refused {
         /// Number in the reject table.
@@ -116,6 +118,8 @@ pub struct Session {
     seat: Seat,
     name: Box<str>,
     identity: Option<Identity>,
+    /// Shown before each login, if there is one.
+    ticket: Box<[u8]>,
     log: Log,
     received: Received,
     liveness: Liveness,
@@ -141,12 +145,26 @@ impl Session {
             seat: Seat::Free,
             name: name.into(),
             identity: None,
+            ticket: Box::default(),
             log: Log::default(),
             received: Received::default(),
             liveness: Liveness::new(Time::ZERO),
             lost_at: Time::ZERO,
             puzzle: None,
         }
+    }
+
+    /// The same with a ticket from an earlier session. One that is too long for a ticket is left out.
+    #[must_use]
+    pub fn with_ticket(mut self, ticket: &[u8]) -> Self {
+        self.ticket = if ticket.len() > TICKET_BYTES_MAX { Box::default() } else { ticket.into() };
+        self
+    }
+
+    /// The newest ticket that the server gave; empty when it gave none.
+    #[must_use]
+    pub fn ticket(&self) -> &[u8] {
+        &self.ticket
     }
 
     /// First message on a new connection, after the hello: Resume while that can work, otherwise Login.
@@ -157,6 +175,9 @@ impl Session {
         self.state = State::Starting;
         self.puzzle = None;
         self.liveness = Liveness::new(now);
+        if self.identity.is_none() && !self.ticket.is_empty() {
+            ClientView::unsequenced(ClientBody::Ticket { ticket: &self.ticket }).put(framing, out);
+        }
         let body = match &self.identity {
             Some(identity) => ClientBody::Resume { session: identity.id, token: &identity.token, received: self.received.last() },
             None => ClientBody::Login { name: &self.name },
@@ -383,6 +404,11 @@ impl Session {
             }
             ServerBody::Refused { code, reason } => Event::Refused { code, reason },
             ServerBody::Rooms { ask, more, rooms } => Event::Rooms { ask, more, rooms },
+            ServerBody::Ticket { ticket } if ticket.len() > TICKET_BYTES_MAX => return Err(Reject::Message),
+            ServerBody::Ticket { ticket } => {
+                self.ticket = ticket.into();
+                Event::Ticket
+            }
             ServerBody::Close { code, reason } => self.handle_close(now, code, reason),
             ServerBody::Challenge { salt, bits } => {
                 if self.state != State::Starting || self.puzzle.is_some() {
@@ -433,7 +459,7 @@ impl Session {
         Event::Closed { code, reason, resumable }
     }
 
-    /// Everything but the name belongs to the session that is lost.
+    /// Everything but name and ticket belongs to the session that is lost.
     fn forget(&mut self) {
         self.identity = None;
         self.seat = Seat::Free;

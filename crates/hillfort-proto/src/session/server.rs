@@ -148,7 +148,9 @@ impl Session {
                 self.state = State::Ended;
                 Event::Bye
             }
-            ClientBody::Login { .. } | ClientBody::Resume { .. } | ClientBody::Work { .. } => return Err(Reject::OutOfState),
+            ClientBody::Login { .. } | ClientBody::Resume { .. } | ClientBody::Work { .. } | ClientBody::Ticket { .. } => {
+                return Err(Reject::OutOfState);
+            }
         };
         if self.received.is_ack_due(now) {
             self.put(ServerBody::Ack, framing, out);
@@ -316,29 +318,6 @@ impl Session {
     #[must_use]
     pub fn is_stale(&self, now: Time) -> bool {
         self.state == State::Open && self.liveness.is_stale(now)
-    }
-
-    fn handle_first<'a>(&mut self, message: &ClientView<'a>, framing: Framing, out: &mut Vec<u8>) -> Result<Event<'a>, Reject> {
-        if !matches!(self.state, State::AwaitLogin | State::AwaitWork) {
-            return Err(Reject::OutOfState);
-        }
-        if message.seq != 0 || message.ack != 0 {
-            return Err(Reject::Message);
-        }
-        match message.body {
-            ClientBody::Work { nonce } => self.handle_work(nonce),
-            _ if self.state == State::AwaitWork => Err(Reject::OutOfState),
-            ClientBody::Login { name } => match message.body.check() {
-                Ok(()) => {
-                    self.name = name.into();
-                    Ok(Event::Login { name })
-                }
-                // The player may try another name until the time for the login is over.
-                Err(reject) => Ok(self.refused(reject, framing, out)),
-            },
-            ClientBody::Resume { session, token, received } => Ok(Event::Resume { session, token, received }),
-            _ => Err(Reject::OutOfState),
-        }
     }
 
     /// A Join is answered by exactly one Joined or Left, now or later; one that comes while another is being answered by Refused.

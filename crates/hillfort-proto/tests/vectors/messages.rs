@@ -55,6 +55,7 @@ fn client_fields(body: &ClientBody<'_>) -> (&'static str, Value) {
         ClientBody::Bye => ("bye", json!({})),
         ClientBody::Resync => ("resync", json!({})),
         ClientBody::Work { nonce } => ("work", json!({ "nonce": text(nonce) })),
+        ClientBody::Ticket { ticket } => ("ticket", json!({ "ticket": hex(ticket) })),
     }
 }
 
@@ -89,6 +90,7 @@ fn server_fields(body: &ServerBody<'_>) -> (&'static str, Value) {
         ServerBody::Refused { code, reason } => ("refused", verdict(code, reason)),
         ServerBody::Close { code, reason } => ("close", verdict(code, reason)),
         ServerBody::Challenge { salt, bits } => ("challenge", json!({ "salt": hex(salt), "bits": bits })),
+        ServerBody::Ticket { ticket } => ("ticket", json!({ "ticket": hex(ticket) })),
         ServerBody::Rooms { ask, more, rooms } => {
             let line = |line: RoomLine<'_>| {
                 let RoomLine { room, name, label, seats_taken, seats_max, hz } = line;
@@ -157,6 +159,7 @@ fn client_messages() -> Vec<Value> {
         client("bye", 0, 0, ClientBody::Bye),
         client("resync", 0, 0, ClientBody::Resync),
         client("work", 0, 0, ClientBody::Work { nonce: answer(BITS) }),
+        client("ticket", 0, 0, ClientBody::Ticket { ticket: &[0x7C; 28] }),
         client("list", 0, 0, ClientBody::List(Ask { ask: 1, game: "hilltop", label: "mode=duel", free: true })),
     ]
 }
@@ -190,6 +193,7 @@ fn server_messages() -> Vec<Value> {
         server("close", 0, 0, ServerBody::close(Reject::Replaced)),
         server("challenge", 0, 0, ServerBody::Challenge { salt: &SALT, bits: u32::from(BITS) }),
         server("rooms", 0, 0, ServerBody::Rooms { ask: 1, more: true, rooms: RoomLines::new(&lines) }),
+        server("ticket", 0, 0, ServerBody::Ticket { ticket: &[0x7C; 28] }),
         server("no rooms", 0, 0, ServerBody::Rooms { ask: 2, more: false, rooms: RoomLines::new(&[]) }),
     ]
 }
@@ -225,7 +229,7 @@ fn messages() {
         bad("numbers but no body", &[0x08, 1, 0x10, 1], Reject::Message),
         bad("the same body twice", &[0x52, 0, 0x52, 0], Reject::Message),
         bad("two bodies", &[0x52, 0, 0x5A, 0], Reject::Message),
-        bad("body of a kind that is not known", &[0x82, 1, 0], Reject::Message),
+        bad("body of a kind that is not known", &[0x8A, 1, 0], Reject::Message),
         bad("body is not a message", &[0x50, 1], Reject::Message),
         bad("seq is not a number", &[0x0A, 0, 0x52, 0], Reject::Message),
         bad("body longer than the payload", &[0x52, 1], Reject::Message),
@@ -271,6 +275,12 @@ fn messages() {
         beyond("line break in the name of a room", named("a b", &[]), named("a\nb", &[]), Reject::RoomName),
         beyond("parameters of 1025 bytes", named("a", &data[..1024]), named("a", &data), Reject::RoomParams),
         beyond("filter of 257 bytes", list(&"f".repeat(256)), list(&"f".repeat(257)), Reject::RoomFilter),
+        beyond(
+            "ticket of 65 bytes",
+            ClientBody::Ticket { ticket: &data[..64] },
+            ClientBody::Ticket { ticket: &data[..65] },
+            Reject::Message,
+        ),
         beyond(
             "pad of 65 bytes",
             ClientBody::Ping { echo: 1, pad: &data[..64] },

@@ -23,6 +23,9 @@ pub(crate) struct Kept {
     pub(crate) last_ms: u64,
     /// It ends here.
     pub(crate) until_ms: u64,
+    /// Who has a ticket comes in all the same.
+    #[serde(default)]
+    pub(crate) strangers_only: bool,
 }
 
 /// One line of the journal.

@@ -81,6 +81,9 @@ pub(super) struct Guard {
     pub(super) attack_offered_per_s: u32,
     pub(super) attack_refused_per_s: u32,
     pub(super) work_bits: u8,
+    pub(super) settled_s: u64,
+    pub(super) played_s: u64,
+    pub(super) shared_accounts: u32,
 }
 
 #[derive(Debug, Deserialize)]

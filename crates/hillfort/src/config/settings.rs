@@ -174,6 +174,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
             proxies: proxies?,
             guard: guard?,
             restored_bans: Vec::new(),
+            ticket_key: None,
             connections_max: edge.connections_max as usize,
             unproven_max: edge.unproven_max as usize,
             http_connections_max: edge.http_connections_max as usize,

@@ -193,6 +193,8 @@ pub struct Wall {
     pub posture: Option<Posture>,
     /// What rules that only watch would have refused.
     pub would_refuse: Rejects,
+    /// How players fare who are known to play here.
+    pub known: KnownPlayers,
     /// Logins and resumes that were let in.
     pub logins: u64,
     /// Sessions that waited for their client and gave way to a new one.
@@ -205,6 +207,19 @@ pub struct Wall {
     pub pauses_too_long: u64,
     /// Addresses at each [`Step`] now.
     pub steps: [u64; Step::ALL.len()],
+}
+
+/// Counters of what the guard does for players who have played here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KnownPlayers {
+    /// Bans that were earned and not made, because many play at the address.
+    pub bans_spared: u64,
+    /// Tickets given for having played ...
+    pub tickets_given: u64,
+    /// ... shown again and good ...
+    pub tickets_good: u64,
+    /// ... and taken back for offences.
+    pub tickets_revoked: u64,
 }
 
 /// What is done to one address.

@@ -1,7 +1,7 @@
 //! What is scraped: every metric has a field of its own, names and labels stay.
 
 use super::*;
-use crate::console::{Connections, KernelReading, Packets, Rejects, Top, Traffic, Wall};
+use crate::console::{Connections, KernelReading, KnownPlayers, Packets, Rejects, Top, Traffic, Wall};
 
 /// Every field of a reading has its own value, so that a metric that nothing feeds, or that is fed twice, shows.
 fn everything() -> Reading {
@@ -55,6 +55,7 @@ fn wall() -> Wall {
         kernel: Some(kernel),
         posture: Some(Posture::Attack),
         would_refuse,
+        known: KnownPlayers { bans_spared: 87, tickets_given: 88, tickets_good: 89, tickets_revoked: 90 },
         logins: 82,
         sessions_shed: 83,
         stale_keys: 84,
@@ -113,6 +114,8 @@ fn names_labels_and_units() {
     check("hillfort_ladder_addresses{step=\"ban\"}", 94.0);
     check("hillfort_would_refuse_total{reason=\"region\",stage=\"connect\"}", 109_001.0);
     check("hillfort_sessions_shed_total", 83.0);
+    check("hillfort_bans_spared_total", 87.0);
+    check("hillfort_tickets_revoked_total", 90.0);
     check("hillfort_stale_keys_total", 84.0);
     check("hillfort_own_pause_max_seconds", 85e-6);
     check("hillfort_own_pauses_too_long_total", 86.0);

@@ -28,6 +28,12 @@ pub(super) fn write(page: &mut Page<'_>, wall: &Wall) -> fmt::Result {
     page.gauges("ladder_addresses", "Addresses that something is done to now, by step.", steps)?;
     let watched = wall.would_refuse.iter().map(|(reject, n)| ([Label::Reason(reject), Label::Stage(reject.stage())], n as f64));
     page.counters("would_refuse", "Refusals that rules in dry run would have made.", watched)?;
+    let known = &wall.known;
+    let help = "Bans that addresses have earned and that were not made, because many play there.";
+    page.counters("bans_spared", help, [([], known.bans_spared as f64)])?;
+    page.counters("tickets_given", "Tickets given to clients that have played.", [([], known.tickets_given as f64)])?;
+    page.counters("tickets_good", "Tickets shown before a login that were good.", [([], known.tickets_good as f64)])?;
+    page.counters("tickets_revoked", "Tickets taken back for offences.", [([], known.tickets_revoked as f64)])?;
     page.counters("logins", "Logins and resumes that were let in.", [([], wall.logins as f64)])?;
     let help = "Sessions that waited for their client and gave way to a new one.";
     page.counters("sessions_shed", help, [([], wall.sessions_shed as f64)])?;

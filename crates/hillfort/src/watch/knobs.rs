@@ -64,7 +64,23 @@ macro_rules! number {
     };
 }
 
-const SINGLES: [Knob; 12] = [
+/// Seconds.
+macro_rules! span {
+    ($key:literal, $label:literal, $($place:ident).+) => {
+        Knob {
+            key: $key,
+            label: $label,
+            unit: "s",
+            get: |config| config.$($place).+.as_secs(),
+            set: |config, value| {
+                config.$($place).+ = Duration::from_secs(u64::from(value));
+                Ok(())
+            },
+        }
+    };
+}
+
+const SINGLES: [Knob; 15] = [
     Knob {
         key: "guard.offence_points_max",
         label: "offence points before a ban",
@@ -80,26 +96,8 @@ const SINGLES: [Knob; 12] = [
         set: |config, value| Rate::new(value, config.tolerance.burst()).map(|rate| config.tolerance = rate),
     },
     number!("guard.source_open_max", "open connections of one address", "", source_open_max),
-    Knob {
-        key: "guard.ban_first_s",
-        label: "first ban",
-        unit: "s",
-        get: |config| config.ban.first.as_secs(),
-        set: |config, value| {
-            config.ban.first = Duration::from_secs(u64::from(value));
-            Ok(())
-        },
-    },
-    Knob {
-        key: "guard.ban_s",
-        label: "longest ban",
-        unit: "s",
-        get: |config| config.ban.max.as_secs(),
-        set: |config, value| {
-            config.ban.max = Duration::from_secs(u64::from(value));
-            Ok(())
-        },
-    },
+    span!("guard.ban_first_s", "first ban", ban.first),
+    span!("guard.ban_s", "longest ban", ban.max),
     number!("guard.bans_per_min", "new bans in a minute", "", fuse.bans_per_min),
     number!("guard.network_open_max", "open connections of one network", "", network_open_max),
     number!("guard.known_percent", "share kept for known players", "%", known_percent),
@@ -107,6 +105,9 @@ const SINGLES: [Knob; 12] = [
     number!("guard.attack_offered_per_s", "connections that are an attack", "1/s", posture.offered_per_s),
     number!("guard.attack_refused_per_s", "refusals that are an attack", "1/s", posture.refused_per_s),
     number!("guard.work_bits", "work of strangers under attack", "bits", work_bits),
+    span!("guard.settled_s", "session that makes its address known", settled_after),
+    span!("guard.played_s", "play that earns a ticket", played_after),
+    number!("guard.shared_accounts", "players that make an address shared", "", shared_accounts),
 ];
 
 fn knobs() -> impl Iterator<Item = &'static Knob> {

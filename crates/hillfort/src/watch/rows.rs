@@ -11,7 +11,8 @@ use hillfort_proto::time::Time;
 use hillfort_realm::{Snapshot, WorldSnapshot};
 
 use crate::console::{
-    AddressView, PlayerRow, Posture, Quantiles, ROWS_MAX, Rejects, RoomRow, Step, StepRow, TOP_MAX, Talker, Top, World,
+    AddressView, KnownPlayers, PlayerRow, Posture, Quantiles, ROWS_MAX, Rejects, RoomRow, Step, StepRow, TOP_MAX, Talker, Top,
+    World,
 };
 
 /// How the guard sees the moment.
@@ -19,6 +20,16 @@ pub(super) const fn posture(posture: hillfort_guard::Posture) -> Posture {
     match posture {
         hillfort_guard::Posture::Calm => Posture::Calm,
         hillfort_guard::Posture::Attack => Posture::Attack,
+    }
+}
+
+/// What it has done for players who have played here.
+pub(super) const fn known(guard: &hillfort_guard::Stats) -> KnownPlayers {
+    KnownPlayers {
+        bans_spared: guard.bans_spared,
+        tickets_given: guard.tickets_given,
+        tickets_good: guard.tickets_good,
+        tickets_revoked: guard.tickets_revoked,
     }
 }
 
@@ -56,7 +67,7 @@ fn row(now: Time, step: &InForce, reasons: &VecDeque<(IpAddr, String)>) -> StepR
     StepRow {
         address: step.addr,
         step: step_of(step.step),
-        stage: step.step.stage(),
+        stage: step.stage(),
         reason,
         evidence,
         count: u64::from(step.count),
@@ -215,6 +226,7 @@ mod tests {
             first: at(10),
             last: at(15),
             until: at(50),
+            strangers_only: false,
         };
         let banned = InForce { step: hillfort_guard::Step::Ban, cause: Cause::Operator, last: at(18), ..step };
         let reasons = VecDeque::from([(banned.addr, "rude".to_owned())]);

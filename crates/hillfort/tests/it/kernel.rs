@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::lab::{HEALTH, Lab};
+use crate::lab::{FRAMES, HEALTH, Lab, key};
+use crate::player::{Player, Seen};
+use crate::web::Metrics;
+use crate::wire::Door;
 
 #[test]
 fn kill_9_leaves_no_filter_and_bans_come_back() {
@@ -15,7 +18,10 @@ fn kill_9_leaves_no_filter_and_bans_come_back() {
     assert!(health.contains("\"rung\":\"native\"") && health.contains("\"mode\":\"passive\""), "{health}");
     assert!(lab.door().contains("prog/xdp"), "{}", lab.door());
 
-    // A connection from before the ban goes on; a new one gets nowhere.
+    // A session from before the ban goes on; a new connection gets nowhere.
+    let mut ann = lab.inside(&lab.player, || Player::login_with(&Door::frames(FRAMES.into()), "Ann", key()));
+    ann.join("hilltop", None);
+    ann.state();
     let ban = "curl -s -m 2 -H Content-Type:application/json \
                -d {\"address\":\"10.77.0.2\",\"reason\":\"test\",\"seconds\":600} http://127.0.0.1:7351/api/ban";
     let answer = Lab::within(&lab.victim, ban);
@@ -23,6 +29,22 @@ fn kill_9_leaves_no_filter_and_bans_come_back() {
     let (begin, refused) = (Instant::now(), Lab::get(&lab.player, HEALTH));
     assert_eq!(refused, "", "the console answered {}", String::from_utf8_lossy(&answer.stdout));
     assert!(begin.elapsed() > Duration::from_secs(1), "dropped, not reset: the kernel never saw it");
+    let console = "127.0.0.1:7351".parse().unwrap();
+    let banned = "hillfort_kernel_packets_total{verdict=\"banned\"}";
+    lab.inside(&lab.victim, || Metrics::when(console, "a SYN dropped", |metrics| metrics.value(banned) >= 1.0));
+    // Meanwhile: frames there and back, and what the room sends by itself.
+    let at_ban = ann.state().0;
+    for _ in 0..5 {
+        ann.ping(&[7; 32]);
+        ann.until("a pong", |seen| matches!(seen, Seen::Pong { .. }).then_some(()));
+    }
+    assert!(ann.state().0 > at_ban, "the room goes on for it");
+    let syns = lab.inside(&lab.victim, || Metrics::read(console).value("hillfort_kernel_syns_total"));
+    ann.input(1, &[0; 4]);
+    ann.ping(&[]);
+    ann.until("a pong", |seen| matches!(seen, Seen::Pong { .. }).then_some(()));
+    let after = lab.inside(&lab.victim, || Metrics::read(console).value("hillfort_kernel_syns_total"));
+    assert!(after - syns < 1.5, "on the connection that it had: {syns} SYNs, then {after}");
 
     server.kill();
     assert!(!lab.door().contains("xdp"), "{}", lab.door());

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use hillfort_bpf::Reg::R0;
 use hillfort_bpf::{Asm, Program, XdpLink, XdpMode, interface_index, xdp};
+use hillfort_proto::hello::{AppId, HelloKey, KeyId};
 use rustix::net::{AddressFamily, SendFlags, SocketType, ipproto, sendto, socket};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -24,6 +25,11 @@ const KEY: &str =
     "[[keys]]\napp = 1\nkey = 1\nsecret_hex = \"5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\"\n";
 
 pub(crate) const HEALTH: &str = "http://10.77.0.1:7350/healthz";
+/// The key that its settings name.
+pub(crate) fn key() -> HelloKey {
+    HelloKey::new(AppId(1), KeyId(1), &[0x5a; 32]).unwrap()
+}
+
 /// Where the server's frames door is.
 pub(crate) const FRAMES: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 1), 7352);
 
@@ -110,6 +116,13 @@ impl Lab {
 
     /// Sends SYNs to the frames door, each from an address and port that nobody else has used, until it is dropped or has sent so many.
     pub(crate) fn flood(&self, most: u64) -> Flood {
+        // Of 198.18.0.0/15 (RFC 2544).
+        let forged = |number: u32| Ipv4Addr::from_bits(0xC612_0000 | (number & 0x1_FFFF));
+        self.flood_as(most, move |number| SocketAddrV4::new(forged(number), 1024 + (number >> 17) as u16))
+    }
+
+    /// The same from what `forged` says of each one's number.
+    pub(crate) fn flood_as(&self, most: u64, forged: impl Fn(u32) -> SocketAddrV4 + Send + 'static) -> Flood {
         let (stop, stopped) = sync_channel(0);
         let sent = Arc::new(AtomicU64::new(0));
         let (namespace, counter) = (self.player.clone(), Arc::clone(&sent));
@@ -124,7 +137,7 @@ impl Lab {
                         return;
                     }
                     // No room in the kernel for this one: it is as lost as on a wire.
-                    let _lost = sendto(&raw, &forged_syn(number as u32), SendFlags::empty(), &FRAMES);
+                    let _lost = sendto(&raw, &forged_syn(forged(number as u32), number as u32), SendFlags::empty(), &FRAMES);
                     counter.store(number + 1, Ordering::Relaxed);
                 }
             }
@@ -144,6 +157,13 @@ impl Lab {
         command.args(set(settings)).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(File::create(folder.join("log")).unwrap());
         Running(command.spawn().unwrap())
+    }
+
+    /// Gives the players' end further addresses.
+    pub(crate) fn add_players(&self, addresses: &[Ipv4Addr]) {
+        for address in addresses {
+            ip(&format!("-n {} addr add {address}/24 dev cable", self.player)).unwrap();
+        }
     }
 
     /// What a command prints that runs in a namespace.
@@ -228,11 +248,9 @@ impl Drop for Flood {
     }
 }
 
-/// A SYN as Linux sends it, from address number `number` of 198.18.0.0/15 (RFC 2544) and a port that depends on it, with a right checksum: the kernel must
-/// not drop it for anything but what it is.
-fn forged_syn(number: u32) -> Vec<u8> {
-    let from = Ipv4Addr::from_bits(0xC612_0000 | (number & 0x1_FFFF));
-    let port = 1024 + (number >> 17) as u16;
+/// A SYN as Linux sends it, with a right checksum: the kernel must not drop it for anything but what it is.
+fn forged_syn(from: SocketAddrV4, number: u32) -> Vec<u8> {
+    let (from, port) = (*from.ip(), from.port());
     let mut tcp = [port.to_be_bytes(), FRAMES.port().to_be_bytes()].concat();
     tcp.extend(number.wrapping_mul(0x9E37_79B9).to_be_bytes());
     tcp.extend([0, 0, 0, 0, 0xA0, 0x02, 0xFA, 0xF0, 0, 0, 0, 0]);

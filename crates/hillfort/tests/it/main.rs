@@ -29,6 +29,7 @@ mod recorded;
 mod reload;
 mod resume;
 mod rooms;
+mod shared;
 mod start;
 mod tls;
 mod watched;

@@ -54,11 +54,16 @@ impl Player {
 
     /// The same with another key.
     pub(crate) fn login_with(door: &Door, name: &str, key: HelloKey) -> Self {
-        let session = Session::new(name);
+        let mut player = Self::begin(door, Session::new(name), key);
+        assert!(!player.welcome(), "the first login is no resumption");
+        player
+    }
+
+    /// A player with a connection who has asked to log in.
+    pub(crate) fn begin(door: &Door, session: Session, key: HelloKey) -> Self {
         let (door, started) = (door.clone(), Instant::now());
         let mut player = Self { door, key, session, wire: None, started, mirror: None, token: [0; RESUME_TOKEN_BYTES] };
         player.connect();
-        assert!(!player.welcome(), "the first login is no resumption");
         player
     }
 
@@ -141,6 +146,11 @@ impl Player {
     pub(crate) fn bye(mut self) -> Option<Reject> {
         self.speak(|session, _, framing, out| session.bye(framing, out));
         self.wire.expect("a player with a connection").closed()
+    }
+
+    /// What the server gave for having played; empty when it gave nothing.
+    pub(crate) fn ticket(&self) -> &[u8] {
+        self.session.ticket()
     }
 
     pub(crate) fn id(&self) -> Option<SessionId> {
@@ -243,7 +253,7 @@ impl Player {
                 Event::Pong { round_trip } => Seen::Pong { round_trip },
                 Event::Refused { code, .. } => Seen::Refused { code },
                 Event::Closed { code, resumable, .. } => Seen::Closed { code, resumable },
-                Event::Rooms { .. } => return None,
+                Event::Rooms { .. } | Event::Ticket => return None,
                 Event::Challenge(puzzle) => {
                     session.work(puzzle.solve(0, u64::MAX)?, framing, out);
                     return None;

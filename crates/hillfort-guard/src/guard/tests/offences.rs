@@ -13,7 +13,16 @@ fn bad_hellos_ban_their_address_for_half_a_minute() {
     let last = NOW + Duration::from_millis(1);
     assert_eq!(guard.on_hello(last, WALL, &proof, &[0; HELLO_BYTES]), Err(Reject::HelloMagic));
     let until = last + Duration::from_secs(30);
-    let expect = Ban { addr: v4(1), cause: Cause::Offence(Reject::HelloMagic), count: 21, first: NOW, last, until, repeats: 0 };
+    let expect = Ban {
+        addr: v4(1),
+        cause: Cause::Offence(Reject::HelloMagic),
+        count: 21,
+        first: NOW,
+        last,
+        until,
+        repeats: 0,
+        strangers_only: false,
+    };
     assert_eq!(guard.bans(last).collect::<Vec<_>>(), [&expect]);
     assert_eq!(guard.on_connect(until - Duration::from_nanos(1), v4(1)), Err(Reject::Banned));
     assert!(guard.on_connect(until - Duration::from_nanos(1), v4(2)).is_ok(), "the neighbour plays on");

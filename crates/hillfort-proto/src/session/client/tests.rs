@@ -68,6 +68,38 @@ fn a_connection_begins_with_resume_while_that_can_work() {
     assert_eq!(first_message(&mut client, ms(31_001)), "login Ada");
 }
 
+/// A ticket is shown before each login and never before a resume; a newer one takes its place, and it outlives the session.
+#[test]
+fn a_ticket_is_shown_before_a_login() {
+    let says = |client: &mut Session, at: u64| {
+        let mut out = Vec::new();
+        client.start(ms(at), Framing::Tcp, &mut out);
+        let (mut said, mut rest) = (Vec::new(), &out[..]);
+        while let Some(frame) = crate::frame::read(rest, 1024).unwrap() {
+            said.push(match ClientView::read(frame.payload).unwrap().body {
+                ClientBody::Ticket { ticket } => format!("ticket {ticket:?}"),
+                ClientBody::Login { .. } => "login".to_owned(),
+                ClientBody::Resume { .. } => "resume".to_owned(),
+                other => panic!("{other:?}"),
+            });
+            rest = &rest[frame.consumed..];
+        }
+        said.join(", ")
+    };
+    assert_eq!(says(&mut Session::new("Ada").with_ticket(&[1, 2]), 0), "ticket [1, 2], login");
+    assert_eq!(says(&mut Session::new("Ada").with_ticket(&[1; 65]), 0), "login", "that is no ticket");
+    let mut client = seated();
+    let ticket = |bytes| payload(0, 0, ServerBody::Ticket { ticket: bytes });
+    assert_eq!(client.handle_payload(ms(1), &ticket(&[3]), F, &mut Vec::new()), Ok(Some(Event::Ticket)));
+    assert_eq!(client.ticket(), [3]);
+    client.handle_disconnect(ms(1_000));
+    assert_eq!(says(&mut client, 1_001), "resume");
+    client.handle_disconnect(ms(1_001));
+    assert_eq!(says(&mut client, 32_000), "ticket [3], login");
+    let mut client = seated();
+    assert_eq!(client.handle_payload(ms(1), &ticket(&[3; 65]), F, &mut Vec::new()), Err(Reject::Message));
+}
+
 #[test]
 fn after_a_close_the_session_is_resumed_or_forgotten_as_the_code_says() {
     let check = |reject: Reject, resumable: bool, then: &str| {

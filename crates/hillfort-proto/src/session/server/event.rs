@@ -29,6 +29,11 @@ pub enum Event<'a> {
         /// Display name.
         name: &'a str,
     },
+    /// Judge it before the login that follows. Nothing is answered.
+    Ticket {
+        /// As the client says; at most [`crate::limits::TICKET_BYTES_MAX`] bytes.
+        ticket: &'a [u8],
+    },
     /// Look the session up and let it [`super::Session::resume`] on this connection, ask for work with [`super::Session::challenge`], or
     /// close with [`Reject::ResumeUnknown`].
     Resume {

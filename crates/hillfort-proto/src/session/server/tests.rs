@@ -87,6 +87,10 @@ fn each_state_takes_its_messages_and_refuses_the_others() {
     check(&fresh, 0, ClientBody::Login { name: "" }, "Refused(LoginName)", "Refused login_name");
     check(&fresh, 0, resume, &format!("Resume {{ session: SessionId(10752), token: {TOKEN:?}, received: 3 }}"), "-");
     check(&fresh, 5, login, "! message", "-");
+    check(&fresh, 0, ClientBody::Ticket { ticket: &[7; 64] }, &format!("Ticket {{ ticket: {:?} }}", [7; 64]), "-");
+    check(&fresh, 0, ClientBody::Ticket { ticket: &[7; 65] }, "! message", "-");
+    check(&opened, 0, ClientBody::Ticket { ticket: &[7] }, "! out_of_state", "-");
+    check(&detached, 0, ClientBody::Ticket { ticket: &[7] }, "! out_of_state", "-");
     for body in [ping, ClientBody::Ack, ClientBody::Bye, ClientBody::Pong { echo: 0, pad: b"" }, ClientBody::Work { nonce: 0 }] {
         check(&fresh, 0, body, "! out_of_state", "-");
         check(&detached, 0, body, "! out_of_state", "-");

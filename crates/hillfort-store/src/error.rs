@@ -1,11 +1,12 @@
-//! Owns the closed list of ways in which a unit of work can fail. Nothing has changed when one of them is returned.
+//! Owns the closed list of ways in which a unit of work can fail.
 
 use std::fmt;
 
 /// Result of a unit of work.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// Why a unit of work did not happen. It has changed nothing.
+/// Why a unit of work did not happen. It has changed nothing, with one exception: when the connection to a server breaks while it commits,
+/// nobody knows, and that is [`StoreError::Unavailable`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// What is stored speaks against it. The caller's business: trying again without a change gives the same.

@@ -24,6 +24,7 @@
 
 mod accounts;
 mod audit;
+mod backup;
 mod check;
 mod cursor;
 mod error;
@@ -33,16 +34,24 @@ mod meta;
 mod objects;
 mod operators;
 mod outbox;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod schema;
 mod sessions;
+mod sql;
+mod sqlite;
 mod store;
+mod transfer;
 mod updates;
 mod wallets;
+mod write_behind;
 
 pub use accounts::{
     Account, AccountFilter, AccountUpdate, Accounts, Ban, DEVICES_MAX, Found, Identity, IdentityKind, METADATA_MAX, NewAccount,
     PersonExport, Tombstone,
 };
 pub use audit::{Audit, AuditEntry, AuditFilter, NewAuditEntry};
+pub use backup::{backup, migrate, restore};
 pub use cursor::Page;
 pub use error::{Conflict, Missing, Result, StoreError};
 pub use ids::{LedgerId, Millis, SessionId, UserId};
@@ -55,8 +64,10 @@ pub use operators::{Operator, OperatorUpdate, Operators, Role};
 pub use outbox::{NewOutboxEntry, Outbox, OutboxEntry, PAYLOAD_MAX};
 pub use sessions::{NewSession, Rotate, Rotation, SESSIONS_MAX, Session, Sessions, TokenHash};
 pub use store::{Options, Store};
+pub use transfer::{Moved, export, import};
 pub use updates::{Update, Updated, Updates};
 pub use wallets::{LedgerEntry, WALLET_NAMES_MAX, Wallet, WalletChange, WalletState, Wallets};
+pub use write_behind::{WriteBehind, WriteBehindOptions};
 
 /// Most items that one call may carry, and most that a page has.
 pub const BATCH_MAX: usize = 1024;

@@ -5,6 +5,7 @@ use md5::{Digest, Md5};
 use serde::Serialize;
 use std::fmt::Debug;
 
+use crate::cursor::Window;
 use crate::ids::hex;
 use crate::{Millis, Page, Result, StoreError, UserId, check};
 
@@ -242,6 +243,27 @@ pub struct ListObjects {
     pub cursor: Option<String>,
 }
 
+/// A place among the objects of everybody: read permission, key, owner.
+pub(crate) type Place = (i64, String, UserId);
+
+impl ListObjects {
+    /// The page of one owner's objects, by key.
+    pub(crate) fn by_key(&self) -> Result<Window<String>> {
+        check::text("collection", &self.collection, NAME_MAX)?;
+        let window = Window::<String>::new(self.limit, self.cursor.as_deref())?;
+        window.after.as_ref().map_or(Ok(()), |key| check::text("cursor", key, NAME_MAX))?;
+        Ok(window)
+    }
+
+    /// The page of everybody's objects.
+    pub(crate) fn by_place(&self) -> Result<Window<Place>> {
+        check::text("collection", &self.collection, NAME_MAX)?;
+        let window = Window::<Place>::new(self.limit, self.cursor.as_deref())?;
+        window.after.as_ref().map_or(Ok(()), |(_, key, _)| check::text("cursor", key, NAME_MAX))?;
+        Ok(window)
+    }
+}
+
 /// The port. Each method is a unit of work.
 #[async_trait]
 pub trait Objects: Send + Sync + Debug {
@@ -260,4 +282,11 @@ pub trait Objects: Send + Sync + Debug {
 
     /// Names of collections in byte order, after `after`, at most [`crate::BATCH_MAX`]: for the console.
     async fn collections(&self, after: Option<String>) -> Result<Vec<String>>;
+}
+
+/// Places of a batch in the order of their ids, so that no two batches wait for each other in a circle; those of one id stay in theirs.
+pub(crate) fn in_order<T>(items: &[T], id: impl Fn(&T) -> &ObjectId) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_by_key(|&at| id(&items[at]));
+    order
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::memory::Memory;
+use crate::sql::Sql;
+use crate::sqlite::Sqlite;
 use crate::{Accounts, Audit, Meta, Objects, Operators, Outbox, Result, Sessions, StoreError, Updates, Wallets};
 
 /// How a database is used.
@@ -20,7 +22,7 @@ pub struct Options {
     pub connections: usize,
     /// PostgreSQL: longest statement.
     pub statement_timeout: Duration,
-    /// PostgreSQL: PEM file of the authorities whose servers are trusted; `None` takes the system's.
+    /// PostgreSQL: PEM file of the authorities whose servers are trusted. With it the connection has to be TLS; without it, it is plain.
     pub postgres_ca: Option<PathBuf>,
     /// Whether missing tables are made. Without it, an older database is an error that says so.
     pub migrate: bool,
@@ -66,11 +68,10 @@ pub struct Store {
 impl Store {
     /// Opens the database that the URL names, makes its tables, and is ready for use. Needs a tokio runtime with its timer.
     pub async fn open(url: &str, options: Options) -> Result<Self> {
-        let _ = options;
-        if url == "memory:" {
-            return Ok(Self::of(Arc::new(Memory::default())));
+        match Place::read(url)? {
+            Place::Memory => Ok(Self::of(Arc::new(Memory::default()))),
+            place => Ok(Self::of(Arc::new(place.open(options).await?))),
         }
-        Err(StoreError::invalid("store URL", "begins with sqlite:, postgres:// or memory:"))
     }
 
     fn of<T>(all: Arc<T>) -> Self
@@ -87,6 +88,53 @@ impl Store {
             audit: all.clone(),
             operators: all.clone(),
             meta: all,
+        }
+    }
+}
+
+/// Where a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Memory,
+    Sqlite(PathBuf),
+    #[cfg(feature = "postgres")]
+    Postgres(String),
+}
+
+impl Place {
+    /// Reads the URL of a store.
+    pub(crate) fn read(url: &str) -> Result<Self> {
+        if url == "memory:" {
+            return Ok(Self::Memory);
+        }
+        if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+            return Ok(Self::Sqlite(path.into()));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            #[cfg(feature = "postgres")]
+            return Ok(Self::Postgres(url.to_owned()));
+            #[cfg(not(feature = "postgres"))]
+            return Err(StoreError::invalid(
+                "store URL",
+                "names PostgreSQL, which this build lacks: build with the feature `postgres`",
+            ));
+        }
+        Err(StoreError::invalid(
+            "store URL",
+            "is none of sqlite:<file>, postgres://<user>:<password>@<host>/<database> and memory:",
+        ))
+    }
+
+    /// Opens a database that is not in memory.
+    pub(crate) async fn open(self, options: Options) -> Result<Sql> {
+        match self {
+            Self::Memory => Err(StoreError::invalid("store URL", "memory: is no place that lasts")),
+            Self::Sqlite(path) => {
+                let opened = tokio::task::spawn_blocking(move || Sqlite::open(&path, &options));
+                Ok(Sql::Sqlite(opened.await.map_err(|error| StoreError::Unavailable(error.to_string()))??))
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => Ok(Sql::Postgres(crate::postgres::Postgres::open(&url, &options).await?)),
         }
     }
 }

@@ -76,6 +76,14 @@ pub trait Wallets: Send + Sync + Debug {
     async fn update_ledger(&self, id: LedgerId, metadata: String, now: Millis) -> Result<LedgerEntry>;
 }
 
+/// Places of a batch in the order of their accounts, so that no two batches wait for each other in a circle; those of one account stay in
+/// theirs.
+pub(crate) fn by_user(changes: &[WalletChange]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..changes.len()).collect();
+    order.sort_by_key(|&at| changes[at].user);
+    order
+}
+
 /// The wallet after a change, or why there is none.
 pub(crate) fn changed(wallet: &Wallet, changeset: &BTreeMap<String, i64>) -> Result<Wallet> {
     let mut after = wallet.clone();

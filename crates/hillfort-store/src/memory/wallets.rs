@@ -1,16 +1,23 @@
 //! Owns the model of wallets.
 
 use async_trait::async_trait;
+use std::collections::BTreeMap;
 
 use super::{Memory, State};
 use crate::cursor::Window;
-use crate::wallets::changed;
+use crate::wallets::{by_user, changed};
 use crate::{
     LedgerEntry, LedgerId, METADATA_MAX, Millis, Missing, Page, Result, UserId, Wallet, WalletChange, WalletState, Wallets, check,
 };
 
 impl State {
-    pub(super) fn apply_change(&mut self, change: WalletChange, ledger: bool, now: Millis) -> Result<WalletState> {
+    /// Changes wallets in the order of their accounts, and answers in the order of the batch.
+    pub(super) fn apply_all(&mut self, changes: Vec<WalletChange>, ledger: bool, now: Millis) -> Result<Vec<WalletState>> {
+        let states = by_user(&changes).into_iter().map(|at| Ok((at, self.apply(changes[at].clone(), ledger, now)?)));
+        Ok(states.collect::<Result<BTreeMap<usize, WalletState>>>()?.into_values().collect())
+    }
+
+    fn apply(&mut self, change: WalletChange, ledger: bool, now: Millis) -> Result<WalletState> {
         let WalletChange { user, changeset, metadata } = change;
         let previous = self.wallets.get(&user).ok_or(Missing::Account)?.clone();
         let updated = changed(&previous, &changeset)?;
@@ -29,7 +36,7 @@ impl Wallets for Memory {
     async fn apply(&self, changes: Vec<WalletChange>, ledger: bool, now: Millis) -> Result<Vec<WalletState>> {
         check::batch("changes", &changes)?;
         changes.iter().try_for_each(WalletChange::check)?;
-        self.unit(|state| changes.into_iter().map(|change| state.apply_change(change, ledger, now)).collect())
+        self.unit(|state| state.apply_all(changes, ledger, now))
     }
 
     async fn get(&self, user: UserId) -> Result<Wallet> {

@@ -1,0 +1,181 @@
+//! Owns sessions and tokens for a new password in SQL.
+
+use async_trait::async_trait;
+
+use super::{Conn, Fail, Row, Sql, lock_account, one, values};
+use crate::accounts::check_hash;
+use crate::{
+    Conflict, Millis, Missing, NewSession, Result, Rotate, Rotation, SESSIONS_MAX, Session, SessionId, Sessions, TokenHash,
+    UserId,
+};
+
+macro_rules! sessions {
+    ($rest:literal) => {
+        concat!(
+            "SELECT s.id, s.account_id, a.generation, s.vars, s.origin, s.create_time, s.update_time, s.expires FROM sessions s \
+             JOIN accounts a ON a.id = s.account_id WHERE ",
+            $rest
+        )
+    };
+}
+
+fn read_session(mut row: Row) -> Result<Session, Fail> {
+    Ok(Session {
+        id: SessionId(row.array(0)?),
+        user: row.user(1)?,
+        generation: row.int(2)?,
+        vars: row.text(3)?,
+        origin: row.text(4)?,
+        create_time: row.int(5)?,
+        update_time: row.int(6)?,
+        expires: row.int(7)?,
+    })
+}
+
+pub(super) async fn all_of(conn: &mut dyn Conn, user: UserId) -> Result<Vec<Session>, Fail> {
+    let rows = conn.rows(sessions!("s.account_id = $1 ORDER BY s.create_time, s.id"), values![user]).await?;
+    rows.into_iter().map(read_session).collect()
+}
+
+async fn create(conn: &mut dyn Conn, new: &NewSession, now: Millis) -> Result<Session, Fail> {
+    const INSERT: &str = "INSERT INTO sessions (id, account_id, current, rotate_time, vars, origin, create_time, update_time, expires) \
+         VALUES ($1, $2, $3, $4, $5, $6, $4, $4, $7) ON CONFLICT DO NOTHING RETURNING id";
+    // All but the latest, when there are too many with the new one.
+    const TRIM: &str = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE account_id = $1 AND id <> $2 \
+         ORDER BY update_time DESC, id DESC LIMIT 1000000 OFFSET $3)";
+    let generation = lock_account(conn, new.user).await?;
+    let values = values![new.id.0, new.user, new.token, now, &new.vars, &new.origin, new.expires];
+    one(conn.rows(INSERT, values).await?).ok_or(Conflict::Id)?;
+    conn.rows(TRIM, values![new.user, new.id.0, SESSIONS_MAX - 1]).await?;
+    Ok(Session {
+        id: new.id,
+        user: new.user,
+        generation,
+        vars: new.vars.clone(),
+        origin: new.origin.clone(),
+        create_time: now,
+        update_time: now,
+        expires: new.expires,
+    })
+}
+
+async fn rotate(conn: &mut dyn Conn, rotate: &Rotate, now: Millis) -> Result<Rotation, Fail> {
+    let sql = "SELECT account_id, current, previous, rotate_time FROM sessions WHERE id = $1 AND expires > $2";
+    let Some(mut row) = one(conn.rows_locked(sql, values![rotate.id.0, now]).await?) else { return Ok(Rotation::Ended) };
+    let (user, current): (_, TokenHash) = (row.user(0)?, row.array(1)?);
+    let previous = if row.0[2] == super::Value::Null { None } else { Some(row.bytes(2)?) };
+    let (previous, rotate_time) = if rotate.presented == current {
+        (current.to_vec(), now)
+    } else {
+        let rotate_time = row.int(3)?;
+        match previous {
+            Some(previous) if previous == rotate.presented && now < rotate_time.saturating_add(rotate.grace) => {
+                (previous, rotate_time)
+            }
+            _ => {
+                conn.rows("DELETE FROM sessions WHERE id = $1", values![rotate.id.0]).await?;
+                return Ok(Rotation::Reused(user));
+            }
+        }
+    };
+    let sql = "UPDATE sessions SET current = $2, previous = $3, rotate_time = $4, vars = COALESCE($5, vars), update_time = $6, \
+         expires = $7 WHERE id = $1";
+    let values = values![rotate.id.0, rotate.next, previous.as_slice(), rotate_time, rotate.vars.as_ref(), now, rotate.expires];
+    conn.rows(sql, values).await?;
+    let row = one(conn.rows(sessions!("s.id = $1"), values![rotate.id.0]).await?).ok_or(Fail::Again)?;
+    Ok(Rotation::Rotated(read_session(row)?))
+}
+
+async fn of_user(conn: &mut dyn Conn, user: UserId, now: Millis) -> Result<Vec<Session>, Fail> {
+    generation(conn, user).await?;
+    let sql = sessions!("s.account_id = $1 AND s.expires > $2 ORDER BY s.create_time, s.id");
+    conn.rows(sql, values![user, now]).await?.into_iter().map(read_session).collect()
+}
+
+async fn generation(conn: &mut dyn Conn, user: UserId) -> Result<i64, Fail> {
+    let sql = "SELECT generation FROM accounts WHERE id = $1 AND username <> ''";
+    one(conn.rows(sql, values![user]).await?).ok_or(Missing::Account)?.int(0)
+}
+
+async fn purge(conn: &mut dyn Conn, now: Millis, limit: usize) -> Result<u64, Fail> {
+    let sessions = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1 ORDER BY expires, id LIMIT $2) \
+         RETURNING expires";
+    let resets = "DELETE FROM resets WHERE account_id IN (SELECT account_id FROM resets WHERE expires <= $1 \
+         ORDER BY expires, account_id LIMIT $2) RETURNING expires";
+    let ended = conn.rows(sessions, values![now, limit]).await?.len();
+    let more = conn.rows(resets, values![now, limit.saturating_sub(ended)]).await?.len();
+    Ok((ended + more) as u64)
+}
+
+async fn use_reset(conn: &mut dyn Conn, token: TokenHash, hash: &String, now: Millis) -> Result<UserId, Fail> {
+    let sql = "DELETE FROM resets WHERE token = $1 AND expires > $2 RETURNING account_id";
+    let user = one(conn.rows(sql, values![token, now]).await?).ok_or(Missing::ResetToken)?.user(0)?;
+    super::accounts::set_password(conn, user, Some(hash)).await?;
+    Ok(user)
+}
+
+#[async_trait]
+impl Sessions for Sql {
+    async fn create(&self, new: NewSession, now: Millis) -> Result<Session> {
+        new.check()?;
+        self.write((new, now), |(new, now), conn| Box::pin(create(conn, new, *now))).await
+    }
+
+    async fn rotate(&self, request: Rotate, now: Millis) -> Result<Rotation> {
+        request.check()?;
+        self.write((request, now), |(request, now), conn| Box::pin(rotate(conn, request, *now))).await
+    }
+
+    async fn get(&self, id: SessionId, now: Millis) -> Result<Option<Session>> {
+        self.read(values![id.0, now], |values, conn| {
+            Box::pin(async move {
+                let rows = conn.rows(sessions!("s.id = $1 AND s.expires > $2"), values.clone()).await?;
+                one(rows).map(read_session).transpose()
+            })
+        })
+        .await
+    }
+
+    async fn of_user(&self, user: UserId, now: Millis) -> Result<Vec<Session>> {
+        self.read((user, now), |(user, now), conn| Box::pin(of_user(conn, *user, *now))).await
+    }
+
+    async fn revoke(&self, id: SessionId) -> Result<bool> {
+        self.write(id, |id, conn| {
+            Box::pin(async move {
+                let rows = conn.rows("DELETE FROM sessions WHERE id = $1 RETURNING id", values![id.0]).await?;
+                Ok(!rows.is_empty())
+            })
+        })
+        .await
+    }
+
+    async fn revoke_all(&self, user: UserId, _now: Millis) -> Result<i64> {
+        self.write(user, |user, conn| Box::pin(super::accounts::revoke_all(conn, *user))).await
+    }
+
+    async fn generation(&self, user: UserId) -> Result<i64> {
+        self.read(user, |user, conn| Box::pin(generation(conn, *user))).await
+    }
+
+    async fn purge(&self, now: Millis, limit: usize) -> Result<u64> {
+        self.write((now, limit), |(now, limit), conn| Box::pin(purge(conn, *now, *limit))).await
+    }
+
+    async fn create_reset(&self, user: UserId, token: TokenHash, expires: Millis, _now: Millis) -> Result<()> {
+        self.write((user, token, expires), |(user, token, expires), conn| {
+            Box::pin(async move {
+                lock_account(conn, *user).await?;
+                let sql = "INSERT INTO resets (account_id, token, expires) VALUES ($1, $2, $3) \
+                     ON CONFLICT (account_id) DO UPDATE SET token = excluded.token, expires = excluded.expires";
+                conn.rows(sql, values![*user, *token, *expires]).await.map(drop)
+            })
+        })
+        .await
+    }
+
+    async fn use_reset(&self, token: TokenHash, password_hash: String, now: Millis) -> Result<UserId> {
+        check_hash(Some(&password_hash))?;
+        self.write((token, password_hash, now), |(token, hash, now), conn| Box::pin(use_reset(conn, *token, hash, *now))).await
+    }
+}

@@ -1,0 +1,188 @@
+//! Sessions: rotation, theft, logout everywhere, new passwords.
+
+use hillfort_store::{
+    Conflict, Identity, IdentityKind, Missing, NewSession, Rotate, Rotation, SESSIONS_MAX, Session, SessionId, Store, StoreError,
+    UserId,
+};
+
+use crate::stores::{cases, nobody, person};
+
+cases![begins_and_ends, rotates, reuse_ends_the_family, grace, rotated_at_once, everywhere, bounded, purges, resets, reset_once];
+
+fn new(user: UserId, token: u8) -> NewSession {
+    NewSession {
+        id: SessionId::random(),
+        user,
+        token: [token; 32],
+        expires: 1000,
+        vars: "{\"v\":\"1\"}".into(),
+        origin: "192.0.2.7".into(),
+    }
+}
+
+fn turn(id: SessionId, presented: u8, next: u8) -> Rotate {
+    Rotate { id, presented: [presented; 32], next: [next; 32], expires: 2000, vars: None, grace: 0 }
+}
+
+fn rotated(rotation: Rotation) -> Session {
+    if let Rotation::Rotated(session) = rotation { session } else { panic!("{rotation:?}") }
+}
+
+async fn begins_and_ends(store: Store) {
+    let a = person(&store, "a").await.id;
+    let one = new(a, 1);
+    let session = store.sessions.create(one.clone(), 10).await.unwrap();
+    assert_eq!((session.id, session.user, session.generation, session.vars.as_str()), (one.id, a, 0, "{\"v\":\"1\"}"));
+    assert_eq!((session.origin.as_str(), session.create_time, session.update_time, session.expires), ("192.0.2.7", 10, 10, 1000));
+    assert_eq!(store.sessions.get(one.id, 999).await, Ok(Some(session.clone())));
+    assert_eq!(store.sessions.get(one.id, 1000).await, Ok(None));
+    assert_eq!(store.sessions.of_user(a, 11).await, Ok(vec![session]));
+    assert_eq!(store.sessions.create(one.clone(), 10).await, Err(Conflict::Id.into()));
+    assert_eq!(store.sessions.create(new(nobody(), 1), 10).await, Err(Missing::Account.into()));
+    assert_eq!(store.sessions.revoke(one.id).await, Ok(true));
+    assert_eq!(store.sessions.revoke(one.id).await, Ok(false));
+    assert_eq!(store.sessions.get(one.id, 11).await, Ok(None));
+    assert_eq!(store.sessions.rotate(turn(one.id, 1, 2), 12).await, Ok(Rotation::Ended));
+    assert_eq!(store.sessions.of_user(nobody(), 1).await, Err(Missing::Account.into()));
+    let bad = NewSession { vars: "x".into(), ..new(a, 1) };
+    assert!(matches!(store.sessions.create(bad, 1).await, Err(StoreError::Invalid(_))));
+}
+
+async fn rotates(store: Store) {
+    let a = person(&store, "a").await.id;
+    let one = new(a, 1);
+    store.sessions.create(one.clone(), 10).await.unwrap();
+    let second = rotated(store.sessions.rotate(turn(one.id, 1, 2), 20).await.unwrap());
+    assert_eq!((second.create_time, second.update_time, second.expires, second.vars.as_str()), (10, 20, 2000, "{\"v\":\"1\"}"));
+    let vars = Rotate { vars: Some("{}".into()), ..turn(one.id, 2, 3) };
+    let third = rotated(store.sessions.rotate(vars, 30).await.unwrap());
+    assert_eq!(third.vars, "{}");
+    assert_eq!(store.sessions.get(one.id, 31).await, Ok(Some(third)));
+    assert_eq!(store.sessions.rotate(turn(one.id, 3, 4), 2000).await, Ok(Rotation::Ended), "too late");
+    assert_eq!(store.sessions.rotate(turn(SessionId::random(), 3, 4), 20).await, Ok(Rotation::Ended));
+}
+
+async fn reuse_ends_the_family(store: Store) {
+    let a = person(&store, "a").await.id;
+    let (one, other) = (new(a, 1), new(a, 9));
+    store.sessions.create(one.clone(), 10).await.unwrap();
+    store.sessions.create(other.clone(), 10).await.unwrap();
+    rotated(store.sessions.rotate(turn(one.id, 1, 2), 20).await.unwrap());
+    rotated(store.sessions.rotate(turn(one.id, 2, 3), 21).await.unwrap());
+    assert_eq!(store.sessions.rotate(turn(one.id, 1, 7), 22).await, Ok(Rotation::Reused(a)));
+    assert_eq!(store.sessions.rotate(turn(one.id, 3, 4), 23).await, Ok(Rotation::Ended), "the good one as well");
+    assert_eq!(store.sessions.get(other.id, 24).await.unwrap().unwrap().id, other.id, "other sessions go on");
+}
+
+async fn grace(store: Store) {
+    let a = person(&store, "a").await.id;
+    let one = new(a, 1);
+    store.sessions.create(one.clone(), 10).await.unwrap();
+    let within = |presented, next| Rotate { grace: 100, ..turn(one.id, presented, next) };
+    rotated(store.sessions.rotate(within(1, 2), 20).await.unwrap());
+    // The answer was lost: the client comes with the old one again, and that one was the last to be used.
+    rotated(store.sessions.rotate(within(1, 3), 119).await.unwrap());
+    rotated(store.sessions.rotate(within(3, 4), 130).await.unwrap());
+    assert_eq!(store.sessions.rotate(within(1, 5), 131).await, Ok(Rotation::Reused(a)), "two steps old");
+    let two = new(a, 1);
+    store.sessions.create(two.clone(), 10).await.unwrap();
+    rotated(store.sessions.rotate(Rotate { id: two.id, ..within(1, 2) }, 20).await.unwrap());
+    assert_eq!(store.sessions.rotate(Rotate { id: two.id, ..within(1, 3) }, 120).await, Ok(Rotation::Reused(a)), "too late");
+}
+
+async fn rotated_at_once(store: Store) {
+    let a = person(&store, "a").await.id;
+    let one = new(a, 1);
+    store.sessions.create(one.clone(), 10).await.unwrap();
+    let tasks: Vec<_> = (0..8)
+        .map(|at| {
+            let (sessions, id) = (store.sessions.clone(), one.id);
+            tokio::spawn(async move { sessions.rotate(turn(id, 1, 10 + at), 20).await.unwrap() })
+        })
+        .collect();
+    let mut won = 0;
+    for task in tasks {
+        won += usize::from(matches!(task.await.unwrap(), Rotation::Rotated(_)));
+    }
+    assert_eq!(won, 1);
+    assert_eq!(store.sessions.get(one.id, 21).await, Ok(None), "a token that came twice has ended the session");
+}
+
+async fn everywhere(store: Store) {
+    let (a, b) = (person(&store, "a").await.id, person(&store, "b").await.id);
+    for at in 0..3 {
+        store.sessions.create(new(a, at), 10).await.unwrap();
+    }
+    let kept = store.sessions.create(new(b, 1), 10).await.unwrap();
+    assert_eq!(store.sessions.generation(a).await, Ok(0));
+    assert_eq!(store.sessions.revoke_all(a, 20).await, Ok(1));
+    assert_eq!(store.sessions.revoke_all(a, 20).await, Ok(2));
+    assert_eq!(store.sessions.generation(a).await, Ok(2));
+    assert_eq!(store.sessions.of_user(a, 21).await, Ok(vec![]));
+    assert_eq!(store.sessions.get(kept.id, 21).await, Ok(Some(kept)));
+    assert_eq!(store.sessions.create(new(a, 1), 22).await.unwrap().generation, 2);
+    assert_eq!(store.sessions.revoke_all(nobody(), 20).await, Err(Missing::Account.into()));
+    assert_eq!(store.sessions.generation(nobody()).await, Err(Missing::Account.into()));
+}
+
+async fn bounded(store: Store) {
+    let a = person(&store, "a").await.id;
+    let mut made = Vec::new();
+    for at in 0..SESSIONS_MAX {
+        made.push(store.sessions.create(new(a, 1), at as i64).await.unwrap().id);
+    }
+    // The first is used again, so the second is the one used least recently.
+    rotated(store.sessions.rotate(turn(made[0], 1, 2), 500).await.unwrap());
+    made.push(store.sessions.create(new(a, 1), 600).await.unwrap().id);
+    let open: Vec<SessionId> = store.sessions.of_user(a, 700).await.unwrap().iter().map(|session| session.id).collect();
+    assert_eq!(open.len(), SESSIONS_MAX);
+    assert!(open.contains(&made[0]) && !open.contains(&made[1]) && open.contains(&made[SESSIONS_MAX]));
+}
+
+async fn purges(store: Store) {
+    let (a, b) = (person(&store, "a").await.id, person(&store, "b").await.id);
+    for at in 0..5 {
+        store.sessions.create(NewSession { expires: 100 + at, ..new(a, 1) }, 10).await.unwrap();
+    }
+    store.sessions.create_reset(a, [1; 32], 100, 10).await.unwrap();
+    store.sessions.create_reset(b, [2; 32], 900, 10).await.unwrap();
+    assert_eq!(store.sessions.purge(99, 100).await, Ok(0));
+    assert_eq!(store.sessions.purge(102, 2).await, Ok(2));
+    assert_eq!(store.sessions.purge(102, 100).await, Ok(2), "one session and one token");
+    assert_eq!(store.sessions.of_user(a, 10).await.unwrap().len(), 2);
+    assert!(store.sessions.use_reset([2; 32], "hash".into(), 200).await.is_ok());
+}
+
+async fn resets(store: Store) {
+    let (a, b) = (person(&store, "a").await.id, person(&store, "b").await.id);
+    let email = Identity::new(IdentityKind::Email, "a@example.org");
+    store.accounts.link(a, email, Some("old".into()), 1).await.unwrap();
+    store.sessions.create(new(a, 1), 1).await.unwrap();
+    let none = Err(Missing::ResetToken.into());
+    store.sessions.create_reset(a, [1; 32], 100, 10).await.unwrap();
+    assert_eq!(store.sessions.create_reset(b, [1; 32], 100, 10).await, Err(Conflict::Id.into()));
+    store.sessions.create_reset(a, [2; 32], 100, 20).await.unwrap();
+    assert_eq!(store.sessions.use_reset([1; 32], "new".into(), 30).await, none, "replaced");
+    assert_eq!(store.sessions.use_reset([2; 32], "new".into(), 100).await, none, "too late");
+    assert_eq!(store.sessions.use_reset([2; 32], "new".into(), 99).await, Ok(a));
+    assert_eq!(store.sessions.use_reset([2; 32], "again".into(), 99).await, none, "once");
+    assert_eq!(store.accounts.password("a@example.org".into()).await, Ok((a, Some("new".into()))));
+    assert_eq!((store.sessions.of_user(a, 99).await, store.sessions.generation(a).await), (Ok(vec![]), Ok(1)));
+    assert_eq!(store.sessions.create_reset(nobody(), [3; 32], 1, 1).await, Err(Missing::Account.into()));
+}
+
+async fn reset_once(store: Store) {
+    let a = person(&store, "a").await.id;
+    store.sessions.create_reset(a, [1; 32], 100, 10).await.unwrap();
+    let tasks: Vec<_> = (0..6)
+        .map(|at| {
+            let sessions = store.sessions.clone();
+            tokio::spawn(async move { sessions.use_reset([1; 32], format!("hash{at}"), 20).await })
+        })
+        .collect();
+    let mut won = 0;
+    for task in tasks {
+        won += usize::from(task.await.unwrap().is_ok());
+    }
+    assert_eq!((won, store.sessions.generation(a).await), (1, Ok(1)));
+}

@@ -15,6 +15,7 @@ mod rooms;
 mod scenes;
 mod sessions;
 mod shed;
+mod stages;
 mod stale;
 mod tls;
 mod websocket;

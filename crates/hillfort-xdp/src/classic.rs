@@ -87,6 +87,8 @@ fn leaf_v6(asm: &mut ClassicAsm, keys: &[Key], offset: i32) {
 mod tests {
     use super::{CLASSIC_BANS_MAX, filter};
     use crate::layout::source_key;
+    use crate::model::{parse, socket_filter_drops};
+    use crate::packets::Frame;
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     fn check(keys: impl Iterator<Item = u64>, most: usize) {
@@ -101,5 +103,39 @@ mod tests {
         // All in one /32, and each in a /32 of its own.
         check((0..).map(|n: u128| source_key(Ipv6Addr::from(0x2001_0db8 << 96 | n << 64).into())), 1_000);
         check((0..).map(|n: u128| source_key(Ipv6Addr::from((0x2000_0000 + n) << 96).into())), 3_400);
+    }
+
+    /// What a listener may get to see, from sources that are banned, their neighbours and others.
+    #[test]
+    fn only_what_opens_a_connection_is_dropped() {
+        const US4: &str = "203.0.113.1:7352";
+        const US6: &str = "[2001:db8:ff::1]:7352";
+        let banned = ["198.51.100.7", "198.51.100.9", "2001:db8:1:2::", "2001:db8:1:4::"].map(|ip| ip.parse().unwrap());
+        let check = |frame: &Frame, expect: bool| {
+            let bytes = frame.bytes();
+            let packet = parse(&bytes, &[7352], &[]).unwrap_or_else(|verdict| panic!("{verdict:?}: {frame:?}"));
+            assert_eq!(socket_filter_drops(&banned, &bytes, &packet).unwrap(), expect, "{frame:?}");
+        };
+        // SYN, also with urgent data, push and the bits of ECN; not SYN and ACK, RST, ACK, FIN.
+        for (flags, opens) in
+            [(0x02, true), (0x2A, true), (0xC2, true), (0x12, false), (0x04, false), (0x10, false), (0x11, false)]
+        {
+            check(&Frame::tcp("198.51.100.7:40000", US4, flags), opens);
+            check(&Frame::tcp("[2001:db8:1:2::9]:40000", US6, flags), opens);
+            for other in ["198.51.100.6:1", "198.51.100.8:1", "198.51.100.10:1", "7.100.51.198:1"] {
+                check(&Frame::tcp(other, US4, flags), false);
+            }
+            for other in ["[2001:db8:1:1::9]:1", "[2001:db8:1:3::9]:1", "[2001:db9:1:2::9]:1", "[2001:db8::]:1"] {
+                check(&Frame::tcp(other, US6, flags), false);
+            }
+        }
+        let syn4 = Frame::tcp("198.51.100.9:40000", US4, 2);
+        // Options move the TCP header, which a socket's filter counts from.
+        check(&Frame { ip_extra: vec![1; 8], ..syn4.clone() }, true);
+        check(&Frame { tags: vec![0x8100], ..syn4.clone() }, true);
+        check(&Frame { options: vec![], payload: vec![0; 500], ..syn4 }, true);
+        let behind =
+            Frame { ip_extra: vec![6, 0, 1, 4, 0, 0, 0, 0], first_next: Some(0), ..Frame::tcp("[2001:db8:1:4::1]:4", US6, 2) };
+        check(&behind, true);
     }
 }

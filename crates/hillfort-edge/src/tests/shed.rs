@@ -26,8 +26,9 @@ fn flood(rig: &mut Rig, bytes: &[u8]) -> Vec<Client> {
     bots.collect()
 }
 
+/// Few places; and time enough for a machine that has more to do than this test.
 fn places() -> Config {
-    Config { unproven_max: PLACES, ..config() }
+    Config { unproven_max: PLACES, hello_patience: Duration::from_secs(60), ..config() }
 }
 
 #[test]

@@ -14,9 +14,16 @@ use hillfort_proto::reject::{Reject, Stage};
 use hillfort_proto::time::UnixMs;
 use hillfort_proto::work::Puzzle;
 
-use super::rig::*;
+use super::rig::{Client, Rig, SECRET, UPGRADE, guard_config, hello, hello_key, hello_of, rate};
 use super::tls::{certificate, client_hello};
 use crate::{Config, Door, EdgeThread, ServerNames};
+
+/// Time for a hello: a machine that has more to do than this test must not run into it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn config() -> Config {
+    Config { hello_patience: PATIENCE, login_patience: PATIENCE, ..super::rig::config() }
+}
 
 /// What strangers do, and what they are refused for: label and number.
 type Met = (Rig, Vec<(&'static str, u64)>);
@@ -180,7 +187,7 @@ fn met(reject: Reject) -> Met {
             let mut slow = rig.connect();
             slow.send(&[22, 3, 1]);
             rig.settle();
-            rig.pass(Duration::from_secs(4));
+            rig.pass(PATIENCE + Duration::from_secs(1));
             alone(rig)
         }
         Reject::ServerName => {
@@ -212,7 +219,7 @@ fn met(reject: Reject) -> Met {
             let mut slow = rig.connect();
             slow.send(&hello()[..40]);
             rig.settle();
-            rig.pass(Duration::from_secs(4));
+            rig.pass(PATIENCE + Duration::from_secs(1));
             alone(rig)
         }
         Reject::HelloLength => {
@@ -233,7 +240,7 @@ fn met(reject: Reject) -> Met {
         Reject::WorkSlow => {
             let mut rig = Rig::new(attacked());
             let (mut client, _) = asked(&mut rig);
-            rig.pass(Duration::from_secs(11));
+            rig.pass(PATIENCE + Duration::from_secs(1));
             rig.closed(&mut client);
             alone(rig)
         }

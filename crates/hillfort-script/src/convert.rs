@@ -200,6 +200,12 @@ impl IntoLua for &Object {
     }
 }
 
+impl IntoLua for &crate::instance::Entry {
+    fn into_lua(self, _: &Lua) -> mlua::Result<mlua::Value> {
+        Ok(mlua::Value::Function(self.0.clone()))
+    }
+}
+
 impl IntoLua for Numbers {
     fn into_lua(self, _: &Lua) -> mlua::Result<mlua::Value> {
         Ok(mlua::Value::Buffer(self.0))

@@ -3,6 +3,7 @@
 //! - [`Program`]: a source, compiled and checked. Made away from the tick path.
 //! - [`Vm`]: one for each world thread and script version (and [`Vm::instances_max`] instances); holds the program's code once.
 //! - [`Instance`]: the globals of one room. What one instance writes, no other can read.
+//! - [`modules::ModuleVm`]: an engine for many sources whose calls may wait for answers.
 //! - [`Host`] and [`Library`]: what the caller lets scripts do, as typed functions.
 //!
 //! Knows nothing of rooms, sockets, clocks or threads: the time check is a function that the caller gives. The engine's own types
@@ -33,19 +34,22 @@
 #![forbid(unsafe_code)]
 
 mod convert;
+mod data;
 mod fault;
 mod instance;
 mod library;
 mod meter;
+pub mod modules;
 mod program;
 mod tree;
 mod vm;
 
 pub use convert::{Bytes, FromScript, IntoScript, Numbers, Object, Payload, Value};
+pub use data::{Data, DataLimits, Values};
 pub use fault::{Fault, MESSAGE_BYTES_MAX};
 pub use instance::{Entry, Instance};
 pub use library::{Host, HostError, Library, Memory};
 pub use meter::Limits;
-pub use program::{Program, SOURCE_BYTES_MAX};
+pub use program::{Dialect, Program, SOURCE_BYTES_MAX};
 pub use tree::{DEPTH_MAX, MAGIC as TREE_MAGIC, NODES_MAX, NoTree, Tree};
 pub use vm::{Stats, Vm};

@@ -80,6 +80,12 @@ impl Meter {
         left % STEPS_PER_LOOK != 0 || self.look()
     }
 
+    /// Takes `steps` more at once. What is over shows at the next step.
+    pub(crate) fn charge(&self, steps: u32) {
+        let left = self.left.load(Ordering::Relaxed) - i64::from(steps);
+        self.left.store(left.max(0), Ordering::Relaxed);
+    }
+
     /// What ran out in this call.
     pub(crate) fn spent(&self) -> Option<Spent> {
         match self.spent.load(Ordering::Relaxed) {

@@ -16,8 +16,8 @@ use crate::program::Program;
 use crate::tree::{self, Tree};
 
 pub(crate) mod math;
-mod sandbox;
-mod slots;
+pub(crate) mod sandbox;
+pub(crate) mod slots;
 
 pub(crate) use slots::Slots;
 

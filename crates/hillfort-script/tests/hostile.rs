@@ -335,7 +335,7 @@ fn sources_that_do_not_compile_say_where() {
 #[test]
 fn top_level_has_its_own_budget() {
     let program = Program::compile("top.luau", "while true do end").expect("compiles");
-    let vm = Vm::new(&program, timed(), Counter::default(), |_| Ok(())).expect("builds");
+    let vm = Vm::new(&program, Limits::default(), Counter::default(), |_| Ok(())).expect("builds");
     assert_eq!(vm.instance().err(), Some(Fault::Steps));
     let program = Program::compile("top.luau", "\nlocal t = nil\nt.x = 1").expect("compiles");
     let vm = Vm::new(&program, timed(), Counter::default(), |_| Ok(())).expect("builds");

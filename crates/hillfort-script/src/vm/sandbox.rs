@@ -10,7 +10,7 @@ const REMOVED: [&str; 9] =
     ["collectgarbage", "gcinfo", "getfenv", "setfenv", "loadstring", "newproxy", "print", "require", "_VERSION"];
 
 /// Takes away what is dangerous and replaces what is unbounded or random.
-pub(super) fn restrict<H: Host>(lua: &Lua, globals: &mlua::Table) -> mlua::Result<()> {
+pub(crate) fn restrict<H: Host>(lua: &Lua, globals: &mlua::Table) -> mlua::Result<()> {
     for name in REMOVED {
         globals.raw_remove(name)?;
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// One less than the engine's categories: the first is the VM's own.
-pub(super) const SLOTS: usize = 254;
+pub(crate) const SLOTS: usize = 254;
 
 const FREE: u8 = 0;
 const TAKEN: u8 = 1;
@@ -21,23 +21,23 @@ impl Default for Slots {
 
 impl Slots {
     /// A free slot among the first `max`.
-    pub(super) fn take(&self, max: usize) -> Option<u8> {
+    pub(crate) fn take(&self, max: usize) -> Option<u8> {
         let index = self.0.iter().take(max).position(|slot| slot.load(Ordering::Relaxed) == FREE)?;
         self.0[index].store(TAKEN, Ordering::Relaxed);
         u8::try_from(index).ok()
     }
 
     /// Marks the instance as ended.
-    pub(super) fn end(&self, index: u8) {
+    pub(crate) fn end(&self, index: u8) {
         // One that is free stays free.
         self.0[usize::from(index)].compare_exchange(TAKEN, ENDED, Ordering::Relaxed, Ordering::Relaxed).ok();
     }
 
-    pub(super) fn has_ended(&self, index: u8) -> bool {
+    pub(crate) fn has_ended(&self, index: u8) -> bool {
         self.0[usize::from(index)].load(Ordering::Relaxed) == ENDED
     }
 
-    pub(super) fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         self.0.iter().filter(|slot| slot.load(Ordering::Relaxed) != FREE).count()
     }
 
@@ -47,7 +47,7 @@ impl Slots {
 }
 
 /// The engine's name for a slot's account: its number in hexadecimal.
-pub(super) fn name(index: u8) -> &'static str {
+pub(crate) fn name(index: u8) -> &'static str {
     std::str::from_utf8(&NAMES[usize::from(index)]).expect("hexadecimal digits")
 }
 

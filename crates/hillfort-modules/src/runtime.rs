@@ -1,0 +1,459 @@
+//! The runtime's handle: starts threads, takes calls, loads modules anew. Owns which modules are the current ones and what is reported about them.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use hillfort_api::realtime::Envelope;
+use hillfort_api::{ApiError, Call, CallName, Caller, Code, Reply};
+use hillfort_script::modules::Failure;
+use hillfort_script::{Data, Values};
+use tokio::sync::oneshot;
+
+use crate::backend::Backend;
+use crate::desk::{Kind, Shared};
+use crate::hooks;
+use crate::http::Http;
+use crate::log::Level;
+use crate::matches::MatchHandler;
+use crate::play::Play;
+use crate::settings::Settings;
+use crate::source::{self, Compiled, Finding};
+use crate::vm::{Engine, Loaded, Purpose};
+use crate::work::Hands;
+use crate::worker::{CallJob, Job, Refused, Switch, Worker};
+
+pub(crate) mod context;
+mod watch;
+
+use context::Context;
+
+pub use watch::Watch;
+
+/// Faults that the console shows.
+const FAULTS_MAX: usize = 64;
+
+/// Runs modules. A clone is another handle to the same runtime; the threads end with the last one.
+#[derive(Debug, Clone)]
+pub struct Runtime(Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) shared: Arc<Shared>,
+    hands: Hands,
+    workers: Vec<Worker>,
+    current: RwLock<Arc<Generation>>,
+    /// One load at a time.
+    loading: Mutex<()>,
+    report: Mutex<Report>,
+}
+
+/// Modules that were loaded together.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    number: u64,
+    pub(crate) compiled: Compiled,
+    names: BTreeSet<(KindName, String)>,
+    hooks: HashMap<CallName, (bool, bool)>,
+    /// VMs of matches, by who has them.
+    engines: Mutex<HashMap<usize, Vec<Engine>>>,
+    loaded_ms: i64,
+}
+
+/// A kind of registered function, for lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "named as Nakama's functions that register them")]
+pub enum KindName {
+    Rpc,
+    ReqBefore,
+    ReqAfter,
+    RtBefore,
+    RtAfter,
+    Shutdown,
+}
+
+/// What the console shows of the runtime.
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    /// Counts loads that went well, from 1.
+    pub generation: u64,
+    /// When the current modules were loaded, UTC milliseconds.
+    pub loaded_ms: i64,
+    /// Names and files of modules.
+    pub modules: Vec<(String, String)>,
+    /// Registered functions.
+    pub functions: Vec<(KindName, String)>,
+    /// What will not work in the current modules.
+    pub warnings: Vec<Finding>,
+    /// Why the last load was refused; empty when it went well.
+    pub refused: Vec<Finding>,
+    /// What failed last, newest first.
+    pub faults: Vec<ModuleFault>,
+    /// Calls in queue or under way, for each thread.
+    pub load: Vec<usize>,
+}
+
+/// A call that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleFault {
+    /// When, UTC milliseconds.
+    pub at_ms: i64,
+    /// Which RPC, hook or match.
+    pub place: String,
+    /// What, with file and line, and the functions it passed through.
+    pub text: String,
+}
+
+#[derive(Debug, Default)]
+struct Report {
+    refused: Vec<Finding>,
+    faults: VecDeque<ModuleFault>,
+}
+
+impl From<Kind> for KindName {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Rpc => Self::Rpc,
+            Kind::ReqBefore => Self::ReqBefore,
+            Kind::ReqAfter => Self::ReqAfter,
+            Kind::RtBefore => Self::RtBefore,
+            Kind::RtAfter => Self::RtAfter,
+            Kind::Shutdown => Self::Shutdown,
+        }
+    }
+}
+
+impl Runtime {
+    /// Starts the threads and loads the modules. Blocks until they are loaded: call it outside of an asynchronous task.
+    ///
+    /// # Errors
+    /// What is wrong with the modules, all of it.
+    pub fn start(settings: Settings, backend: Arc<dyn Backend>) -> Result<Self, Vec<Finding>> {
+        let http = Arc::new(Http::new(settings.http.clone()));
+        let hands = Hands { backend, http, wait_max: settings.call_wait_max };
+        let threads = settings.threads.clamp(1, 64);
+        let shared = Arc::new(Shared::new(settings));
+        let (generation, loads) = load(1, threads, &shared, &hands)?;
+        let mut workers = Vec::with_capacity(threads);
+        for (number, loaded) in loads.into_iter().enumerate() {
+            let first = Switch { loaded, compiled: generation.compiled.clone() };
+            let worker = Worker::start(number, first, Arc::clone(&shared), hands.clone());
+            workers.push(worker.map_err(|error| vec![Finding { file: "modules".to_owned(), line: 0, text: error.to_string() }])?);
+        }
+        let current = RwLock::new(Arc::new(generation));
+        Ok(Self(Arc::new(Inner { shared, hands, workers, current, loading: Mutex::default(), report: Mutex::default() })))
+    }
+
+    /// Reads the folder and loads what is there now. New calls go to the new modules, calls under way end with the old ones, matches keep theirs;
+    /// nobody else notices. On an error everything stays as it was.
+    ///
+    /// # Errors
+    /// What is wrong with the modules, all of it.
+    pub async fn reload(&self) -> Result<u64, Vec<Finding>> {
+        let (tell, told) = oneshot::channel();
+        let inner = Arc::clone(&self.0);
+        let spawned = std::thread::Builder::new().name("modules-load".to_owned()).spawn(move || {
+            tell.send(inner.reload()).ok();
+        });
+        let failed = |text: String| vec![Finding { file: "modules".to_owned(), line: 0, text }];
+        spawned.map_err(|error| failed(error.to_string()))?;
+        told.await.unwrap_or_else(|_| Err(failed("loading was given up".to_owned())))
+    }
+
+    /// The same for callers that may block.
+    ///
+    /// # Errors
+    /// As [`Runtime::reload`].
+    pub fn reload_blocking(&self) -> Result<u64, Vec<Finding>> {
+        self.0.reload()
+    }
+
+    /// Whether there are hooks before and after a call.
+    #[must_use]
+    pub fn hooks(&self, call: CallName) -> (bool, bool) {
+        self.0.current().hooks.get(&call).copied().unwrap_or_default()
+    }
+
+    /// Whether there is an RPC of this name, in any case.
+    #[must_use]
+    pub fn has_rpc(&self, id: &str) -> bool {
+        self.0.current().names.contains(&(KindName::Rpc, id.to_lowercase()))
+    }
+
+    /// Calls an RPC; nothing: there is none of this name.
+    ///
+    /// # Errors
+    /// As the module says, or its fault.
+    pub async fn rpc(&self, caller: &Caller, id: &str, payload: String) -> Option<Result<String, ApiError>> {
+        let id = id.to_lowercase();
+        if !self.0.current().names.contains(&(KindName::Rpc, id.clone())) {
+            return None;
+        }
+        let payload = Values(vec![if payload.is_empty() { Data::Nil } else { Data::text(payload) }]);
+        let result = self.0.call(Kind::Rpc, id, Context::of(caller), payload).await;
+        Some(match result? {
+            Ok(Data::Nil) => Ok(String::new()),
+            Ok(Data::Text(text)) => match String::from_utf8(text) {
+                Ok(text) => Ok(text),
+                Err(error) => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            },
+            Ok(_) => Err(ApiError::new(
+                Code::Internal,
+                "Runtime function returned invalid data - only allowed one return value of type String/Byte.",
+            )),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Shows a call to the hook before it, which may change it. `None`: the hook has switched the call off.
+    ///
+    /// # Errors
+    /// As the hook says, or its fault: the call must not be made.
+    pub async fn before(&self, caller: &Caller, call: Call) -> Result<Option<Call>, ApiError> {
+        let name = call.name();
+        if !self.hooks(name).0 {
+            return Ok(Some(call));
+        }
+        let key = name.row().name.to_lowercase();
+        let table = hooks::call_to_table(&call)?;
+        let takes = !table.is_nil();
+        match self.0.call(Kind::ReqBefore, key, Context::of(caller), Values(vec![table])).await {
+            None => Ok(Some(call)),
+            // A call that takes nothing cannot be changed, nor switched off but by an error, as in Nakama.
+            Some(Ok(_)) if !takes => Ok(Some(call)),
+            Some(Ok(Data::Nil)) => Ok(None),
+            Some(Ok(table)) => hooks::table_to_call(name, &table).map(Some),
+            Some(Err(error)) => Err(error),
+        }
+    }
+
+    /// Shows what came of a call to the hook after it.
+    ///
+    /// # Errors
+    /// The hook's: the call is done all the same.
+    pub async fn after(&self, caller: &Caller, call: &Call, reply: &Reply) -> Result<(), ApiError> {
+        let name = call.name();
+        if !self.hooks(name).1 {
+            return Ok(());
+        }
+        let mut values = vec![hooks::reply_to_table(reply)?];
+        values.push(hooks::call_to_table(call)?);
+        let key = name.row().name.to_lowercase();
+        self.0.call(Kind::ReqAfter, key, Context::of(caller), Values(values)).await.map_or(Ok(()), |result| result.map(|_| ()))
+    }
+
+    /// The same for a message of the realtime API.
+    ///
+    /// # Errors
+    /// As the hook says, or its fault: the message must not be handled.
+    pub async fn realtime_before(&self, caller: &Caller, envelope: Envelope) -> Result<Option<Envelope>, ApiError> {
+        let current = self.0.current();
+        if !current.names.iter().any(|(kind, _)| *kind == KindName::RtBefore) {
+            return Ok(Some(envelope));
+        }
+        let table = hooks::envelope_to_table(&envelope)?;
+        let key = hooks::message_key(&table).filter(|key| current.names.contains(&(KindName::RtBefore, key.clone())));
+        let Some(key) = key else { return Ok(Some(envelope)) };
+        match self.0.call(Kind::RtBefore, key, Context::of(caller), Values(vec![table])).await {
+            None => Ok(Some(envelope)),
+            Some(Ok(Data::Nil)) => Ok(None),
+            Some(Ok(table)) => hooks::table_to_envelope(&table).map(|changed| Some(Envelope { cid: envelope.cid, ..changed })),
+            Some(Err(error)) => Err(error),
+        }
+    }
+
+    /// The same for what came of a message.
+    ///
+    /// # Errors
+    /// The hook's: the message is handled all the same.
+    pub async fn realtime_after(&self, caller: &Caller, reply: Option<&Envelope>, envelope: &Envelope) -> Result<(), ApiError> {
+        let current = self.0.current();
+        if !current.names.iter().any(|(kind, _)| *kind == KindName::RtAfter) {
+            return Ok(());
+        }
+        let table = hooks::envelope_to_table(envelope)?;
+        let key = hooks::message_key(&table).filter(|key| current.names.contains(&(KindName::RtAfter, key.clone())));
+        let Some(key) = key else { return Ok(()) };
+        let reply = reply.map_or(Ok(Data::Nil), hooks::envelope_to_table)?;
+        self.0
+            .call(Kind::RtAfter, key, Context::of(caller), Values(vec![reply, table]))
+            .await
+            .map_or(Ok(()), |result| result.map(|_| ()))
+    }
+
+    /// Tells modules that the server goes down. What they say is logged.
+    pub async fn shutdown(&self) {
+        if self.0.current().names.contains(&(KindName::Shutdown, String::new())) {
+            self.0.call(Kind::Shutdown, String::new(), Context::default(), Values::default()).await;
+        }
+    }
+
+    /// A new match of a module of the current ones. It does nothing before its first turn. `home` says where it will live: matches of one home share
+    /// VMs, so each thread that runs matches should have a number of its own.
+    ///
+    /// # Errors
+    /// There is no such module, or no memory. The text is for whoever creates the match.
+    pub fn match_handler(
+        &self,
+        home: usize,
+        module: &str,
+        match_id: &str,
+        params: Option<&str>,
+    ) -> Result<Box<dyn MatchHandler>, String> {
+        let generation = self.0.current();
+        let name = module.replace('/', ".");
+        if !generation.compiled.programs.iter().any(|program| program.name() == name) {
+            return Err(format!("match handler not found: there is no module {module}"));
+        }
+        let engine = generation.engine(home, &self.0.shared).map_err(|fault| fault.to_string())?;
+        Play::new(Arc::clone(&self.0), engine, &name, match_id, params).map(|play| Box::new(play) as Box<dyn MatchHandler>)
+    }
+
+    /// What the console shows.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let generation = self.0.current();
+        let report = self.0.report.lock().unwrap_or_else(PoisonError::into_inner);
+        Status {
+            generation: generation.number,
+            loaded_ms: generation.loaded_ms,
+            modules: generation
+                .compiled
+                .programs
+                .iter()
+                .map(|program| (program.name().to_owned(), program.file().to_owned()))
+                .collect(),
+            functions: generation.names.iter().cloned().collect(),
+            warnings: generation.compiled.warnings.clone(),
+            refused: report.refused.clone(),
+            faults: report.faults.iter().cloned().collect(),
+            load: self.0.workers.iter().map(Worker::load).collect(),
+        }
+    }
+}
+
+impl Inner {
+    pub(crate) fn current(&self) -> Arc<Generation> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The thread with the least to do.
+    pub(crate) fn worker(&self) -> &Worker {
+        self.workers.iter().min_by_key(|worker| worker.load()).expect("at least one thread")
+    }
+
+    fn reload(&self) -> Result<u64, Vec<Finding>> {
+        let _one = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.current().number + 1;
+        let loaded = load(number, self.workers.len(), &self.shared, &self.hands);
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        let (generation, loads) = match loaded {
+            Ok(loaded) => loaded,
+            Err(faults) => {
+                report.refused.clone_from(&faults);
+                return Err(faults);
+            }
+        };
+        report.refused.clear();
+        drop(report);
+        let compiled = generation.compiled.clone();
+        // Names first: a call of a function that the thread does not have yet is refused as unknown for a moment; the other way round, a function
+        // that is gone would be.
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(generation);
+        let switches = self.workers.iter().zip(loads);
+        for (worker, loaded) in switches {
+            if !worker.switch(Switch { loaded, compiled: compiled.clone() }) {
+                self.shared.line(Level::Error, "modules", "a thread for modules is gone");
+            }
+        }
+        Ok(number)
+    }
+
+    /// Calls a registered function; nothing: the thread has none of this name.
+    async fn call(&self, kind: Kind, name: String, context: Context, arguments: Values) -> Option<Result<Data, ApiError>> {
+        let (reply, replied) = oneshot::channel();
+        let place = name.clone();
+        let job = CallJob { kind, name, context: Arc::new(context), arguments, queued: Instant::now(), reply };
+        if !self.worker().hand(Job::Call(Box::new(job))) {
+            return Some(Err(ApiError::new(
+                Code::Unavailable,
+                "the server has too many calls of modules to do: try again later",
+            )));
+        }
+        let gone = || Err(Refused::Late);
+        match replied.await.unwrap_or_else(|_| gone()) {
+            Ok(data) => Some(Ok(data)),
+            Err(Refused::Unknown) => None,
+            Err(Refused::Late) => Some(Err(ApiError::new(Code::DeadlineExceeded, "the call took longer than it may"))),
+            Err(Refused::TooMuch(text)) => {
+                let failure = Failure::Raised { text: format!("returned too much: {text}"), trace: String::new() };
+                Some(Err(self.failed(&place, &failure)))
+            }
+            Err(Refused::Failed(failure)) => Some(Err(self.failed(&place, &failure))),
+        }
+    }
+
+    /// Notes a failure for the developer, and says what the client hears.
+    fn failed(&self, place: &str, failure: &Failure) -> ApiError {
+        let (error, on_purpose) = hooks::api_error(failure, self.shared.settings.stacktrace);
+        if !on_purpose {
+            self.fault(place, failure);
+        }
+        error
+    }
+
+    /// Notes a failure for the developer.
+    pub(crate) fn fault(&self, place: &str, failure: &Failure) {
+        let mut text = crate::vm::text(failure);
+        if let Failure::Raised { trace, .. } = failure
+            && !trace.is_empty()
+        {
+            text = format!("{text}\n{trace}");
+        }
+        let at_ms = self.shared.now_ms();
+        self.shared.log.line(at_ms, Level::Error, place, &text);
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        report.faults.truncate(FAULTS_MAX - 1);
+        report.faults.push_front(ModuleFault { at_ms, place: place.to_owned(), text });
+    }
+}
+
+impl Generation {
+    /// A VM for a match that will live at `home`: one with room, or a new one.
+    fn engine(&self, home: usize, shared: &Arc<Shared>) -> Result<Engine, hillfort_script::Fault> {
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        let engines = engines.entry(home).or_default();
+        if let Some(engine) = engines.iter().find(|engine| engine.vm.stats().0 < engine.vm.environments_max()) {
+            return Ok(engine.clone());
+        }
+        let engine = Engine::build(&self.compiled, shared, Purpose::Matches)?;
+        engines.push(engine.clone());
+        Ok(engine)
+    }
+}
+
+/// Reads, compiles and loads the modules, once for each thread.
+fn load(number: u64, threads: usize, shared: &Arc<Shared>, hands: &Hands) -> Result<(Generation, Vec<Loaded>), Vec<Finding>> {
+    let sources = source::read(&shared.settings.folder)?;
+    let compiled = source::compile(&sources, shared.settings.unsupported)?;
+    for warning in &compiled.warnings {
+        shared.line(Level::Warn, "modules", &warning.to_string());
+    }
+    let failed = |error: std::io::Error| vec![Finding { file: "modules".to_owned(), line: 0, text: error.to_string() }];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let mut loads = Vec::with_capacity(threads);
+    for _ in 0..threads {
+        loads.push(runtime.block_on(Loaded::load(&compiled, shared, hands)).map_err(|finding| vec![finding])?);
+    }
+    let functions = || loads.iter().flat_map(|loaded| loaded.registry.functions.keys());
+    let names: BTreeSet<_> = functions().map(|(kind, name)| (KindName::from(*kind), name.clone())).collect();
+    let mut calls: HashMap<CallName, (bool, bool)> = HashMap::new();
+    for (kind, name) in functions() {
+        let Some(call) = hooks::call_name(name) else { continue };
+        let hooks = calls.entry(call).or_default();
+        hooks.0 |= *kind == Kind::ReqBefore;
+        hooks.1 |= *kind == Kind::ReqAfter;
+    }
+    let loaded_ms = shared.now_ms();
+    Ok((Generation { number, compiled, names, hooks: calls, engines: Mutex::default(), loaded_ms }, loads))
+}

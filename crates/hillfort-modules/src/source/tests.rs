@@ -1,0 +1,119 @@
+//! What is found in sources before they run.
+
+use super::*;
+
+fn source(text: &str) -> Source {
+    Source { name: "shop.items".to_owned(), file: "shop/items.lua".to_owned(), text: text.to_owned() }
+}
+
+#[track_caller]
+fn finds(text: &str, expect: &[(u32, &str)]) {
+    let found = match compile(&[source(text)], Unsupported::Refuse) {
+        Ok(_) => Vec::new(),
+        Err(found) => found,
+    };
+    let lines: Vec<_> = found.iter().map(|finding| (finding.line, finding.text.as_str())).collect();
+    assert_eq!(lines.len(), expect.len(), "{text}\n{lines:?}");
+    for ((line, message), (expect_line, part)) in lines.iter().zip(expect) {
+        assert!(line == expect_line && message.contains(part), "{text}\n{lines:?}");
+    }
+}
+
+#[test]
+fn functions_that_work_are_no_finding() {
+    finds("local nk = require('nakama')\nnk.register_rpc(function() return nk.json_encode({}) end, 'x')", &[]);
+    finds("local nk = require \"nakama\" return { nk.time(), nk['uuid_v4']() }", &[]);
+    finds("return require('other').storage_raed()", &[]);
+}
+
+#[test]
+fn what_does_not_work_is_named_with_its_line() {
+    finds("local nk = require('nakama')\n\nnk.leaderboard_create('x')", &[(3, "nk.leaderboard_create does not work yet")]);
+    finds("local server = require('nakama')\nlocal f = server.storage_raed", &[(2, "did you mean nk.storage_read?")]);
+    finds("require(\"nakama\").sql_exec('drop')", &[(1, "nk.sql_exec does not work yet")]);
+    finds("local nk = require('nakama')\nlocal other = nk\nother['groups_list']()", &[(3, "nk.groups_list")]);
+    finds("local M = {}\nM.nk = require('nakama')\nfunction M.f() return M.nk.friends_list() end", &[(3, "nk.friends_list")]);
+    finds("local nk = require('nakama')\n-- nk.sql_exec()\nlocal s = 'nk.sql_exec' --[[ nk.sql_exec ]]", &[]);
+    finds("local nk = require('nakama')\nnk.twice = function(n) return n * 2 end\nreturn nk.twice(2)", &[]);
+}
+
+#[test]
+fn globals_of_lua_that_are_not_there_are_named() {
+    finds("setfenv(1, {})", &[(1, "setfenv is not there")]);
+    finds("\nlocal f = loadstring('return 1')", &[(2, "loadstring is not there")]);
+    finds("module('shop', package.seeall)", &[(1, "module is not there")]);
+    finds("os.execute('ls')", &[(1, "os.execute is not there")]);
+    finds("print(os.time(), os.date('!%Y'))", &[]);
+    finds("local module = {} function module.load() end return module", &[]);
+    finds("local t = { load = 1, io = 2 } t.load = t.io t:debug()", &[]);
+    finds("local function run(io, debug) return io, debug end", &[]);
+    finds("for _, module in pairs({}) do print(module) end", &[]);
+}
+
+#[test]
+fn errors_of_syntax_say_where() {
+    finds("local a = 1\nlocal b = = 2", &[(2, "")]);
+    finds("if x then", &[(1, "")]);
+}
+
+#[test]
+fn warnings_do_not_refuse() {
+    let text = "local nk = require('nakama') nk.sql_exec('x')";
+    let compiled = compile(&[source(text)], Unsupported::Warn).expect("only warned of");
+    assert_eq!(compiled.warnings.len(), 1);
+}
+
+#[test]
+fn jumps_to_the_end_of_a_loop_go_on_with_it() {
+    let check = |text: &str, expect: &str| {
+        let text = skip::goto_continue(&source(text)).expect("a loop's end");
+        assert_eq!(text.split_whitespace().collect::<Vec<_>>().join(" "), expect);
+    };
+    check(
+        "for i = 1, 3 do if i == 2 then goto next end f(i) ::next:: end",
+        "for i = 1, 3 do if i == 2 then continue end f(i) end",
+    );
+    check("while a do for b in c do goto inner ::inner:: end ::outer:: end", "while a do for b in c do continue end end");
+    check("repeat goto on ::on:: until done()", "repeat continue until done()");
+    check("x.goto = 1 return x.goto", "x.goto = 1 return x.goto");
+    finds("for i = 1, 3 do\nif i == 2 then goto next end\n::next::\nend", &[]);
+}
+
+#[test]
+fn other_jumps_are_refused() {
+    finds("::top::\ngoto top", &[(2, "goto top works only")]);
+    finds("for i = 1, 2 do for j = 1, 2 do\ngoto outer end ::outer:: end", &[(2, "goto outer")]);
+    finds("for i = 1, 2 do local f = function()\ngoto next end ::next:: end", &[(2, "goto next")]);
+    finds("for i = 1, 2 do goto next ::next:: print(i) end", &[(1, "goto next")]);
+}
+
+#[test]
+fn a_folder_is_read_in_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |file: &str, text: &str| {
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().expect("in the folder")).expect("makes folders");
+        fs::write(path, text).expect("writes");
+    };
+    write("b.lua", "return 1");
+    write("a/z.lua", "return 2");
+    write("a.LUA", "return 3");
+    write("readme.md", "no module");
+    write(".hidden.lua", "no module");
+    let names: Vec<_> = read(folder.path()).expect("reads").into_iter().map(|source| (source.name, source.file)).collect();
+    let expect = [("a", "a.LUA"), ("a.z", "a/z.lua"), ("b", "b.lua")];
+    assert_eq!(names, expect.map(|(name, file)| (name.to_owned(), file.to_owned())));
+    assert_eq!(read(&folder.path().join("none")), Ok(Vec::new()));
+    write("a.lua", "return 4");
+    assert!(read(folder.path()).is_err_and(|faults| faults[0].text.contains("same name")));
+}
+
+#[test]
+fn what_is_too_long_or_no_text_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("long.lua"), "-".repeat(SOURCE_BYTES_MAX + 1)).expect("writes");
+    fs::write(folder.path().join("raw.lua"), [0xff, 0xfe]).expect("writes");
+    let mut faults = read(folder.path()).expect_err("two faults");
+    faults.sort();
+    assert!(faults[0].text.contains("longer than") && faults[1].text.contains("no UTF-8"), "{faults:?}");
+}

@@ -1,0 +1,1 @@
+return { sword = 100, shield = 75, horse = 5000 }

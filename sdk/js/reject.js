@@ -55,6 +55,7 @@ const TABLE = [
   [411, 'sessions_full', 'retry', 'The server has no free place.'],
   [412, 'goodbye', 'stop', 'You left the game.'],
   [413, 'shutdown', 'retry', 'The server is shutting down.'],
+  [414, 'session_token', 'stop', 'The sign-in is over: sign in anew.'],
   [500, 'input_rate', 'go on', 'Too many orders at once: one was dropped.'],
   [501, 'input_flood', 'stop', 'Far too many orders at once: the server closed the connection.'],
   [502, 'input_length', 'retry', 'An order was longer than the server allows.'],

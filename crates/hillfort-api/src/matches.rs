@@ -53,10 +53,12 @@ pub trait Matches: Send + Sync {
 /// What a door knows about a player who wants to join.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct PlayerFacts {
+    /// The user's id.
     #[prost(bytes = "vec", tag = "1")]
-    user_id: Vec<u8>,
+    pub user_id: Vec<u8>,
+    /// The socket's.
     #[prost(bytes = "vec", tag = "2")]
-    session_id: Vec<u8>,
+    pub session_id: Vec<u8>,
     /// The user's name.
     #[prost(string, tag = "3")]
     pub username: String,

@@ -11,10 +11,18 @@ use mio::Waker;
 
 use crate::thread::EdgeThread;
 
+/// A place that is free again.
+#[derive(Debug)]
+struct Returned {
+    admitted: Admitted,
+    fault: Option<Reject>,
+    account: Option<u64>,
+}
+
 /// Where other threads put places that are free again. Holds each place that was given away once at most.
 #[derive(Debug)]
 pub(crate) struct Returns {
-    places: Mutex<Vec<(Admitted, Option<Reject>)>>,
+    places: Mutex<Vec<Returned>>,
     waker: Arc<Waker>,
 }
 
@@ -25,9 +33,9 @@ impl Returns {
 }
 
 impl Desk for Returns {
-    fn give_back(&self, admitted: Admitted, fault: Option<Reject>) {
+    fn give_back(&self, admitted: Admitted, fault: Option<Reject>, account: Option<u64>) {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        places.push((admitted, fault));
+        places.push(Returned { admitted, fault, account });
         let first = places.len() == 1;
         drop(places);
         if first {
@@ -40,9 +48,12 @@ impl Desk for Returns {
 impl EdgeThread {
     pub(crate) fn on_returns(&mut self, now: Time) {
         let places = std::mem::take(&mut *self.returns.places.lock().unwrap_or_else(PoisonError::into_inner));
-        for (admitted, fault) in places {
-            if let Some(reject) = fault {
-                self.guard.on_offence(now, admitted.peer(), reject);
+        for Returned { mut admitted, fault, account } in places {
+            match (fault, account) {
+                (Some(reject), _) => drop(self.guard.on_offence(now, admitted.peer(), reject)),
+                // One that lasted makes its address known.
+                (None, Some(account)) => drop(self.guard.on_settled(now, &mut admitted, account)),
+                (None, None) => {}
             }
             self.guard.on_close(admitted);
         }

@@ -241,6 +241,10 @@ impl Doorman for Visit {
             }
         });
     }
+
+    fn refuse(&self, reject: Reject) {
+        Self::refuse(self, reject);
+    }
 }
 
 /// The stream below HTTP, and what was read of it already. `None`: it is gone.

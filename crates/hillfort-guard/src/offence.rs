@@ -14,6 +14,7 @@ pub(crate) const fn points(reject: Reject) -> u32 {
         Reject::SourceRate | Reject::SourceConnections | Reject::FingerprintRate => 1,
         Reject::HelloTime | Reject::HelloKey | Reject::Tls | Reject::ClientHello | Reject::ServerName => 5,
         Reject::Http | Reject::WebSocket | Reject::HelloFlags | Reject::FrameVersion | Reject::LoginSlow => 20,
+        Reject::SessionToken => 20,
         Reject::ClientHelloSlow | Reject::WorkSlow => 20,
         Reject::HelloMagic | Reject::HelloLength | Reject::HelloSlow => 50,
         Reject::HelloMac | Reject::HelloReplay | Reject::ResumeToken | Reject::Work => 100,

@@ -5,6 +5,7 @@
 //!
 //! - [`Gate`]: what all doors ask, and what bounds them; `credentials`: what a caller shows
 //! - `rest`, `grpc`: doors for one call at a time; `body`: the bytes of a request, bounded
+//! - [`socket`]: the realtime socket, a loop of its own; [`matches`]: relayed ones, and those that rooms run
 //! - [`reference`], [`openapi`]: documents made from the table of calls; [`variants`]: which messages of the socket are served
 
 #![forbid(unsafe_code)]
@@ -13,9 +14,11 @@ mod body;
 mod credentials;
 mod gate;
 pub mod grpc;
+pub mod matches;
 pub mod openapi;
 pub mod reference;
 pub mod rest;
+pub mod socket;
 pub mod variants;
 
 pub use gate::{Count, Gate, Settings};

@@ -164,6 +164,8 @@ rejects! {
     Goodbye = 412, "goodbye", Session;
     /// The server ends: reconnect elsewhere or later.
     Shutdown = 413, "shutdown", Session;
+    /// A session token of the client API that is not, or no longer, valid.
+    SessionToken = 414, "session_token", Session;
 
     /// This input was dropped: its bucket is empty.
     InputRate = 500, "input_rate", Rate;

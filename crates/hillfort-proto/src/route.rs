@@ -23,7 +23,7 @@ pub struct BatchFull;
 /// From a session to the rooms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inbound<'a> {
-    /// Wants a seat; `name` is the player's. `facts`: what else the door knows about the player, in a form that it and the room agree
+    /// Wants a seat; `name` is the player's. `game` may be empty when `room` is a [`Wanted::Room`]. `facts`: what else the door knows about the player, in a form that it and the room agree
     /// on; at most [`crate::limits::JOIN_FACTS_BYTES_MAX`] bytes.
     Join { session: SessionId, room: Wanted<'a>, game: &'a str, name: &'a str, facts: &'a [u8] },
     /// One input; at most [`crate::limits::ROOM_INPUT_BYTES_MAX`] bytes. One that is longer than its room hears is counted and lost.

@@ -29,20 +29,27 @@ pub struct Guest {
 pub struct Permit {
     admitted: Option<Admitted>,
     fault: Option<Reject>,
+    account: Option<u64>,
     desk: Arc<dyn Desk>,
 }
 
 /// Where places are given back: the loop that has the guard. Called once for each [`Permit`].
 pub trait Desk: std::fmt::Debug + Send + Sync {
-    /// The connection is over. `fault`: what its peer did wrong, to be charged to its address.
-    fn give_back(&self, admitted: Admitted, fault: Option<Reject>);
+    /// The connection is over. `fault`: what its peer did wrong, to be charged to its address. `account`: who it was, for an address that is
+    /// known by its players.
+    fn give_back(&self, admitted: Admitted, fault: Option<Reject>, account: Option<u64>);
 }
 
 impl Permit {
     /// A place that `desk` takes back.
     #[must_use]
     pub const fn new(admitted: Admitted, desk: Arc<dyn Desk>) -> Self {
-        Self { admitted: Some(admitted), fault: None, desk }
+        Self { admitted: Some(admitted), fault: None, account: None, desk }
+    }
+
+    /// The peer has proven to be this account.
+    pub const fn set_account(&mut self, account: u64) {
+        self.account = Some(account);
     }
 
     /// The peer broke a rule: charged to its address when the place is given back. The first counts.
@@ -54,7 +61,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(admitted) = self.admitted.take() {
-            self.desk.give_back(admitted, self.fault);
+            self.desk.give_back(admitted, self.fault, self.account);
         }
     }
 }
@@ -67,6 +74,9 @@ pub struct Upgrades(Arc<dyn Doorman>);
 pub trait Doorman: std::fmt::Debug + Send + Sync {
     /// Waits for the answer to be written and gives the connection to `to`. Nothing when it breaks before.
     fn hand_over(self: Arc<Self>, upgrade: OnUpgrade, to: Box<dyn FnOnce(Guest) + Send>);
+
+    /// Counts what the peer did wrong, and has it charged to its address.
+    fn refuse(&self, reject: Reject);
 }
 
 impl Upgrades {
@@ -79,5 +89,10 @@ impl Upgrades {
     /// Gives the connection of the request that `upgrade` is from to `to`, as soon as its answer, 101, is written.
     pub fn hand_over(self, upgrade: OnUpgrade, to: impl FnOnce(Guest) + Send + 'static) {
         self.0.hand_over(upgrade, Box::new(to));
+    }
+
+    /// The request is refused for what its peer did wrong: counted, and charged to its address.
+    pub fn refuse(&self, reject: Reject) {
+        self.0.refuse(reject);
     }
 }

@@ -32,8 +32,15 @@ const ROOMS_ASKED: usize = 8;
 
 impl World {
     pub(super) fn on_join(&mut self, now: Time, who: Who<'_>, room: Wanted<'_>, game: &str) {
-        let game = self.games.iter().position(|local| *local.name == *game);
-        let seat = game.ok_or(Reject::RoomGame).and_then(|game| self.find_seat(now, who, room, game));
+        let unknown = if game.is_empty() { Reject::RoomUnknown } else { Reject::RoomGame };
+        let game = match room {
+            // A door that knows the room need not know its game.
+            Wanted::Room(id) if game.is_empty() => {
+                self.rooms.find(id).or_else(|| self.rooms.find_asleep(id)).and_then(|index| self.game_of(index))
+            }
+            _ => self.games.iter().position(|local| *local.name == *game),
+        };
+        let seat = game.ok_or(unknown).and_then(|game| self.find_seat(now, who, room, game));
         if let Err(reject) = seat {
             self.meter.totals.joins_refused += 1;
             self.outbox.refused(who.session, reject, "");

@@ -164,6 +164,20 @@ fn seats_are_counted_when_the_answer_comes_and_who_left_gets_none() {
 }
 
 #[test]
+fn who_knows_a_room_need_not_know_its_game() {
+    let mut rig = Rig::new(vec![Doorkeeper::game(), Puppet::default().game("puppet")]);
+    let room = rig.create(b"").expect("is made");
+    let mut join = |session, room, game| {
+        rig.send(Inbound::Join { session: SessionId(session), room, game, name: "ann", facts: b"friend" });
+        rig.run(0)
+    };
+    assert_eq!(join(0x100, Wanted::Room(room), ""), ["100 joined door 20 Hz at 0"]);
+    assert_eq!(join(0x200, Wanted::Room(RoomId(room.0 + (1 << 32))), ""), ["200 refused room_unknown"]);
+    assert_eq!(join(0x300, Wanted::Room(room), "puppet"), ["300 refused room_unknown"], "but not a wrong one");
+    assert_eq!(join(0x400, Wanted::Any, ""), ["400 refused room_unknown"]);
+}
+
+#[test]
 fn only_so_many_wait_for_one_room() {
     let mut rig = Rig::new(vec![Doorkeeper::game()]);
     let room = rig.create(b"").expect("is made");

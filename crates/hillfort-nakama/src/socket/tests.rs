@@ -1,0 +1,8 @@
+//! The socket with real sockets, in one thread: the tests turn the loop, and time goes on when they say so. The service and the rooms are
+//! stand-ins.
+
+mod hostile;
+mod matches;
+mod rig;
+mod sessions;
+mod status;

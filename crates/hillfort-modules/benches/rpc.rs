@@ -69,12 +69,29 @@ fn caller() -> Caller {
 }
 
 fn main() {
+    weigh();
     for threads in [1, 2] {
         for id in ["echo", "json", "storage"] {
             processor_time(threads, id);
         }
     }
     divan::main();
+}
+
+/// Resident memory of the process.
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096
+}
+
+/// What matches weigh: 16 share a VM.
+#[expect(clippy::print_stdout, reason = "a bench prints its figures")]
+fn weigh() {
+    const MATCHES: usize = 1600;
+    let (runtime, _folder) = runtime(1);
+    let before = resident();
+    let all: Vec<_> = (0..MATCHES).map(|_| a_match(&runtime)).collect();
+    println!("a match with one player: {} bytes resident, its share of a VM included", (resident() - before) / all.len());
 }
 
 fn used() -> Duration {

@@ -363,4 +363,17 @@ mod tests {
         }
         assert_eq!(Cron::parse(&"1,".repeat(1000)), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read(text in "[0-9*/,\\-LW#? a-z]{0,40}", from in proptest::num::i64::ANY) {
+            if let Some(cron) = Cron::parse(&text) {
+                let (next, last) = (cron.next(from), cron.last(from));
+                assert!(next.is_none_or(|next| next > from) && last.is_none_or(|last| last < from));
+                // What is next has itself as the last before the second after it.
+                assert!(next.is_none_or(|next| cron.last(next + 1) == Some(next)), "{text} after {from}");
+                assert!(last.is_none_or(|last| cron.next(last - 1) == Some(last)), "{text} before {from}");
+            }
+        }
+    }
 }

@@ -179,4 +179,14 @@ mod tests {
         }
         assert!(from_text("[".repeat(200).as_bytes()).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read(text in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+            if let Ok(data) = from_text(&text) {
+                let written = to_text(&data).expect("JSON has no other numbers");
+                assert_eq!(from_text(written.as_bytes()), Ok(data));
+            }
+        }
+    }
 }

@@ -380,8 +380,10 @@ impl Inner {
                 "the server has too many calls of modules to do: try again later",
             )));
         }
-        let gone = || Err(Refused::Late);
-        match replied.await.unwrap_or_else(|_| gone()) {
+        let Ok(result) = replied.await else {
+            return Some(Err(ApiError::new(Code::Internal, "the call was given up: the server's log says why")));
+        };
+        match result {
             Ok(data) => Some(Ok(data)),
             Err(Refused::Unknown) => None,
             Err(Refused::Late) => Some(Err(ApiError::new(Code::DeadlineExceeded, "the call took longer than it may"))),

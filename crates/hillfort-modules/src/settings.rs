@@ -35,7 +35,7 @@ pub struct Settings {
     pub match_steps_max: u32,
     /// Processor time of one callback of a match between two waits.
     pub match_time_max: Duration,
-    /// Memory that one match may keep.
+    /// Memory that one match may keep. Sixteen share a VM; looking for one that keeps too much stops their thread for up to 50 ns a byte.
     pub match_bytes_max: usize,
     /// Calls that wait for a thread, for each thread: more are refused.
     pub queue_max: usize,
@@ -52,7 +52,7 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Two threads; 2,000,000 steps (about 50 ms) and 100 ms a call; 400,000 steps and 25 ms a callback of a match; 16 MiB a call, 64 MiB a VM, 4 MiB a
+    /// Two threads; 2,000,000 steps (about 50 ms) and 100 ms a call; 400,000 steps and 25 ms a callback of a match; 16 MiB a call, 64 MiB a VM, 1 MiB a
     /// match; 1,024 calls in queue and 4,096 waiting for each thread; 30 s a call; 1 MiB a result.
     fn default() -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Default for Settings {
             vm_bytes_max: 64 * 1024 * 1024,
             match_steps_max: 400_000,
             match_time_max: Duration::from_millis(25),
-            match_bytes_max: 4 * 1024 * 1024,
+            match_bytes_max: 1024 * 1024,
             queue_max: 1024,
             waiting_max: 4096,
             call_wait_max: Duration::from_secs(30),

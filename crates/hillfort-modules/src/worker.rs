@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::backend::Fault;
 use crate::desk::{Desk, Kind, Shared};
+use crate::log::Level;
 use crate::runtime::context::Context;
 use crate::source::Compiled;
 use crate::vm::{Loaded, Progress, Waiting};
@@ -106,6 +107,7 @@ impl Worker {
                         hands,
                         load,
                         waiting: FuturesUnordered::new(),
+                        broken: false,
                     };
                     runtime.block_on(turn.run(job_queue, switch_queue));
                     // A thread for secrets may be at it still: nobody waits for what it makes.
@@ -145,6 +147,8 @@ struct Turn {
     hands: Hands,
     load: Arc<AtomicUsize>,
     waiting: FuturesUnordered<LocalBoxFuture<'static, Finished>>,
+    /// A panic came out of the modules' VM.
+    broken: bool,
 }
 
 impl Turn {
@@ -159,16 +163,19 @@ impl Turn {
                 },
                 Some(finished) = self.waiting.next(), if !self.waiting.is_empty() => {
                     if let Finished::Call(under, waiting, result) = finished {
-                        self.go_on(under, waiting, result);
+                        self.walled(|turn| turn.go_on(under, waiting, result));
                     }
                 }
                 job = jobs.recv(), if self.waiting.len() < waiting_max => match job {
-                    Some(job) => self.begin(job),
+                    Some(job) => self.walled(|turn| turn.begin(job)),
                     None => break,
                 },
             }
             if self.loaded.room.environment.has_ended() {
-                self.rebuild().await;
+                let bytes = self.shared.settings.vm_bytes_max;
+                self.rebuild(&format!("the modules keep more than {bytes} bytes")).await;
+            } else if std::mem::take(&mut self.broken) {
+                self.rebuild("a bug of the server's").await;
             }
         }
     }
@@ -240,18 +247,18 @@ impl Turn {
         under.reply.send(result).ok();
     }
 
-    /// The modules kept more memory than a VM may have: they begin anew.
-    async fn rebuild(&mut self) {
-        let bytes = self.shared.settings.vm_bytes_max;
-        self.shared.line(
-            crate::log::Level::Error,
-            "modules",
-            &format!("the modules keep more than {bytes} bytes: they are loaded anew, what they kept is gone"),
-        );
+    /// A panic is a bug of ours: it ends the call, and the modules begin anew, since nobody knows what they are in.
+    fn walled(&mut self, work: impl FnOnce(&mut Self)) {
+        self.broken |= std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(self))).is_err();
+    }
+
+    /// Loads the modules anew; what they kept is gone.
+    async fn rebuild(&mut self, why: &str) {
+        self.shared.line(Level::Error, "modules", &format!("{why}: they are loaded anew, what they kept is gone"));
         match Loaded::load(&self.compiled, &self.shared, &self.hands).await {
             Ok(loaded) => self.loaded = Rc::new(loaded),
             // They loaded before: the next call tries again.
-            Err(finding) => self.shared.line(crate::log::Level::Error, "modules", &finding.to_string()),
+            Err(finding) => self.shared.line(Level::Error, "modules", &finding.to_string()),
         }
     }
 }

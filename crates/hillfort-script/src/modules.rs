@@ -206,23 +206,36 @@ impl ModuleVm {
         result
     }
 
-    /// Ends each environment that keeps more than it may. `running` is ended when that cannot be found out.
+    /// Ends each environment that keeps more than it may. Stops the thread for as long as a full collection takes, and with more than one
+    /// environment for a look at the heap, as [`crate::Vm`] does.
     fn audit(&self, running: &Environment) {
         // Fails only when a finaliser does, and scripts have none.
         self.lua.gc_collect().ok();
         let live = self.lua.used_memory();
         if live > self.audit_bytes.load(Ordering::Relaxed) {
-            let limit = u64::try_from(self.limits.room_bytes_max).unwrap_or(u64::MAX);
-            match self.lua.heap_dump() {
-                Ok(dump) => {
-                    let sizes = dump.size_by_category();
-                    let over = |index: &u8| sizes.get(slots::name(*index)).is_some_and(|bytes| *bytes > limit);
-                    (0..slots::SLOTS as u8).filter(over).for_each(|index| self.slots.end(index));
+            if self.environments_max() == 1 {
+                // Whose memory it is needs no look, which takes long.
+                if live > self.limits.room_bytes_max {
+                    self.slots.end(running.slot.index);
                 }
-                Err(_) => self.slots.end(running.slot.index),
+            } else {
+                self.end_the_large(running);
             }
         }
         self.audit_bytes.fetch_max(live.saturating_add(self.limits.vm_bytes_max / 4), Ordering::Relaxed);
+    }
+
+    /// `running` is ended when it cannot be found out.
+    fn end_the_large(&self, running: &Environment) {
+        let limit = u64::try_from(self.limits.room_bytes_max).unwrap_or(u64::MAX);
+        match self.lua.heap_dump() {
+            Ok(dump) => {
+                let sizes = dump.size_by_category();
+                let over = |index: &u8| sizes.get(slots::name(*index)).is_some_and(|bytes| *bytes > limit);
+                (0..slots::SLOTS as u8).filter(over).for_each(|index| self.slots.end(index));
+            }
+            Err(_) => self.slots.end(running.slot.index),
+        }
     }
 }
 

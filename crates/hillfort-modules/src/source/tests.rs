@@ -117,3 +117,62 @@ fn what_is_too_long_or_no_text_is_refused() {
     faults.sort();
     assert!(faults[0].text.contains("longer than") && faults[1].text.contains("no UTF-8"), "{faults:?}");
 }
+
+/// Words that the readers look for, so that chance meets them.
+const WORDS: [&str; 34] = [
+    "local",
+    "nk",
+    "=",
+    "require",
+    "(",
+    ")",
+    "\"nakama\"",
+    ".",
+    ":",
+    "[",
+    "]",
+    "'x'",
+    "[[",
+    "]]",
+    "--",
+    "--[[",
+    "goto",
+    "::",
+    "a",
+    "for",
+    "do",
+    "while",
+    "repeat",
+    "until",
+    "end",
+    "function",
+    "if",
+    "then",
+    "{",
+    "}",
+    ",",
+    "\n",
+    "os",
+    "1e",
+];
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read(text in ".{0,200}") {
+        // Whatever comes of it: no panic, and findings within the text.
+        let lines = text.matches('\n').count() as u32 + 1;
+        if let Err(findings) = compile(&[source(&text)], Unsupported::Refuse) {
+            assert!(findings.iter().all(|finding| finding.line <= lines), "{findings:?}");
+        }
+    }
+
+    #[test]
+    fn any_words_are_read(words in proptest::collection::vec(0..WORDS.len(), 0..60)) {
+        let text: Vec<_> = words.iter().map(|word| WORDS[*word]).collect();
+        let text = text.join(" ");
+        let lines = text.matches('\n').count() as u32 + 1;
+        if let Err(findings) = compile(&[source(&text)], Unsupported::Refuse) {
+            assert!(findings.iter().all(|finding| finding.line <= lines), "{findings:?}");
+        }
+    }
+}

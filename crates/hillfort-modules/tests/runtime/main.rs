@@ -7,6 +7,7 @@ mod hostile;
 mod matches;
 mod memory;
 mod reload;
+mod requests;
 mod rig;
 
 #[test]

@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("hillfort-store", 2),
     ("hillfort-modules", 2),
     ("hillfort-edge", 3),
+    ("hillfort-matches", 3),
     ("hillfort-nakama", 3),
     ("hillfort-realm", 3),
     ("hillfort-social", 3),

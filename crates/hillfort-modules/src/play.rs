@@ -50,7 +50,8 @@ enum Step {
     Leave(Vec<usize>),
     Signal(u64),
     Terminate(Duration),
-    Tick,
+    /// With the places of senders who are not in the match any more.
+    Tick(Vec<usize>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +155,7 @@ impl Play {
             Step::Leave(_) => &entries.match_leave,
             Step::Signal(_) => &entries.match_signal,
             Step::Terminate(_) => &entries.match_terminate,
-            Step::Tick => &entries.match_loop,
+            Step::Tick(_) => &entries.match_loop,
         };
         let settings = &self.runtime.shared.settings;
         let steps = if matches!(step, Step::Open) { settings.load_steps_max } else { settings.match_steps_max };
@@ -234,10 +235,11 @@ impl Play {
             Step::Signal(token) if goes_on => self.stage.outputs.push_back(MatchOutput::Signalled { token, result: text(2) }),
             Step::Leave(gone) => self.forget(&gone),
             Step::Terminate(grace) => self.ends_at = Some(now + grace),
-            Step::Tick => {
+            Step::Tick(gone) => {
                 self.tick += 1;
                 self.figures.ticks += 1;
                 self.stage.flush();
+                self.forget(&gone);
             }
             Step::Join | Step::Signal(_) => {}
         }
@@ -380,7 +382,7 @@ impl MatchHandler for Play {
     }
 
     fn poll_output(&mut self) -> Option<MatchOutput> {
-        self.stage.outputs.pop_front()
+        self.stage.take()
     }
 
     fn state(&self, bytes_max: usize) -> String {

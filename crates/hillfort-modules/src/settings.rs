@@ -53,7 +53,7 @@ pub struct Settings {
 
 impl Default for Settings {
     /// Two threads; 2,000,000 steps (about 50 ms) and 100 ms a call; 400,000 steps and 25 ms a callback of a match; 16 MiB a call, 64 MiB a VM, 1 MiB a
-    /// match; 1,024 calls in queue and 4,096 waiting for each thread; 30 s a call; 1 MiB a result.
+    /// match; 1,024 calls in queue and as many waiting for each thread; 30 s a call; 1 MiB a result.
     fn default() -> Self {
         Self {
             folder: PathBuf::from("modules"),
@@ -71,7 +71,7 @@ impl Default for Settings {
             match_time_max: Duration::from_millis(25),
             match_bytes_max: 1024 * 1024,
             queue_max: 1024,
-            waiting_max: 4096,
+            waiting_max: 1024,
             call_wait_max: Duration::from_secs(30),
             result_bytes_max: 1024 * 1024,
             stacktrace: false,

@@ -10,6 +10,8 @@ use crate::matches::{Broadcast, DEFERRED_MAX, LABEL_BYTES_MAX, MatchOutput, OUTP
 
 /// Bytes of data in one broadcast.
 const DATA_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of data in broadcasts that nobody has taken yet.
+const OUTPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 pub(crate) struct Stage {
@@ -17,6 +19,8 @@ pub(crate) struct Stage {
     presences: Vec<Option<Presence>>,
     pub(crate) outputs: VecDeque<MatchOutput>,
     deferred: Vec<Broadcast>,
+    /// Of what was broadcast or put off, and not taken.
+    bytes: usize,
     pub(crate) label: String,
 }
 
@@ -56,6 +60,15 @@ impl Stage {
         })
     }
 
+    /// The next output.
+    pub(crate) fn take(&mut self) -> Option<MatchOutput> {
+        let output = self.outputs.pop_front()?;
+        if let MatchOutput::Broadcast(broadcast) = &output {
+            self.bytes -= broadcast.data.len();
+        }
+        Some(output)
+    }
+
     fn put(&mut self, output: MatchOutput) -> Result<(), HostError> {
         if self.outputs.len() >= OUTPUTS_MAX {
             return Err(HostError(format!("more than {OUTPUTS_MAX} broadcasts in one callback")));
@@ -84,6 +97,9 @@ impl Stage {
             _ => self.presence(arguments.integer(6)?).cloned(),
         };
         let bytes = data.len();
+        if self.bytes + bytes > OUTPUT_BYTES_MAX {
+            return Err(HostError(format!("more than {OUTPUT_BYTES_MAX} bytes of broadcasts at a time")));
+        }
         let broadcast = Broadcast { op_code, data, to, sender, reliable };
         if !arguments.flag_or(1, false)? {
             self.put(MatchOutput::Broadcast(broadcast))?;
@@ -92,6 +108,7 @@ impl Stage {
         } else {
             self.deferred.push(broadcast);
         }
+        self.bytes += bytes;
         Ok(bytes)
     }
 

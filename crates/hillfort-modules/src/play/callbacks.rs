@@ -80,8 +80,13 @@ impl Play {
         let mut flat = Vec::with_capacity(self.messages.len() * 5);
         self.message_bytes = 0;
         let messages = std::mem::take(&mut self.messages);
+        let mut gone = Vec::new();
         for message in messages {
+            let known = self.places.contains_key(&message.sender.session_id);
             let place = self.place(&message.sender);
+            if !known {
+                gone.push(place);
+            }
             #[expect(clippy::cast_precision_loss, reason = "scripts have no other numbers")]
             flat.extend([
                 number(place + 1),
@@ -94,7 +99,7 @@ impl Play {
         let own = self.own.clone();
         #[expect(clippy::cast_precision_loss, reason = "ticks of this many are exact")]
         let tick = self.tick as f64;
-        self.begin(now, Step::Tick, (&own, tick, Values(flat)));
+        self.begin(now, Step::Tick(gone), (&own, tick, Values(flat)));
     }
 }
 

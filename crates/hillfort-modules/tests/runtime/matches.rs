@@ -259,6 +259,12 @@ fn a_callback_that_does_wrong_ends_its_match() {
     fails("match_loop", "dispatcher.broadcast_message(1, 'x', 7)", "table expected");
     fails("match_loop", "dispatcher.broadcast_message(1, 'x', { {} })", "valid session_id and node");
     fails("match_loop", "dispatcher.broadcast_message(1, 'x', nil, { user_id = 'x' })", "valid user_id");
+    fails("match_loop", "dispatcher.broadcast_message(1, ('x'):rep(1048577))", "at most 1048576 bytes");
+    fails(
+        "match_loop",
+        "local s = ('x'):rep(1048576) for i = 1, 17 do dispatcher.broadcast_message(1, s) end return state",
+        "more than 16777216 bytes",
+    );
     fails("match_loop", "dispatcher.match_label_update(('x'):rep(2049))", "too long");
     fails(
         "match_loop",
@@ -399,6 +405,22 @@ fn inputs_are_bounded_and_honest_ones_all_arrive() {
     assert_eq!(broadcasts(&table.pass(Duration::from_millis(100)))[0].op_code, 3);
     table.say(&ann, 1, &big).expect("room again");
     assert_eq!(table.handler.figures().refused, 8);
+}
+
+#[test]
+fn whoever_left_is_still_the_sender_of_what_they_said_and_then_forgotten() {
+    let body = "for _, message in ipairs(messages) do dispatcher.broadcast_message(1, message.sender.username, nil, message.sender) end return state";
+    let rig = start(&[("m.lua", &minimal("match_loop", body))]);
+    let mut table = Table::open(&rig, "m", None);
+    table.turn();
+    let ann = presence(ANN, "ann");
+    for _ in 0..3 {
+        table.handler.join(vec![ann.clone()]).expect("room");
+        table.say(&ann, 1, "x").expect("room");
+        table.handler.leave(vec![(ann.clone(), PresenceReason::Leave)]).expect("room");
+        let outputs = table.pass(Duration::from_millis(100));
+        assert_eq!((text(broadcasts(&outputs)[0]), broadcasts(&outputs)[0].sender.as_ref()), ((1, "ann"), Some(&ann)));
+    }
 }
 
 #[test]

@@ -66,8 +66,10 @@ impl Failure {
         let text = table.raw_get::<Option<mlua::LuaString>>(0).ok().flatten();
         let trace = table.raw_get::<Option<mlua::LuaString>>("trace").ok().flatten();
         match (text, trace) {
-            (Some(text), Some(trace)) if text.as_bytes().starts_with(b"not enough memory") => {
-                drop(trace);
+            // From the engine itself, or through a host function.
+            (Some(text), Some(_))
+                if [&b"not enough memory"[..], b"memory error"].iter().any(|begin| text.as_bytes().starts_with(begin)) =>
+            {
                 Self::Memory
             }
             (Some(text), Some(trace)) => Self::Raised { text: field(Some(text)), trace: field(Some(trace)) },

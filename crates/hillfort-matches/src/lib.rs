@@ -4,12 +4,17 @@
 //! that waits for the backend holds up only its own match: its players' inputs stay in their fair queues, its ticks are counted as missed,
 //! and who wants in waits. Knows nothing of scripts, sockets and threads.
 //!
+//! [`MatchBackend`] is the other direction: what modules ask about matches.
+//!
 //! The door says more of players and inputs than other doors do, in the form of [`hillfort_api::matches`]. A player of whom it says nothing has
 //! no account, and is not let in.
 
 #![forbid(unsafe_code)]
 
+mod backend;
 mod outputs;
+
+pub use backend::MatchBackend;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -9,12 +9,13 @@ use hillfort_stream::Stream;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::conn::{Conn, ConnKey, Phase, known};
 use crate::http::{Arrival, Departure};
 use crate::listener::{Accepted, forget_reset_on_close};
 use crate::stats::Door;
-use crate::thread::{EdgeThread, FRAMES, HTTP};
+use crate::thread::{EdgeThread, FRAMES, GRPC, HTTP};
 
 /// Connections accepted at one door in one turn: more would keep players waiting.
 const ACCEPTS_MAX: usize = 64;
@@ -30,7 +31,7 @@ impl EdgeThread {
                 return;
             }
             self.accept_at = None;
-            for (listener, token) in self.listeners.iter_mut().zip([FRAMES, HTTP]) {
+            for (listener, token) in self.listeners.iter_mut().zip([FRAMES, HTTP, GRPC]) {
                 listener.arm(self.poll.registry(), token);
             }
         }
@@ -114,7 +115,7 @@ impl EdgeThread {
         };
         match phase {
             Some(phase) => drop(self.open(now, Stream::plain(socket), peer, admitted, door, phase)),
-            None => self.send_to_http(now, socket, Vec::new(), peer, admitted),
+            None => self.send_to_http(now, door, socket, Vec::new(), peer, admitted),
         }
     }
 
@@ -122,6 +123,7 @@ impl EdgeThread {
     pub(crate) fn send_to_http(
         &mut self,
         now: Time,
+        door: Door,
         socket: TcpStream,
         early: Vec<u8>,
         peer: SocketAddr,
@@ -137,7 +139,8 @@ impl EdgeThread {
             return self.refuse(Reject::ConnectionsFull);
         }
         forget_reset_on_close(&socket);
-        match self.arrivals.try_send(Arrival { socket: socket.into(), early, tls: self.tls.clone(), peer, admitted }) {
+        let tls = self.tls.as_ref().map(|tls| if door == Door::Grpc { Arc::clone(&tls.http2) } else { Arc::clone(&tls.plain) });
+        match self.arrivals.try_send(Arrival { door, socket: socket.into(), early, tls, peer, admitted }) {
             Ok(()) => self.http_open += 1,
             Err(e) => {
                 self.guard.on_close(e.into_inner().admitted);

@@ -119,7 +119,7 @@ impl EdgeThread {
     pub(crate) fn count_open(&self, door: Door) -> Option<&Counter> {
         match door {
             Door::Frames => Some(&self.stats.edge.open_frames),
-            Door::Http => None,
+            Door::Http | Door::Grpc => None,
             Door::WebSocket => Some(&self.stats.edge.open_websocket),
         }
     }

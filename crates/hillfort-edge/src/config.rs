@@ -24,7 +24,9 @@ pub struct Config {
     pub frames_addr: SocketAddr,
     /// Where HTTP and WebSocket are spoken; port 0 takes a free one.
     pub http_addr: SocketAddr,
-    /// TLS on both doors when given.
+    /// Where gRPC is spoken, if it is; port 0 takes a free one.
+    pub grpc_addr: Option<SocketAddr>,
+    /// TLS on all doors when given.
     pub certificate: Option<Certificate>,
     /// Names of the server that TLS clients may ask for.
     pub server_names: ServerNames,
@@ -45,14 +47,17 @@ pub struct Config {
     /// Of those, the ones that are not logged in; at least 1. The oldest that has said nothing is shed for a new one, or, when those that
     /// have said something are more than half, the oldest of these.
     pub unproven_max: usize,
-    /// Open HTTP connections; at least 1. Half of them may wait for their first request, seven eighths may be open: then the oldest is
+    /// Open connections of HTTP and gRPC; at least 1. Half of them may wait for their first request, seven eighths may be open: then the oldest is
     /// shed for a new one.
     pub http_connections_max: usize,
     /// Sessions, detached ones too; 1 to 12,000,000. Beyond them the oldest detached one gives way to a new one.
     pub sessions_max: usize,
     /// Time for the first byte, with the PROXY header before it, and as much again from there for ClientHello, TLS handshake and hello
-    /// together. On HTTP: for the first byte, for the ClientHello, for the TLS handshake, for a request's header, and for the next request.
+    /// together. On HTTP: for the first byte, for the ClientHello, for the TLS handshake, and for the first
+    /// request's header.
     pub hello_patience: Duration,
+    /// Time that a connection of HTTP is kept for its next request.
+    pub http_idle: Duration,
     /// Time from hello to login or resume.
     pub login_patience: Duration,
     /// Bytes that wait for one connection whose socket is full; beyond that it is a slow consumer. At least 320 KiB, so that all that
@@ -93,6 +98,7 @@ impl Config {
         Self {
             frames_addr,
             http_addr,
+            grpc_addr: None,
             certificate: None,
             server_names: ServerNames::default(),
             handshake_percent: 60,
@@ -105,6 +111,7 @@ impl Config {
             http_connections_max: 512,
             sessions_max: 60_000,
             hello_patience: Duration::from_secs(3),
+            http_idle: Duration::from_secs(15),
             login_patience: LOGIN_WAIT,
             pending_bytes_max: 512 * 1024,
             outbound_bytes_max: 256 * 1024 * 1024,

@@ -120,7 +120,7 @@ impl Conn {
     pub(crate) fn framing(&self) -> Framing {
         match self.door {
             Door::WebSocket => Framing::WebSocket,
-            Door::Frames | Door::Http => Framing::Tcp,
+            Door::Frames | Door::Http | Door::Grpc => Framing::Tcp,
         }
     }
 

@@ -9,11 +9,10 @@ use hillfort_guard::{Ban, InForce, NotBannable, Place, Regions, Reputation, TopS
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::time::Time;
 use mio::Waker;
-use rustls::ServerConfig;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::tls::{self, Certificate, CertificateError};
+use crate::tls::{self, Certificate, CertificateError, Configs};
 
 /// Orders that wait at most.
 pub(crate) const CONTROL_DEPTH: usize = 256;
@@ -94,7 +93,7 @@ pub(crate) enum Order {
     Regions { regions: Arc<Regions>, reply: oneshot::Sender<Arc<Regions>> },
     GuardStats { reply: oneshot::Sender<hillfort_guard::Stats> },
     Players { players_max: usize, reply: oneshot::Sender<Vec<Player>> },
-    Certificate { tls: Arc<ServerConfig>, handshakes_per_s: Option<u32>, reply: oneshot::Sender<Result<(), CertificateError>> },
+    Certificate { tls: Configs, handshakes_per_s: Option<u32>, reply: oneshot::Sender<Result<(), CertificateError>> },
     Drain { within: Duration, reply: oneshot::Sender<()> },
 }
 
@@ -116,7 +115,7 @@ impl Control {
     ) -> Result<oneshot::Receiver<Result<(), CertificateError>>, ControlError> {
         match tls::server_config(certificate) {
             Ok(tls) => {
-                let handshakes_per_s = tls::handshakes_per_s(&tls);
+                let handshakes_per_s = tls::handshakes_per_s(&tls.plain);
                 self.ask(|reply| Order::Certificate { tls, handshakes_per_s, reply })
             }
             Err(error) => {

@@ -13,17 +13,16 @@ use hillfort_proto::route::{LaneReceiver, LaneSender, OutboundBatch, RoomPort, S
 use hillfort_proto::time::Time;
 use hillfort_stream::Desk;
 use mio::{Poll, Waker};
-use rustls::ServerConfig;
 
 use crate::bans::{BanSink, Nobody};
 use crate::config::{BindError, Config};
 use crate::control::{CONTROL_DEPTH, Control, Order};
 use crate::guests::Returns;
 use crate::http;
-use crate::listener::Listener;
+use crate::listener::{self, Listener};
 use crate::stats::{Door, Stats};
-use crate::thread::{EdgeThread, FRAMES, HTTP, Parts, WAKER};
-use crate::tls;
+use crate::thread::{EdgeThread, FRAMES, GRPC, HTTP, Parts, WAKER};
+use crate::tls::{self, Configs};
 
 /// Connections that wait for the HTTP thread at most.
 const ARRIVALS_DEPTH: usize = 256;
@@ -34,9 +33,10 @@ pub struct Edge {
     config: Config,
     poll: Poll,
     waker: Arc<Waker>,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Configs>,
     handshakes_per_s: Option<u32>,
-    listeners: [Listener; 2],
+    listeners: Vec<Listener>,
+    grpc: Router,
     lanes: Vec<LaneReceiver<OutboundBatch>>,
     control: Control,
     orders: Receiver<Order>,
@@ -62,20 +62,23 @@ struct Port {
 }
 
 impl Edge {
-    /// Opens both listening sockets.
+    /// Opens the listening sockets.
     ///
     /// # Errors
     /// See [`BindError`].
     pub fn bind(config: Config) -> Result<Self, BindError> {
         config.check()?;
         let tls = config.certificate.as_ref().map(tls::server_config).transpose()?;
-        let handshakes_per_s = tls.as_ref().and_then(tls::handshakes_per_s);
+        let handshakes_per_s = tls.as_ref().and_then(|tls| tls::handshakes_per_s(&tls.plain));
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).map_err(|e| BindError::System(io::Error::other(e)))?;
         let open = |door, addr| Listener::open(door, addr).map_err(|source| BindError::Listen { addr, source });
-        let mut listeners = [open(Door::Frames, config.frames_addr)?, open(Door::Http, config.http_addr)?];
+        let mut listeners = vec![open(Door::Frames, config.frames_addr)?, open(Door::Http, config.http_addr)?];
+        if let Some(addr) = config.grpc_addr {
+            listeners.push(open(Door::Grpc, addr)?);
+        }
         let poll = Poll::new().map_err(BindError::System)?;
-        for (listener, token) in listeners.iter_mut().zip([FRAMES, HTTP]) {
+        for (listener, token) in listeners.iter_mut().zip([FRAMES, HTTP, GRPC]) {
             listener.register(poll.registry(), token).map_err(BindError::System)?;
         }
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(BindError::System)?);
@@ -89,6 +92,7 @@ impl Edge {
             tls,
             handshakes_per_s,
             listeners,
+            grpc: Router::new(),
             lanes: Vec::new(),
             control,
             orders,
@@ -101,12 +105,9 @@ impl Edge {
     /// Where a door listens.
     ///
     /// # Errors
-    /// The socket is broken.
+    /// The socket is broken, or there is no such door.
     pub fn addr(&self, door: Door) -> io::Result<SocketAddr> {
-        match door {
-            Door::Frames => self.listeners[0].addr(),
-            Door::Http | Door::WebSocket => self.listeners[1].addr(),
-        }
+        listener::addr(&self.listeners, door)
     }
 
     /// One port for each of `worlds` world threads. To be called once.
@@ -122,10 +123,15 @@ impl Edge {
         self.ban_sink = Sink(sink);
     }
 
-    /// The listening sockets, frames and HTTP, for who attaches a filter to them. They live as long as the edge.
+    /// The listening sockets, for who attaches a filter to them. They live as long as the edge.
     #[must_use]
-    pub fn listener_fds(&self) -> [BorrowedFd<'_>; 2] {
-        [self.listeners[0].fd(), self.listeners[1].fd()]
+    pub fn listener_fds(&self) -> Vec<BorrowedFd<'_>> {
+        self.listeners.iter().map(Listener::fd).collect()
+    }
+
+    /// What answers at the door of gRPC.
+    pub fn set_grpc(&mut self, router: Router) {
+        self.grpc = router;
     }
 
     /// Where orders are given.
@@ -152,8 +158,21 @@ impl Edge {
     /// # Errors
     /// No thread can be started.
     pub fn into_thread(self, rooms: Box<dyn RoomPort>, router: Router) -> io::Result<(EdgeThread, JoinHandle<io::Result<()>>)> {
-        let Self { config, poll, waker, tls, handshakes_per_s, listeners, lanes, control: _, orders, stats, seed, mut ban_sink } =
-            self;
+        let Self {
+            config,
+            poll,
+            waker,
+            tls,
+            handshakes_per_s,
+            listeners,
+            grpc,
+            lanes,
+            control: _,
+            orders,
+            stats,
+            seed,
+            mut ban_sink,
+        } = self;
         let (arrivals_in, arrivals) = tokio::sync::mpsc::channel(ARRIVALS_DEPTH);
         // A place for each connection that can be there, so that none is ever refused the way back.
         let (departures_in, departures): (SyncSender<_>, _) = sync_channel(config.http_connections_max);
@@ -162,7 +181,9 @@ impl Edge {
         let house = http::House {
             exit: http::Exit { departures: departures_in, waker, desk },
             router,
+            grpc,
             patience: config.hello_patience,
+            idle: config.http_idle,
             silent_max: config.http_connections_max.div_ceil(2),
             open_max: config.http_connections_max - config.http_connections_max / 8,
             stats: Arc::clone(&stats),

@@ -22,10 +22,9 @@ use hillfort_stream::handshake::{self, NoHandshake};
 use hillfort_stream::{Desk, Doorman, Guest, Permit, Stream, TLS_BUFFER_BYTES_MAX, Upgrades};
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
-use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use mio::Waker;
 use rustls::ServerConfig;
@@ -34,22 +33,19 @@ use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+mod life;
 mod origin;
 mod rewind;
 
-use crate::stats::Stats;
+use crate::stats::{Door, Stats};
 use origin::is_foreign;
 use rewind::Rewind;
-
-/// Longest life of a connection that is no WebSocket: a peer that reads its answer byte by byte ends here.
-const LIFE_MAX: Duration = Duration::from_secs(120);
-/// Bytes of a request's header, and of what hyper buffers.
-const HEADER_BYTES_MAX: usize = 16 * 1024;
-const HEADERS_MAX: usize = 64;
 
 /// A connection on its way to this thread.
 #[derive(Debug)]
 pub(crate) struct Arrival {
+    /// `Http` or `Grpc`.
+    pub(crate) door: Door,
     pub(crate) socket: TcpStream,
     /// What was read of it already.
     pub(crate) early: Vec<u8>,
@@ -97,8 +93,11 @@ struct Visit {
 pub(crate) struct House {
     pub(crate) exit: Exit,
     pub(crate) router: Router,
-    /// Longest wait for a TLS handshake, for a request's header, and for the next request.
+    pub(crate) grpc: Router,
+    /// Longest wait for a TLS handshake, and for the first request's header.
     pub(crate) patience: Duration,
+    /// Longest wait for a further request.
+    pub(crate) idle: Duration,
     /// Connections that may wait for their first request; the oldest is shed for a new one.
     pub(crate) silent_max: usize,
     /// Connections that may be here; the oldest is shed for a new one. Below what the loop hands over at most, because those that were
@@ -122,14 +121,14 @@ pub(crate) fn run(arrivals: Receiver<Arrival>, house: House) -> io::Result<()> {
 async fn serve(mut arrivals: Receiver<Arrival>, mut house: House) {
     house.router = Router::new().route("/session", get(upgrade)).fallback_service(house.router);
     let mut visits = VecDeque::new();
-    while let Some(Arrival { socket, early, tls, peer, admitted }) = arrivals.recv().await {
+    while let Some(Arrival { door, socket, early, tls, peer, admitted }) = arrivals.recv().await {
         let (admitted, exit, stats) = (Mutex::new(Some(admitted)), house.exit.clone(), Arc::clone(&house.stats));
         let visit = Visit { peer, admitted, fault: Mutex::new(None), has_asked: AtomicBool::new(false), exit, stats };
         let visit = Arc::new(visit);
         make_room(&mut visits, house.silent_max, house.open_max);
         let watched = Arc::downgrade(&visit);
         // Bounded by the loop, which hands over no more connections than configured.
-        let task = tokio::spawn(host(socket, early, tls, house.clone(), visit));
+        let task = tokio::spawn(host(door, socket, early, tls, house.clone(), visit));
         visits.push_back((watched, task.abort_handle()));
     }
 }
@@ -156,21 +155,21 @@ fn make_room(visits: &mut VecDeque<(Weak<Visit>, AbortHandle)>, silent_max: usiz
     }
 }
 
-async fn host(socket: TcpStream, early: Vec<u8>, tls: Option<Arc<ServerConfig>>, house: House, visit: Arc<Visit>) {
+async fn host(door: Door, socket: TcpStream, early: Vec<u8>, tls: Option<Arc<ServerConfig>>, house: House, visit: Arc<Visit>) {
     let Ok(socket) = tokio::net::TcpStream::from_std(socket) else { return };
     let socket = Rewind::new(socket, early);
     let Some(tls) = tls else {
-        return speak(TokioIo::new(socket), house, visit).await;
+        return speak(door, TokioIo::new(socket), house, visit).await;
     };
     let handshake = TlsAcceptor::from(tls).accept_with(socket, |tls| tls.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX)));
     match tokio::time::timeout(house.patience, handshake).await {
-        Ok(Ok(stream)) => speak(TokioIo::new(stream), house, visit).await,
+        Ok(Ok(stream)) => speak(door, TokioIo::new(stream), house, visit).await,
         Ok(Err(_)) | Err(_) => visit.refuse(Reject::Tls),
     }
 }
 
-async fn speak<IO: Read + Write + Unpin + Send + 'static>(io: IO, house: House, visit: Arc<Visit>) {
-    let router = TowerToHyperService::new(house.router);
+async fn speak<IO: Read + Write + Unpin + Send + 'static>(door: Door, io: IO, house: House, visit: Arc<Visit>) {
+    let router = TowerToHyperService::new(if door == Door::Grpc { house.grpc } else { house.router });
     let guest = Arc::clone(&visit);
     let service = service_fn(move |mut request: Request<Incoming>| {
         visit.has_asked.store(true, Relaxed);
@@ -179,20 +178,13 @@ async fn speak<IO: Read + Write + Unpin + Send + 'static>(io: IO, house: House, 
         request.extensions_mut().insert(Arc::clone(&visit));
         router.call(request)
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(house.patience)
-        .max_buf_size(HEADER_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(io, service)
-        .with_upgrades();
-    match tokio::time::timeout(LIFE_MAX, connection).await {
-        // Browsers keep a connection for their next request; that there was none is nobody's fault.
-        Ok(Err(e)) if e.is_timeout() && guest.has_asked.load(Relaxed) => {}
-        Ok(Err(e)) if e.is_parse() || e.is_timeout() => guest.refuse(Reject::Http),
-        Err(_) => guest.refuse(Reject::Http),
-        // Other errors are connections that broke: nobody's fault.
-        Ok(_) => {}
+    let end = if door == Door::Grpc {
+        life::grpc(io, service, &guest.has_asked, house.patience, house.idle).await
+    } else {
+        life::http(io, service, &guest.has_asked, house.patience, house.idle).await
+    };
+    if end == life::End::Guilty {
+        guest.refuse(Reject::Http);
     }
 }
 

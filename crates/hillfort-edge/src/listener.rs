@@ -39,6 +39,19 @@ pub(crate) enum Accepted {
     },
 }
 
+/// Where `door` listens. The sockets are in the order frames, HTTP, gRPC.
+///
+/// # Errors
+/// The socket is broken, or there is none.
+pub(crate) fn addr(listeners: &[Listener], door: Door) -> io::Result<SocketAddr> {
+    let at = match door {
+        Door::Frames => 0,
+        Door::Http | Door::WebSocket => 1,
+        Door::Grpc => 2,
+    };
+    listeners.get(at).ok_or_else(|| io::Error::from(ErrorKind::NotFound))?.addr()
+}
+
 impl Listener {
     /// Opens a listening socket; port 0 takes a free one.
     ///

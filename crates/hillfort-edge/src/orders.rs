@@ -1,17 +1,14 @@
 //! Orders carried out between two events of the loop. Knows nothing of who gave them.
 
-use std::sync::Arc;
-
 use hillfort_proto::reject::Reject;
 use hillfort_proto::session::server::State;
 use hillfort_proto::time::Time;
-use rustls::ServerConfig;
 
 use crate::conn::{ConnKey, Phase};
 use crate::control::{BanList, LadderView, Order, Player, StepList};
 use crate::drain::Drain;
 use crate::thread::EdgeThread;
-use crate::tls::CertificateError;
+use crate::tls::{CertificateError, Configs};
 
 /// Orders carried out in one turn.
 const ORDERS_MAX: usize = 16;
@@ -68,7 +65,7 @@ impl EdgeThread {
     }
 
     /// New connections get the new configuration; each of the open ones holds its own.
-    fn swap(&mut self, now: Time, tls: Arc<ServerConfig>, handshakes_per_s: Option<u32>) -> Result<(), CertificateError> {
+    fn swap(&mut self, now: Time, tls: Configs, handshakes_per_s: Option<u32>) -> Result<(), CertificateError> {
         let Some(place) = &mut self.tls else { return Err(CertificateError::NoTls) };
         *place = tls;
         self.handshakes_per_s = handshakes_per_s;

@@ -2,6 +2,7 @@
 //! whole and judged before a byte of TLS or HTTP is worked on. Knows nothing of what follows.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hillfort_guard::{Admitted, ClientHelloFacts, Guard};
 use hillfort_proto::client_hello::{self, ClientHello, Transport};
@@ -25,7 +26,7 @@ impl EdgeThread {
     fn next_phase(&self, door: Door) -> Option<Phase> {
         match door {
             _ if self.tls.is_some() => Some(Phase::ClientHello),
-            Door::Http => None,
+            Door::Http | Door::Grpc => None,
             Door::Frames | Door::WebSocket => Some(Phase::Hello),
         }
     }
@@ -85,11 +86,11 @@ impl EdgeThread {
             self.end(now, key, reject);
             return Ok(bytes.len());
         }
-        if conn.door == Door::Http {
+        if matches!(conn.door, Door::Http | Door::Grpc) {
             self.hand_to_http(now, key, bytes);
             return Ok(bytes.len());
         }
-        let tls = self.tls.as_ref().and_then(|config| ServerConnection::new(config.clone()).ok()).ok_or(Reject::Tls)?;
+        let tls = self.tls.as_ref().and_then(|tls| ServerConnection::new(Arc::clone(&tls.plain)).ok()).ok_or(Reject::Tls)?;
         if !conn.stream.start_tls(tls, bytes) {
             return Err(Reject::Tls);
         }
@@ -104,7 +105,7 @@ impl EdgeThread {
         let Some(mut conn) = self.take(key) else { return };
         // Fails only on a socket that is gone already, which the HTTP thread will notice.
         let _gone_already = self.poll.registry().deregister(conn.stream.socket());
-        self.send_to_http(now, conn.stream.into_socket(), early.to_vec(), conn.peer, conn.admitted);
+        self.send_to_http(now, conn.door, conn.stream.into_socket(), early.to_vec(), conn.peer, conn.admitted);
     }
 }
 

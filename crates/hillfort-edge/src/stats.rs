@@ -14,6 +14,8 @@ pub enum Door {
     Http,
     /// WebSocket connections that were upgraded from HTTP.
     WebSocket,
+    /// gRPC and gRPC-Web; counted with HTTP while they are open.
+    Grpc,
 }
 
 /// A number that one thread writes and any thread reads.
@@ -240,7 +242,7 @@ impl Snapshot {
     pub fn open(&self, door: Door) -> u64 {
         match door {
             Door::Frames => self.open_frames,
-            Door::Http => self.open_http,
+            Door::Http | Door::Grpc => self.open_http,
             Door::WebSocket => self.open_websocket,
         }
     }

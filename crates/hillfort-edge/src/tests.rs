@@ -3,6 +3,7 @@
 mod admission;
 mod descriptors;
 mod frames;
+mod grpc;
 mod guests;
 mod hello;
 mod http;

@@ -15,7 +15,6 @@ use hillfort_proto::route::{InboundBatch, LaneReceiver, OutboundBatch, RoomPort}
 use hillfort_proto::time::{Time, UnixMs};
 use hillfort_stream::Spares;
 use mio::{Events, Poll, Token};
-use rustls::ServerConfig;
 use slab::Slab;
 use tokio::sync::mpsc::Sender;
 
@@ -27,17 +26,19 @@ use crate::control::Order;
 use crate::drain::Drain;
 use crate::guests::Returns;
 use crate::http::{Arrival, Departure};
-use crate::listener::Listener;
+use crate::listener::{self, Listener};
 use crate::lists::Lists;
 use crate::pause::Probe;
 use crate::queue::{Queue, Ranked, Wait};
 use crate::sessions::{Sessions, Tally};
 use crate::stats::{Door, Stats};
+use crate::tls::Configs;
 
 /// Tokens of what is no connection; connections have their slab key.
 pub(crate) const FRAMES: Token = Token(usize::MAX - 1);
 pub(crate) const HTTP: Token = Token(usize::MAX - 2);
 pub(crate) const WAKER: Token = Token(usize::MAX - 3);
+pub(crate) const GRPC: Token = Token(usize::MAX - 4);
 /// Readiness events taken at once.
 const EVENTS_MAX: usize = 1024;
 /// Bytes of the buffer that all connections are read into.
@@ -53,10 +54,10 @@ pub struct EdgeThread {
     pub(crate) origin: Instant,
     pub(crate) config: Config,
     pub(crate) guard: Guard,
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<Configs>,
     /// TLS handshakes that one core can do.
     pub(crate) handshakes_per_s: Option<u32>,
-    pub(crate) listeners: [Listener; 2],
+    pub(crate) listeners: Vec<Listener>,
     /// No descriptor was left: accepting goes on at this time.
     pub(crate) accept_at: Option<Time>,
     /// When the operator was last told so.
@@ -113,9 +114,9 @@ pub(crate) struct Parts {
     pub(crate) poll: Poll,
     pub(crate) config: Config,
     pub(crate) guard: Guard,
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<Configs>,
     pub(crate) handshakes_per_s: Option<u32>,
-    pub(crate) listeners: [Listener; 2],
+    pub(crate) listeners: Vec<Listener>,
     pub(crate) rooms: Box<dyn RoomPort>,
     pub(crate) lanes: Vec<LaneReceiver<OutboundBatch>>,
     pub(crate) orders: Receiver<Order>,
@@ -223,12 +224,9 @@ impl EdgeThread {
     /// Where this door listens.
     ///
     /// # Errors
-    /// The socket is broken.
+    /// The socket is broken, or there is no such door.
     pub fn addr(&self, door: Door) -> io::Result<SocketAddr> {
-        match door {
-            Door::Frames => self.listeners[0].addr(),
-            Door::Http | Door::WebSocket => self.listeners[1].addr(),
-        }
+        listener::addr(&self.listeners, door)
     }
 
     /// Time since the loop was made.
@@ -252,6 +250,7 @@ impl EdgeThread {
             match event.token() {
                 FRAMES => self.listeners[0].ready = true,
                 HTTP => self.listeners[1].ready = true,
+                GRPC => self.listeners[2].ready = true,
                 // Queues and lanes are looked at in each turn.
                 WAKER => {}
                 Token(key) => {

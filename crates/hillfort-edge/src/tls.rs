@@ -54,8 +54,17 @@ impl std::fmt::Debug for Certificate {
     }
 }
 
+/// One certificate's configurations. They share what makes handshakes resume.
+#[derive(Debug, Clone)]
+pub(crate) struct Configs {
+    /// Frames, HTTP/1.1 and WebSocket: nothing is negotiated.
+    pub(crate) plain: Arc<ServerConfig>,
+    /// gRPC: HTTP/2, or HTTP/1.1 for gRPC-Web.
+    pub(crate) http2: Arc<ServerConfig>,
+}
+
 /// TLS 1.2 and 1.3 by ring, no client certificates.
-pub(crate) fn server_config(certificate: &Certificate) -> Result<Arc<ServerConfig>, CertificateError> {
+pub(crate) fn server_config(certificate: &Certificate) -> Result<Configs, CertificateError> {
     let chain: Vec<_> =
         CertificateDer::pem_slice_iter(&certificate.chain_pem).collect::<Result<_, _>>().map_err(|_| CertificateError::Chain)?;
     if chain.is_empty() {
@@ -69,5 +78,7 @@ pub(crate) fn server_config(certificate: &Certificate) -> Result<Arc<ServerConfi
     // Tickets need no memory here: the state travels with the client, sealed.
     config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(CertificateError::Refused)?;
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-    Ok(Arc::new(config))
+    let mut http2 = config.clone();
+    http2.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Configs { plain: Arc::new(config), http2: Arc::new(http2) })
 }

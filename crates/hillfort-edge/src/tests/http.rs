@@ -60,7 +60,8 @@ fn malformed_and_oversized_requests_end() {
 
 #[test]
 fn slow_and_idle_requests_end() {
-    let mut rig = Rig::new(Config { hello_patience: Duration::from_millis(100), ..config() });
+    let mut rig =
+        Rig::new(Config { hello_patience: Duration::from_millis(100), http_idle: Duration::from_millis(100), ..config() });
     let (mut silent, mut half, mut idle) = (rig.connect_http(), rig.connect_http(), rig.connect_http());
     half.send(b"GET / HTTP/1.1\r\nHost:");
     assert!(rig.request(&mut idle, "GET / HTTP/1.1\r\nHost: fort\r\n\r\n").starts_with("HTTP/1.1 200"));
@@ -79,7 +80,8 @@ fn who_asked_and_asks_no_more_is_not_to_blame() {
     let mut guard = guard_config();
     // Less than any offence costs.
     guard.tolerance = rate(1, 1);
-    let mut rig = Rig::new(Config { guard, hello_patience: Duration::from_millis(100), ..config() });
+    let mut rig =
+        Rig::new(Config { guard, http_idle: Duration::from_millis(100), hello_patience: Duration::from_millis(100), ..config() });
     let mut browser = rig.connect_http();
     assert!(rig.request(&mut browser, "GET / HTTP/1.1\r\nHost: fort\r\n\r\n").starts_with("HTTP/1.1 200"));
     rig.until("the end", |_| {

@@ -162,6 +162,7 @@ impl Rig {
 
     pub(super) fn with_router(config: Config, router: Router) -> Self {
         let mut edge = Edge::bind(config).unwrap();
+        edge.set_grpc(Router::new().fallback(async |request: axum::extract::Request| format!("{:?}", request.version())));
         let (frames, http) = (edge.addr(Door::Frames).unwrap(), edge.addr(Door::Http).unwrap());
         let (control, stats) = (edge.control(), edge.stats());
         let port = edge.session_ports(1).pop().unwrap();
@@ -171,7 +172,11 @@ impl Rig {
     }
 
     pub(super) fn addr(&self, door: Door) -> SocketAddr {
-        if door == Door::Frames { self.frames } else { self.http }
+        match door {
+            Door::Frames => self.frames,
+            Door::Http | Door::WebSocket => self.http,
+            Door::Grpc => self.edge.addr(door).unwrap(),
+        }
     }
 
     /// Turns the loop until `done`; fails when that takes too long.

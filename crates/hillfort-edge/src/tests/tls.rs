@@ -151,8 +151,8 @@ fn tickets_shorten_the_next_handshake_on_both_doors() {
     }
     // Nothing of it is kept here; keys of tickets change every six hours.
     let server = rig.edge.tls.as_ref().unwrap();
-    assert!(server.ticketer.enabled() && !server.session_storage.can_cache());
-    assert_eq!(server.ticketer.lifetime(), 12 * 60 * 60);
+    assert!(server.plain.ticketer.enabled() && !server.plain.session_storage.can_cache());
+    assert_eq!(server.plain.ticketer.lifetime(), 12 * 60 * 60);
 }
 
 #[test]

@@ -16,8 +16,9 @@ const freePort = () =>
   });
 
 export class Server {
-  static async start(root, command = ['serve']) {
+  static async start(root, command = ['serve'], settings = {}) {
     const server = new Server();
+    server.settings = settings;
     server.command = command;
     server.binary = process.env.SERVER_BIN ?? join(root, process.env.CARGO_TARGET_DIR ?? 'target', 'release/hillfort');
     server.data = mkdtempSync(join(tmpdir(), 'hillfort-browser-'));
@@ -29,6 +30,7 @@ export class Server {
   async restart() {
     const settings = {
       'data.folder': this.data, 'edge.http_port': this.httpPort, 'console.port': this.consolePort, 'edge.tcp_port': this.tcpPort,
+      'nakama.grpc_port': 0, ...this.settings,
     };
     const flags = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
     this.child = spawn(this.binary, [...this.command, ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });

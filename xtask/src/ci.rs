@@ -72,6 +72,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         step("recordings, release build", &|| replay("release"))?;
         step("siege, short form", &siege)?;
         step("browser", &|| run_in(&root().join("tests/browser"), "npm test --silent"))?;
+        step("Nakama's JavaScript SDK", &|| run_in(&root().join("tests/nakama-js"), "npm test --silent"))?;
     }
 
     println!("\nAll steps passed in {} s:", start.elapsed().as_secs());

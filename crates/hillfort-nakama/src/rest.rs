@@ -24,7 +24,8 @@ use path::Found;
 /// Routes of the door: `/v2/...` and `/healthcheck`.
 pub fn router(gate: Arc<Gate>) -> Router {
     let document = openapi::document().to_string();
-    let document = move || std::future::ready(([(header::CONTENT_TYPE, "application/json")], document.clone()));
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+    let document = move || std::future::ready((headers.clone(), document.clone()));
     Router::new()
         .route("/v2/openapi.json", get(document))
         .route("/healthcheck", any(answer))

@@ -4,7 +4,7 @@
 //!
 //! - `layers`: embedded defaults, file, environment, flags, merged into one value and one origin for each key
 //! - `raw`: the same with types; `limits`: the range of every number
-//! - `settings`: raw values into the settings of each crate; `check`: what they may be; `keys`, `fingerprints`: the keys of the hello,
+//! - `settings`, `services`: raw values into the settings of each crate; `check`: what they may be; `keys`, `fingerprints`: the keys of the hello,
 //!   and fingerprints of TLS, as written
 //! - `print`: the effective configuration for people
 
@@ -19,11 +19,13 @@ mod layers;
 mod limits;
 mod print;
 mod raw;
+mod services;
 mod settings;
 
 pub use keys::{DEVELOPMENT_SECRET_HEX, Key};
 pub use layers::Origin;
 pub use limits::{LIMITS, Limit};
+pub use services::Services;
 pub use settings::{Console, FilterWish, Kernel, Log, Settings};
 
 use layers::Layers;

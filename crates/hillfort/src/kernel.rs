@@ -38,7 +38,7 @@ const OVERFLOW_FLOOR: u64 = 8;
 /// The thread cannot be made.
 pub(crate) fn start(
     settings: &Kernel,
-    doors: [SocketAddr; 2],
+    doors: &[SocketAddr],
     listeners: &[BorrowedFd<'_>],
     seed: u64,
     restored: &[(IpAddr, Duration)],
@@ -59,7 +59,7 @@ pub(crate) fn start(
     Ok(bans)
 }
 
-fn attach(settings: &Kernel, doors: [SocketAddr; 2], listeners: &[BorrowedFd<'_>], seed: u64) -> Attached {
+fn attach(settings: &Kernel, doors: &[SocketAddr], listeners: &[BorrowedFd<'_>], seed: u64) -> Attached {
     let mut interfaces = settings.interfaces.clone();
     let mut unknown = None;
     if interfaces.is_empty() {
@@ -81,7 +81,7 @@ fn attach(settings: &Kernel, doors: [SocketAddr; 2], listeners: &[BorrowedFd<'_>
         FilterWish::Generic => Wanted::Only(Rung::Generic),
         FilterWish::Socket => Wanted::Only(Rung::Socket),
     };
-    let tcp_ports = doors.map(|door| door.port()).to_vec();
+    let tcp_ports = doors.iter().map(SocketAddr::port).collect();
     let wish = hillfort_xdp::Settings {
         wanted,
         interfaces,

@@ -2,7 +2,7 @@
 //!
 //! - `program`: the whole command, for the binary here and for those with games of their own in Rust
 //! - `cli`, `config`, `exit`: what the operator says, and how the process answers
-//! - `serve`: opens doors, starts worlds and console, drains; `data`, `descriptors`, `bots`, `logging`, `development`,
+//! - `serve`: opens doors, starts worlds and console, drains; `services`: what answers calls of the client API; `data`, `descriptors`, `bots`, `logging`, `development`,
 //!   `kernel`, `regions`, `reload`: what that needs
 //! - `ban_spread`, `ban_file`, `ticket_key`: where bans go, and how they and tickets outlive the process
 //! - `games`, `pages`, `files`: the games that ship, and what port 7350 serves beside sessions
@@ -39,5 +39,6 @@ mod metrics;
 mod privileges;
 mod regions;
 mod reload;
+mod services;
 mod ticket_key;
 mod watch;

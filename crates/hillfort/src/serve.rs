@@ -24,6 +24,7 @@ use crate::kernel;
 use crate::pages::{self, ClientKey, Readiness};
 use crate::regions;
 use crate::reload;
+use crate::services::{Services, StartError};
 use crate::watch::{Refresher, Watch};
 
 /// Ticks a second of the echo room that load measurements use in development mode.
@@ -65,6 +66,7 @@ struct Running {
     frames: SocketAddr,
     watch: Arc<Watch>,
     ban_writer: ban_file::Writer,
+    services: Services,
     _refresher: Refresher,
     _data: DataFolder,
 }
@@ -163,7 +165,10 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     let regions = regions(settings)?;
     let scheme = if doors.certificate.is_some() { "https" } else { "http" };
     let mut edge = Edge::bind(doors).map_err(not_bound)?;
-    let (frames, http) = (edge.addr(Door::Frames).map_err(system)?, edge.addr(Door::Http).map_err(system)?);
+    let addr = |door| edge.addr(door).map_err(system);
+    let (frames, http, grpc) = (addr(Door::Frames)?, addr(Door::Http)?, addr(Door::Grpc)?);
+    let services = Services::start(&settings.services).map_err(no_services)?;
+    edge.set_grpc(hillfort_nakama::grpc::router(Arc::clone(&services.gate)));
     let console_listener = std::net::TcpListener::bind(settings.console.addr).map_err(|error| {
         let what = format!("the console cannot listen on {}: --set console.port=0 takes a free port", settings.console.addr);
         ServeError::new(Exit::Address, what, error)
@@ -190,14 +195,15 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     let restored: Vec<_> = dropped.map(|kept| (kept.address, ban_spread::left(kept, now_ms))).collect();
     let listeners = edge.listener_fds();
     let kernel_bans =
-        kernel::start(&settings.kernel, [frames, http], &listeners, seed()?, &restored, kernel.clone()).map_err(system)?;
+        kernel::start(&settings.kernel, &[frames, http, grpc], &listeners, seed()?, &restored, kernel.clone()).map_err(system)?;
     edge.set_ban_sink(Box::new(BanSpread { kernel: kernel_bans, journal }));
     if regions.ranges() > 0 {
         tracing::info!("regions  {} ranges", regions.ranges());
         let _empty_one_before =
             control.set_regions(Arc::new(regions)).map_err(|_| ServeError::bug("a new edge takes no order"))?;
     }
-    let router = pages::router(games, client_key(settings), Arc::clone(&readiness), kernel.clone());
+    let router = pages::router(games, client_key(settings), Arc::clone(&readiness), kernel.clone())
+        .merge(hillfort_nakama::rest::router(Arc::clone(&services.gate)));
     let watch = Watch::new(stats, control.clone(), Arc::clone(&realm), settings.edge.guard.clone(), kernel);
     let (ended, edge_ended) = oneshot::channel();
     let edge = std::thread::Builder::new()
@@ -220,6 +226,7 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     tracing::info!("game     {scheme}://{http}/");
     tracing::info!("console  http://{console_addr}/");
     tracing::info!("frames   {frames}");
+    tracing::info!("nakama   {scheme}://{http}/v2, gRPC {grpc}");
     if let Some(game) = shown {
         tracing::info!("watch    {scheme}://{http}/{game}/?room={SHOWN_ROOM}&spectate");
     }
@@ -233,15 +240,25 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
         frames,
         watch,
         ban_writer,
+        services,
         _refresher: refresher,
         _data: data,
     })
 }
 
+fn no_services(error: StartError) -> ServeError {
+    let exit = match error {
+        StartError::Threads(_) => Exit::System,
+        StartError::Store(_) => Exit::Io,
+        StartError::Social(_) => Exit::Config,
+    };
+    ServeError::new(exit, "the client API cannot be served", error)
+}
+
 fn not_bound(error: BindError) -> ServeError {
     let (exit, hint) = match &error {
         BindError::Listen { .. } => {
-            let hint = "is another Hillfort running? --set edge.http_port=0 --set edge.tcp_port=0 takes free ports";
+            let hint = "is another Hillfort running? --set edge.http_port=0 --set edge.tcp_port=0 --set nakama.grpc_port=0 takes free ports";
             (Exit::Address, hint)
         }
         BindError::Certificate(_) => (Exit::Config, "look at edge.tls_certificate and edge.tls_key"),
@@ -326,7 +343,7 @@ async fn any([terminate, interrupt]: &mut [Signal; 2]) {
 }
 
 async fn drain(running: Running, within: Duration, signals: &mut [Signal; 2]) -> Result<(), ServeError> {
-    let Running { control, realm, readiness, edge, console, ban_writer, .. } = running;
+    let Running { control, realm, readiness, edge, console, ban_writer, services, .. } = running;
     readiness.set(false);
     tracing::info!("draining: players have {} ms; a second signal ends at once", within.as_millis());
     realm.begin_drain(within);
@@ -349,6 +366,8 @@ async fn drain(running: Running, within: Duration, signals: &mut [Signal; 2]) ->
     let ended = edge.join();
     // With the edge the last giver of bans is gone.
     ban_writer.finish();
+    // Fails only by a panic, which has been reported by then.
+    let _ended = tokio::task::spawn_blocking(|| services.stop()).await;
     match ended {
         Ok(Ok(())) => {
             tracing::info!("ended");

@@ -119,7 +119,7 @@ pub(crate) fn pause(wait: Duration) {
 fn settings(folder: &Path, [tcp, http, console]: [u16; 3], more: &str) -> String {
     let data = folder.join("data");
     format!(
-        "[data]\nfolder = {:?}\n\n[edge]\ntcp_port = {tcp}\nhttp_port = {http}\n\n[console]\nport = {console}\n\n[guard]\n\
+        "[data]\nfolder = {:?}\n\n[edge]\ntcp_port = {tcp}\nhttp_port = {http}\n\n[nakama]\ngrpc_port = 0\n\n[console]\nport = {console}\n\n[guard]\n\
          trusted = [\"127.7.0.0/16\"]\n\n[bots]\nhilltop = 0\n\n[log]\nfilter = \"warn\"\n{more}",
         data.display().to_string()
     )

@@ -174,7 +174,7 @@ fn settings(folder: &Path, side: &Side, wanted: &Wanted, secret: &[u8]) -> Strin
     };
     format!(
         "[data]\nfolder = {}\n\n[edge]\naddress = \"{VICTIM}\"\ntcp_port = {PORT}\n{tls}\n[kernel]\nfilter = \"{}\"\ninterfaces = [{:?}]\n\n\
-         [bots]\nhilltop = 0\n\n{INPUTS}\n{}\n[log]\nfilter = \"warn\"\n\n[[keys]]\napp = 1\nkey = 1\nsecret_hex = \"{}\"\n",
+         [bots]\nhilltop = 0\n\n[nakama]\nserver_key = \"siege\"\nhttp_key = \"\"\n\n{INPUTS}\n{}\n[log]\nfilter = \"warn\"\n\n[[keys]]\napp = 1\nkey = 1\nsecret_hex = \"{}\"\n",
         path("data"),
         wanted.filter,
         side.interface,

@@ -40,7 +40,7 @@ pub(super) async fn serve(
         let bytes = body::unpack(body::read(body, most, gate.settings.patience).await?, &parts.headers, most)?;
         payload(&bytes, unwrap)?
     } else {
-        String::new()
+        query.iter().find(|(name, _)| name == "payload").map(|(_, payload)| payload.clone()).unwrap_or_default()
     };
     let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
     let headers = named(&parts.headers);

@@ -287,7 +287,7 @@ impl Check<'_> {
         self.problems.push(Problem::Value { key: key.to_owned(), value, origin, expected });
     }
 
-    fn wrong_text(&mut self, key: &str, text: String) {
+    pub(super) fn wrong_text(&mut self, key: &str, text: String) {
         let origin = self.origin(key);
         self.problems.push(Problem::Key { key: key.to_owned(), origin, text });
     }

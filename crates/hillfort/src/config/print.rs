@@ -6,10 +6,21 @@ use toml::Value;
 
 use super::DEFAULT;
 use super::keys::{DEVELOPMENT_SECRET_HEX, HIDDEN};
-use super::layers::{Layers, shown};
+use super::layers::{Layers, Origin, shown};
 
 /// Where the list of keys begins in `default.toml`; it comes last.
 const KEYS: &str = "[[keys]]";
+
+/// Values that are not shown, but for their defaults.
+const SECRETS: &[&str] = &[
+    "nakama.server_key",
+    "nakama.http_key",
+    "store.url",
+    "accounts.facebook_app_secret",
+    "accounts.facebook_instant_secret",
+    "accounts.steam_publisher_key",
+    "mail.password",
+];
 
 pub(super) fn print(layers: &Layers) -> String {
     let mut text = String::new();
@@ -19,7 +30,8 @@ pub(super) fn print(layers: &Layers) -> String {
         let name = line.split_once(" = ").map(|(name, _)| name).filter(|name| !name.starts_with('#'));
         if let Some(name) = name {
             let key = format!("{section}.{name}");
-            let value = layers.get(&key).map(shown).unwrap_or_default();
+            let secret = SECRETS.contains(&key.as_str()) && *layers.origin(&key) != Origin::Default;
+            let value = if secret { shown(&HIDDEN.into()) } else { layers.get(&key).map(shown).unwrap_or_default() };
             line_of(&mut text, format_args!("{name} = {value}  # {}", layers.origin(&key)));
             continue;
         }

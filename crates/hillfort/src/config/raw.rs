@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Raw {
     pub(super) data: Data,
@@ -13,6 +13,10 @@ pub(super) struct Raw {
     pub(super) guard: Guard,
     pub(super) inputs: Inputs,
     pub(super) world: World,
+    pub(super) nakama: Nakama,
+    pub(super) store: Store,
+    pub(super) accounts: Accounts,
+    pub(super) mail: Mail,
     pub(super) games: Games,
     pub(super) bots: Bots,
     pub(super) console: Console,
@@ -43,6 +47,7 @@ pub(super) struct Edge {
     pub(super) connections_max: u32,
     pub(super) unproven_max: u32,
     pub(super) http_connections_max: u32,
+    pub(super) http_idle_ms_max: u64,
     pub(super) sessions_max: u32,
     pub(super) hello_ms_max: u64,
     pub(super) login_ms_max: u64,
@@ -130,6 +135,58 @@ pub(super) struct World {
     pub(super) record_room_kib: usize,
     pub(super) record_thread_mib: usize,
     pub(super) record_folder_mib: u64,
+}
+
+/// Has secrets, and so no `Debug`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nakama {
+    pub(super) grpc_port: u16,
+    pub(super) server_key: String,
+    pub(super) http_key: String,
+    pub(super) token_s: u32,
+    pub(super) refresh_token_s: u32,
+    pub(super) single_session: bool,
+    pub(super) request_bytes_max: usize,
+    pub(super) call_ms_max: u64,
+    pub(super) calls_max: usize,
+    pub(super) threads: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Store {
+    pub(super) url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Accounts {
+    pub(super) hide_unknown: bool,
+    pub(super) password_kib: u32,
+    pub(super) password_passes: u32,
+    pub(super) apple_bundle_ids: Vec<String>,
+    pub(super) google_client_ids: Vec<String>,
+    pub(super) facebook_app_id: String,
+    pub(super) facebook_app_secret: String,
+    pub(super) facebook_instant_secret: String,
+    pub(super) game_center_bundle_ids: Vec<String>,
+    pub(super) steam_app_id: u32,
+    pub(super) steam_publisher_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mail {
+    pub(super) way: String,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) security: String,
+    pub(super) user: String,
+    pub(super) password: String,
+    pub(super) from: String,
+    pub(super) game: String,
+    pub(super) reset_link: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -11,6 +11,7 @@ use serde::Deserialize as _;
 use super::check::Check;
 use super::keys::Key;
 use super::layers::Layers;
+use super::services::Services;
 use super::{Files, Problem, print, raw};
 
 /// Everything that the server needs to know, checked.
@@ -42,6 +43,8 @@ pub struct Settings {
     pub save_every: Option<Duration>,
     /// Recordings of rooms, in the data folder.
     pub recordings: Recordings,
+    /// The client API of Nakama, and what answers it.
+    pub services: Services,
     /// Games beside those that ship.
     pub games_folder: Option<PathBuf>,
     /// Bots that play hilltop; 0 outside development mode, and with a certificate, since they speak no TLS.
@@ -128,7 +131,8 @@ impl Settings {
 
 const BANNER: &str = "\
 DEVELOPMENT MODE: this server uses the development key, which everybody knows.
-It listens on this machine only, lets its bots play and has an attack panel in the console.
+It listens on this machine only, lets its bots play and has an attack panel in the console. The keys of Nakama's API are \
+     Nakama's defaults unless you set them.
 For players from elsewhere put keys of your own under [[keys]]: hillfort config print > hillfort.toml";
 
 /// Checks everything, so that all problems are told at once. `None` when something is wrong; then it is in `problems`.
@@ -155,6 +159,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
     let self_signed = check.self_signed(&raw.edge, development);
     let server_names = check.server_names(&raw.edge);
     let proxies = check.proxies(&raw.edge.proxies);
+    let services = check.services(&raw, data_folder.as_deref(), development, edge_address);
     let (edge, console) = (raw.edge, raw.console);
     let data_folder = data_folder?;
     let recordings_folder = data_folder.join("recordings");
@@ -168,6 +173,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
         edge: hillfort_edge::Config {
             frames_addr: SocketAddr::new(edge_address, edge.tcp_port),
             http_addr: SocketAddr::new(edge_address, edge.http_port),
+            grpc_addr: Some(SocketAddr::new(edge_address, raw.nakama.grpc_port)),
             certificate,
             server_names: server_names?,
             handshake_percent: edge.handshake_percent,
@@ -180,6 +186,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
             http_connections_max: edge.http_connections_max as usize,
             sessions_max: edge.sessions_max as usize,
             hello_patience: Duration::from_millis(edge.hello_ms_max),
+            http_idle: Duration::from_millis(edge.http_idle_ms_max),
             login_patience: Duration::from_millis(edge.login_ms_max),
             pending_bytes_max: edge.pending_bytes_max as usize,
             outbound_bytes_max: edge.outbound_bytes_max as usize,
@@ -205,6 +212,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
             folder: Some(recordings_folder),
             folder_bytes: raw.world.record_folder_mib << 20,
         },
+        services: services?,
         games_folder: (!raw.games.folder.is_empty()).then(|| PathBuf::from(raw.games.folder)),
         bots,
         console: Console {

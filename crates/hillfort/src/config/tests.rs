@@ -37,7 +37,7 @@ fn the_defaults_are_development_on_loopback() {
     assert_eq!(settings.console.addr.to_string(), "127.0.0.1:7351");
     assert_eq!((settings.edge.guard.connect.per_s(), settings.edge.guard.connect.burst()), (3_000, 5_000));
     assert_eq!(settings.edge.guard.ban.max, Duration::from_secs(600));
-    assert_eq!(settings.edge.guard.open_max, 60_512);
+    assert_eq!(settings.edge.guard.open_max, 64_096);
     assert_eq!(settings.data_folder, Path::new("./data"));
     assert_eq!((settings.games_folder, settings.world_threads, settings.rooms_max), (None, 1, 20_000));
     assert_eq!((settings.asleep_bytes_max, settings.save_every), (64 << 20, Some(Duration::from_secs(30))));
@@ -198,6 +198,8 @@ fn values_that_make_no_sense_are_refused() {
             "[edge]\ntls_self_signed = true\n[[keys]]\napp = 1\nkey = 1\nsecret_hex = \"000102030405060708090a0b0c0d0e0f\"",
             "edge.tls_self_signed in hillfort.toml: a certificate that signs itself is for development mode alone",
         ),
+        ("[mail]\nway = \"post\"", "mail.way = \"post\" in hillfort.toml: one of none, folder, smtp is expected"),
+        ("[mail]\nway = \"smtp\"\nfrom = \"a@b.c\"", "mail.host in default: mail.way = \"smtp\" needs it"),
         ("[log]\nformat = \"xml\"", "log.format = \"xml\" in hillfort.toml: one of text, json is expected"),
         (
             "[log]\nfilter = \"\"",
@@ -267,9 +269,33 @@ fn a_public_address_needs_a_key_of_ones_own() {
             assert!(error.starts_with(&format!("{key} in --set: {address} is an address for others")), "{error}");
             assert!(error.contains("openssl rand -hex 32"), "it says what to do: {error}");
         }
-        let own = load_all(OWN_KEY, &[], &[(key, address)]).unwrap();
+        let nakama = "[nakama]\nserver_key = \"ours\"\nhttp_key = \"\"\n";
+        let own = load_all(&format!("{nakama}{OWN_KEY}"), &[], &[(key, address)]).unwrap();
         assert!(!own.development && !own.console.attacks && own.bots == 0 && own.banner().is_none());
     }
+}
+
+#[test]
+fn the_keys_that_nakama_ships_with_stay_on_this_machine() {
+    let error = load_all(OWN_KEY, &[], &[("edge.address", "0.0.0.0")]).unwrap_err();
+    let lines: Vec<_> = error.lines().collect();
+    assert_eq!(lines.len(), 2, "{error}");
+    for (line, key) in lines.iter().zip(["nakama.server_key", "nakama.http_key"]) {
+        assert!(line.starts_with(&format!("{key} in default: everybody knows its default")), "{line}");
+    }
+    assert!(load_all(OWN_KEY, &[], &[("edge.address", "127.0.0.1")]).is_ok());
+    assert_eq!(load_all("", &[], &[]).unwrap().services.social.server_key, "defaultkey");
+}
+
+#[test]
+fn secrets_of_services_are_hidden_unless_they_are_defaults() {
+    let file = "[nakama]\nserver_key = \"very-own\"\n[store]\nurl = \"postgres://u:secret@h/d\"\n[mail]\npassword = \"pass\"\n";
+    let settings = load_all(file, &[], &[]).unwrap();
+    let printed = settings.print();
+    for secret in ["very-own", "secret@", "pass\""] {
+        assert!(!printed.contains(secret) && !format!("{settings:?}").contains(secret), "{secret}\n{printed}");
+    }
+    assert!(printed.contains("server_key = \"(hidden)\"") && printed.contains("http_key = \"defaulthttpkey\""), "{printed}");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn taken_ports_and_folders_are_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let folder = tempfile::tempdir().unwrap();
-    let free = ["edge.http_port", "edge.tcp_port", "console.port"];
+    let free = ["edge.http_port", "edge.tcp_port", "nakama.grpc_port", "console.port"];
     for key in free {
         let settings = free.map(|free| (free, if free == key { port.as_str() } else { "0" }));
         let arguments = set(&settings);

@@ -153,7 +153,8 @@ impl Lab {
             .args(["netns", "exec", &self.victim])
             .arg(program.get_program())
             .arg("serve")
-            .args(set(&[("edge.address", "10.77.0.1"), ("edge.hello_ms_max", "60000")]));
+            .args(set(&[("edge.address", "10.77.0.1"), ("edge.hello_ms_max", "60000")]))
+            .args(set(&[("nakama.server_key", "lab"), ("nakama.http_key", "lab")]));
         command.args(set(settings)).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(File::create(folder.join("log")).unwrap());
         Running(command.spawn().unwrap())

@@ -15,7 +15,8 @@ use crate::PATIENCE;
 use crate::wire::Door;
 
 /// Settings that make a server take free ports and play alone.
-const ALONE: [(&str, &str); 4] = [("edge.http_port", "0"), ("edge.tcp_port", "0"), ("console.port", "0"), ("bots.hilltop", "0")];
+const ALONE: [(&str, &str); 5] =
+    [("edge.http_port", "0"), ("edge.tcp_port", "0"), ("nakama.grpc_port", "0"), ("console.port", "0"), ("bots.hilltop", "0")];
 
 const HILLFORT: &str = env!("CARGO_BIN_EXE_hillfort");
 

@@ -122,7 +122,7 @@ fn a_key_that_does_not_fit_is_told_at_the_start() {
     std::fs::write(folder.path().join("chain.pem"), one.cert.pem()).unwrap();
     std::fs::write(folder.path().join("key.pem"), other.signing_key.serialize_pem()).unwrap();
     let files = [("edge.tls_certificate", "chain.pem"), ("edge.tls_key", "key.pem")];
-    let ports = [("edge.http_port", "0"), ("edge.tcp_port", "0"), ("console.port", "0")];
+    let ports = [("edge.http_port", "0"), ("edge.tcp_port", "0"), ("nakama.grpc_port", "0"), ("console.port", "0")];
     for command in ["check", "serve"] {
         let output = run(hillfort(folder.path()).arg(command).args(set(&files)).args(set(&ports)));
         let said = String::from_utf8(output.stderr).unwrap();

@@ -1,0 +1,130 @@
+//! Nakama's API and what answers it: raw values of `[nakama]`, `[store]`, `[accounts]` and `[mail]` into settings. Knows no defaults but
+//! the keys that everybody knows.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use hillfort_social::outside::facebook::FacebookConfig;
+use hillfort_social::outside::game_center::GameCenterConfig;
+use hillfort_social::outside::steam::SteamConfig;
+use hillfort_social::passwords::PasswordCost;
+use hillfort_social::{MailConfig, OutsideConfig, ResetConfig, Security, SessionConfig, SmtpConfig};
+
+use super::check::Check;
+use super::raw;
+
+/// Keys that everybody knows, by their settings.
+const KNOWN_KEYS: [(&str, &str); 2] = [("nakama.server_key", "defaultkey"), ("nakama.http_key", "defaulthttpkey")];
+
+/// Settings of what answers calls.
+#[derive(Clone)]
+pub struct Services {
+    /// Threads that answer.
+    pub threads: usize,
+    /// Bounds of the doors.
+    pub doors: hillfort_nakama::Settings,
+    /// Where things are kept.
+    pub store_url: String,
+    /// What calls mean.
+    pub social: hillfort_social::Config,
+    /// How mail goes.
+    pub mail: MailConfig,
+}
+
+impl fmt::Debug for Services {
+    /// Secrets stay out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Services").field("threads", &self.threads).field("doors", &self.doors).finish_non_exhaustive()
+    }
+}
+
+impl Check<'_> {
+    pub(super) fn services(
+        &mut self,
+        raw: &raw::Raw,
+        data_folder: Option<&Path>,
+        development: bool,
+        address: Option<IpAddr>,
+    ) -> Option<Services> {
+        let nakama = &raw.nakama;
+        let is_public = !development && address.is_some_and(|address| !address.to_canonical().is_loopback());
+        for (key, known) in KNOWN_KEYS {
+            let value = if key == "nakama.server_key" { &nakama.server_key } else { &nakama.http_key };
+            if is_public && value == known {
+                let text = "everybody knows its default, which does not do on an address for others: put a key of your own there \
+                            (openssl rand -hex 16), or \"\"";
+                self.wrong_text(key, text.to_owned());
+            }
+        }
+        let mail = self.mail(&raw.mail, data_folder);
+        let accounts = &raw.accounts;
+        let defaults = hillfort_social::Config::default();
+        let social = hillfort_social::Config {
+            server_key: nakama.server_key.clone(),
+            http_key: nakama.http_key.clone(),
+            sessions: SessionConfig {
+                token_s: nakama.token_s,
+                refresh_s: nakama.refresh_token_s,
+                single: nakama.single_session,
+                ..defaults.sessions
+            },
+            passwords: PasswordCost { memory_kib: accounts.password_kib, passes: accounts.password_passes, ..defaults.passwords },
+            hide_unknown: accounts.hide_unknown,
+            outside: OutsideConfig {
+                apple_bundle_ids: accounts.apple_bundle_ids.clone(),
+                google_client_ids: accounts.google_client_ids.clone(),
+                facebook: FacebookConfig {
+                    app_id: accounts.facebook_app_id.clone(),
+                    app_secret: accounts.facebook_app_secret.clone(),
+                    instant_secret: accounts.facebook_instant_secret.clone(),
+                    ..FacebookConfig::default()
+                },
+                game_center: GameCenterConfig {
+                    bundle_ids: accounts.game_center_bundle_ids.clone(),
+                    ..GameCenterConfig::default()
+                },
+                steam: SteamConfig {
+                    app_id: accounts.steam_app_id,
+                    publisher_key: accounts.steam_publisher_key.clone(),
+                    ..SteamConfig::default()
+                },
+                ..OutsideConfig::default()
+            },
+            reset: ResetConfig { link: raw.mail.reset_link.clone(), game: raw.mail.game.clone(), ..defaults.reset },
+            ..defaults
+        };
+        let doors = hillfort_nakama::Settings {
+            request_bytes_max: nakama.request_bytes_max,
+            patience: Duration::from_millis(nakama.call_ms_max),
+            calls_max: nakama.calls_max,
+        };
+        Some(Services { threads: nakama.threads, doors, store_url: raw.store.url.clone(), social, mail: mail? })
+    }
+
+    fn mail(&mut self, mail: &raw::Mail, data_folder: Option<&Path>) -> Option<MailConfig> {
+        let way = self.one_of("mail.way", &mail.way, &["none", "folder", "smtp"])?;
+        let security = self.one_of("mail.security", &mail.security, &["tls", "starttls", "plain"])?;
+        match way {
+            0 => Some(MailConfig::None),
+            1 => Some(MailConfig::Folder(data_folder?.join("mails"))),
+            _ => {
+                for (key, value) in [("mail.host", &mail.host), ("mail.from", &mail.from)] {
+                    if value.is_empty() {
+                        self.wrong_text(key, "mail.way = \"smtp\" needs it".to_owned());
+                    }
+                }
+                Some(MailConfig::Smtp(SmtpConfig {
+                    host: mail.host.clone(),
+                    port: mail.port,
+                    security: [Security::Tls, Security::StartTls, Security::Plain][security],
+                    user: mail.user.clone(),
+                    password: mail.password.clone(),
+                    from: mail.from.clone(),
+                    extra_pem: String::new(),
+                }))
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What answers calls of the client API: the store, the handlers over it, and threads of their own for both. Owns the order in which
+//! they start and end.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hillfort_api::Service;
+use hillfort_nakama::Gate;
+use hillfort_social::{Social, system_clock};
+use hillfort_store::{Options, Store};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::config;
+
+/// Time for calls that are under way at the end.
+const END_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Everything that answers calls, and the way to it.
+#[derive(Debug)]
+pub(crate) struct Services {
+    /// What doors ask.
+    pub(crate) gate: Arc<Gate>,
+    /// There until it ends.
+    threads: Option<Runtime>,
+}
+
+/// Why there is nothing that answers.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("the system refuses threads")]
+    Threads(#[source] io::Error),
+    #[error("the store cannot be used: look at store.url")]
+    Store(#[source] hillfort_store::StoreError),
+    #[error("accounts cannot be served: {0}")]
+    Social(String),
+}
+
+impl Services {
+    /// Opens the store, which may make its tables first, and starts the handlers.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub(crate) fn start(settings: &config::Services) -> Result<Self, StartError> {
+        let threads = Builder::new_multi_thread()
+            .worker_threads(settings.threads)
+            .thread_name("services")
+            .enable_all()
+            .build()
+            .map_err(StartError::Threads)?;
+        let social = threads.block_on(async {
+            let store = Store::open(&settings.store_url, Options::default()).await.map_err(StartError::Store)?;
+            Social::start(settings.social.clone(), store, settings.mail.clone(), system_clock()).await.map_err(StartError::Social)
+        })?;
+        if settings.store_url == "memory:" {
+            tracing::warn!("accounts are kept in memory and end with the server: store.url says where they last");
+        }
+        let service = Arc::new(social) as Arc<dyn Service>;
+        let gate = Arc::new(Gate::new(service, threads.handle().clone(), settings.doors.clone()));
+        Ok(Self { gate, threads: Some(threads) })
+    }
+
+    /// Ends, after the doors: calls that are under way have some seconds.
+    pub(crate) fn stop(mut self) {
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_timeout(END_PATIENCE);
+        }
+    }
+}
+
+impl Drop for Services {
+    /// Waits for nothing: who has time calls [`Services::stop`].
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
+    }
+}

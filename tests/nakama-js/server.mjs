@@ -1,0 +1,14 @@
+// The server under test: a release build on free ports, with a data folder of its own.
+import { Server } from '../browser/server.mjs';
+
+export const ROOT = new URL('../..', import.meta.url).pathname;
+
+/** Starts one, with settings beside the defaults. What the suite needs to know is in `where`. */
+export async function start(settings = {}) {
+  const server = await Server.start(ROOT, ['serve'], { 'bots.hilltop': 0, ...settings });
+  const where = { host: '127.0.0.1', port: String(server.httpPort), serverKey: 'defaultkey', httpKey: 'defaulthttpkey' };
+  return { server, where };
+}
+
+/** The port of gRPC, which the server takes by itself and says. */
+export const grpcPort = (server) => Number(/gRPC \S*:(\d+)/.exec(server.log)[1]);

@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::DEFAULT;
 use super::keys::{DEVELOPMENT_SECRET_HEX, HIDDEN};
-use super::layers::{Layers, Origin, shown};
+use super::layers::{Layers, shown};
 
 /// Where the list of keys begins in `default.toml`; it comes last.
 const KEYS: &str = "[[keys]]";
@@ -23,6 +23,7 @@ const SECRETS: &[&str] = &[
 ];
 
 pub(super) fn print(layers: &Layers) -> String {
+    let defaults = Layers::defaults();
     let mut text = String::new();
     let mut section = "";
     let (settings, _) = DEFAULT.split_once(&format!("\n{KEYS}\n")).expect("the keys come last: a test reads the result");
@@ -30,7 +31,7 @@ pub(super) fn print(layers: &Layers) -> String {
         let name = line.split_once(" = ").map(|(name, _)| name).filter(|name| !name.starts_with('#'));
         if let Some(name) = name {
             let key = format!("{section}.{name}");
-            let secret = SECRETS.contains(&key.as_str()) && *layers.origin(&key) != Origin::Default;
+            let secret = SECRETS.contains(&key.as_str()) && layers.get(&key) != defaults.get(&key);
             let value = if secret { shown(&HIDDEN.into()) } else { layers.get(&key).map(shown).unwrap_or_default() };
             line_of(&mut text, format_args!("{name} = {value}  # {}", layers.origin(&key)));
             continue;

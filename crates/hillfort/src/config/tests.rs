@@ -93,7 +93,7 @@ fn unknown_keys_are_named_with_the_nearest() {
         ("tcp_port = 1", "unknown key tcp_port in hillfort.toml; did you mean edge.tcp_port?"),
         ("[console]\ntcp_port = 1", "unknown key console.tcp_port in hillfort.toml; did you mean edge.tcp_port?"),
         ("[gaurd]", "unknown key gaurd in hillfort.toml"),
-        ("[database]\nurl = \"x\"", "unknown key database.url in hillfort.toml"),
+        ("[database]\nurl = \"x\"", "unknown key database.url in hillfort.toml; did you mean store.url?"),
         ("guard = 5", "guard in hillfort.toml: this is a section: [guard]"),
         (
             "[[keys]]\napp = 1\nkey = 1\nsecret = \"00\"",

@@ -53,7 +53,7 @@ impl Services {
             Social::start(settings.social.clone(), store, settings.mail.clone(), system_clock()).await.map_err(StartError::Social)
         })?;
         if settings.store_url == "memory:" {
-            tracing::warn!("accounts are kept in memory and end with the server: store.url says where they last");
+            tracing::info!("accounts are kept in memory and end with the server: store.url says where they last");
         }
         let service = Arc::new(social) as Arc<dyn Service>;
         let gate = Arc::new(Gate::new(service, threads.handle().clone(), settings.doors.clone()));

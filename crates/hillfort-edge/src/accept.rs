@@ -140,7 +140,9 @@ impl EdgeThread {
         }
         forget_reset_on_close(&socket);
         let tls = self.tls.as_ref().map(|tls| if door == Door::Grpc { Arc::clone(&tls.http2) } else { Arc::clone(&tls.plain) });
-        match self.arrivals.try_send(Arrival { door, socket: socket.into(), early, tls, peer, admitted }) {
+        let goes_first = self.guard.goes_first(now, &admitted);
+        let arrival = Arrival { door, socket: socket.into(), early, tls, peer, admitted, goes_first };
+        match self.arrivals.try_send(arrival) {
             Ok(()) => self.http_open += 1,
             Err(e) => {
                 self.guard.on_close(e.into_inner().admitted);

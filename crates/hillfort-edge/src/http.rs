@@ -53,6 +53,8 @@ pub(crate) struct Arrival {
     pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) peer: SocketAddr,
     pub(crate) admitted: Admitted,
+    /// Players are known at its address: strangers give way before it.
+    pub(crate) goes_first: bool,
 }
 
 /// What comes back: exactly one for each [`Arrival`].
@@ -82,6 +84,7 @@ struct Visit {
     // All three are touched by tasks of one thread only: never contended.
     admitted: Mutex<Option<Admitted>>,
     fault: Mutex<Option<Reject>>,
+    goes_first: bool,
     /// A whole request has come.
     has_asked: AtomicBool,
     exit: Exit,
@@ -121,9 +124,9 @@ pub(crate) fn run(arrivals: Receiver<Arrival>, house: House) -> io::Result<()> {
 async fn serve(mut arrivals: Receiver<Arrival>, mut house: House) {
     house.router = Router::new().route("/session", get(upgrade)).fallback_service(house.router);
     let mut visits = VecDeque::new();
-    while let Some(Arrival { door, socket, early, tls, peer, admitted }) = arrivals.recv().await {
+    while let Some(Arrival { door, socket, early, tls, peer, admitted, goes_first }) = arrivals.recv().await {
         let (admitted, exit, stats) = (Mutex::new(Some(admitted)), house.exit.clone(), Arc::clone(&house.stats));
-        let visit = Visit { peer, admitted, fault: Mutex::new(None), has_asked: AtomicBool::new(false), exit, stats };
+        let visit = Visit { peer, admitted, fault: Mutex::new(None), goes_first, has_asked: AtomicBool::new(false), exit, stats };
         let visit = Arc::new(visit);
         make_room(&mut visits, house.silent_max, house.open_max);
         let watched = Arc::downgrade(&visit);
@@ -135,17 +138,20 @@ async fn serve(mut arrivals: Receiver<Arrival>, mut house: House) {
 
 /// Makes room for one more: ends the oldest of the silent when they are `silent_max`, and the oldest of all when they are `open_max`:
 /// whoever keeps asking just often enough must not hold the door against newcomers, and a page is fetched in less time than it takes
-/// to become the oldest.
+/// to become the oldest. Strangers go before known addresses, as at the other door.
 fn make_room(visits: &mut VecDeque<(Weak<Visit>, AbortHandle)>, silent_max: usize, open_max: usize) {
     if visits.len() < silent_max.min(open_max) {
         return;
     }
     visits.retain(|(visit, _)| visit.strong_count() > 0);
     let is_silent = |(visit, _): &(Weak<Visit>, _)| visit.upgrade().is_some_and(|visit| !visit.has_asked.load(Relaxed));
+    let is_stranger = |(visit, _): &(Weak<Visit>, _)| visit.upgrade().is_some_and(|visit| !visit.goes_first);
     let oldest = if visits.iter().filter(|visit| is_silent(visit)).count() >= silent_max {
-        visits.iter().position(is_silent)
+        visits.iter().position(|visit| is_silent(visit) && is_stranger(visit)).or_else(|| visits.iter().position(is_silent))
+    } else if visits.len() >= open_max {
+        visits.iter().position(is_stranger).or(Some(0))
     } else {
-        (visits.len() >= open_max).then_some(0)
+        None
     };
     if let Some((visit, task)) = oldest.and_then(|at| visits.remove(at)) {
         if let Some(visit) = visit.upgrade() {

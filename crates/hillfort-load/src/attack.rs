@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 
@@ -22,8 +22,10 @@ mod packets;
 
 /// Time between two progress lines.
 pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(250);
-/// Most sockets that an attack holds at once.
+/// Most sockets that an attack holds at once ...
 const SOCKETS_MAX: u16 = 4_000;
+/// ... and in a laboratory.
+const LAB_SOCKETS_MAX: u16 = 16_000;
 /// Addresses that an attack comes from.
 const SOURCES: u8 = 32;
 /// Most packets a second from a raw socket. One core does not get that far.
@@ -53,7 +55,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 8.0, value_parser = crate::command::seconds_up_to_10)]
     seconds: f64,
     /// Sockets at once, at most 4000; each kind has its own default
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=i64::from(SOCKETS_MAX)))]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=i64::from(LAB_SOCKETS_MAX)))]
     sockets: Option<u16>,
     /// Packets a second of syn-spoofed, syn-bots and ack, at most 2 million
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(RATE_MAX)))]
@@ -229,6 +231,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         (loopback(args.target)?, Ground::Loopback)
     };
+    let sockets = args.sockets.unwrap_or_else(|| args.kind.sockets());
+    ensure!(args.lab || sockets <= SOCKETS_MAX, "an attack holds at most {SOCKETS_MAX} sockets, not {sockets}");
     crate::machine::raise_descriptors().context("for the sockets of the attack")?;
     let plan = Plan {
         kind: args.kind,
@@ -237,7 +241,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         rate: args.rate,
         game: args.game.clone(),
         span: Duration::from_secs_f64(args.seconds),
-        sockets: usize::from(args.sockets.unwrap_or_else(|| args.kind.sockets())).min(crate::machine::sockets_max()),
+        sockets: usize::from(sockets).min(crate::machine::sockets_max()),
     };
     if args.lab {
         lab::give_way()?;
@@ -355,8 +359,8 @@ mod tests {
         check(&["--seconds", "10.01"], false);
         check(&["--seconds", "0"], false);
         check(&["--seconds", "NaN"], false);
-        check(&["--sockets", "4000"], true);
-        check(&["--sockets", "4001"], false);
+        check(&["--sockets", "16000"], true);
+        check(&["--sockets", "16001"], false);
         check(&["--sockets", "0"], false);
         check(&["--rate", "2000000"], true);
         check(&["--rate", "2000001"], false);

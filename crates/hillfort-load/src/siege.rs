@@ -11,6 +11,7 @@ use crate::child::OwnProgram;
 use crate::clock::unix_ms;
 use crate::date;
 use crate::machine::{Cores, Machine};
+use crate::report::figure::Figure;
 
 mod bout;
 mod capture;
@@ -41,7 +42,7 @@ const NICE: i32 = -10;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// A few attacks, seconds each, at most 90 seconds in all
+    /// As many attacks as fit into 90 seconds, against Hillfort alone
     #[arg(long)]
     short: bool,
     /// Only these attacks; all when absent
@@ -65,6 +66,9 @@ pub(crate) struct Args {
     /// End with an error when a promise is missed or a bout fails
     #[arg(long)]
     strict: bool,
+    /// The same, but for promises that depend on the machine's speed: rates, costs and latencies
+    #[arg(long, conflicts_with = "strict")]
+    strict_but_speed: bool,
 }
 
 /// Builds, besieges, reports.
@@ -104,8 +108,11 @@ pub(crate) fn run(own: &OwnProgram, args: &Args) -> anyhow::Result<()> {
     };
     drop(lab);
     report.deliver(args.results.as_deref())?;
-    let missed = report.promises.iter().filter(|promise| !promise.met).count();
-    ensure!(!args.strict || missed + failed == 0, "{missed} promises are missed, {failed} bouts failed");
+    let counts = |figure: &&Figure| args.strict || args.strict_but_speed && !promise::is_of_speed(figure);
+    let missed: Vec<&str> =
+        report.promises.iter().filter(counts).filter(|figure| !figure.met).map(|figure| &*figure.name).collect();
+    let lenient = !args.strict && !args.strict_but_speed;
+    ensure!(lenient || missed.is_empty() && failed == 0, "missed: {}; bouts that failed: {failed}", missed.join(", "));
     Ok(())
 }
 
@@ -140,7 +147,10 @@ fn besiege(stage: &Stage<'_>, args: &Args, begun: Instant) -> Besieged {
     let (mut bouts, mut failed) = (vec![], 0);
     for round in 1..=args.rounds.unwrap_or(if args.short { 1 } else { 2 }) {
         for &scenario in scenarios {
-            for &defence in defences.iter().filter(|defence| scenario.plan().defences.contains(defence)) {
+            let alone = args.short && args.attack.is_empty() && args.defence.is_empty();
+            let fights =
+                |defence: &&Defence| scenario.plan().defences.contains(defence) && (!alone || **defence == Defence::Hillfort);
+            for &defence in defences.iter().filter(fights) {
                 let name = format!("round {round}, {} against {}", scenario.name(), defence.name());
                 if begun.elapsed() + stage.bout_max() > time_max {
                     left_out.push(format!("{name}: no time left"));

@@ -22,9 +22,13 @@ fn ip(text: &str) -> IpAddr {
 impl Rig {
     /// A client with this address of its own; all of 127/8 is this machine.
     fn connect_from(&mut self, addr: IpAddr) -> Client {
+        self.connect_to(Door::Frames, addr)
+    }
+
+    fn connect_to(&mut self, door: Door, addr: IpAddr) -> Client {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::new(addr, 0).into()).unwrap();
-        socket.connect(&self.addr(Door::Frames).into()).unwrap();
+        socket.connect(&self.addr(door).into()).unwrap();
         Client::new(TcpStream::from(socket))
     }
 
@@ -178,6 +182,40 @@ fn strangers_are_shed_before_known_players() {
         [true, true, true, true, false, false, false][..gone.len()],
         "both strangers before the oldest of the known"
     );
+}
+
+/// At the door of HTTP, too: who keeps silent gives way, and of those who asked the oldest; but strangers before known players.
+#[test]
+fn strangers_are_shed_before_known_players_at_the_door_of_http() {
+    const GET: &str = "GET / HTTP/1.1\r\nHost: fort\r\n\r\n";
+    let (home, abroad) = (ip("127.0.0.2"), ip("127.0.0.3"));
+    let check = |asks: bool, places: usize| {
+        let mut rig = Rig::new(Config { http_connections_max: 8, ..quick_to_settle() });
+        let _player = rig.login_from(home, "ann");
+        rig.pass(Duration::from_millis(2_500));
+        rig.until("the sweep", |rig| {
+            let mut view = rig.control.ladder(home).unwrap();
+            rig.settle();
+            view.try_recv().unwrap().reputation.known
+        });
+        let visit = |rig: &mut Rig, from: IpAddr| {
+            let mut client = rig.connect_to(Door::Http, from);
+            if asks {
+                assert!(rig.request(&mut client, GET).starts_with("HTTP/1.1 200"), "{:?}", rig.refusals());
+            }
+            rig.settle();
+            client
+        };
+        // The oldest of all.
+        let mut known = visit(&mut rig, home);
+        let strangers: Vec<_> = (0..places + 3).map(|_| visit(&mut rig, abroad)).collect();
+        rig.until("four to go", |rig| rig.refused(Reject::UnprovenShed) == 4);
+        known.received.clear();
+        assert!(rig.request(&mut known, GET).starts_with("HTTP/1.1 200"), "asks: {asks}");
+        drop(strangers);
+    };
+    check(false, 4);
+    check(true, 7);
 }
 
 /// An address, and how long its ban lasts; `None`: it was lifted.

@@ -22,6 +22,11 @@ const TICKET_USES: Rate = match Rate::new(1, 10) {
     Ok(rate) => rate,
     Err(_) => panic!("it is in range"),
 };
+/// Handshakes of one source that are nobody else's loss: a player who comes back and opens a page needs fewer.
+const LIGHT_HANDSHAKES: Rate = match Rate::new(1, 10) {
+    Ok(rate) => rate,
+    Err(_) => panic!("it is in range"),
+};
 /// More bits of work for an address with offences: four times as much.
 const CHALLENGE_BITS: u8 = 2;
 /// Points of a silent connection that was shed under attack: a hundred of one address in a row ban it. So few because a web page can make
@@ -63,8 +68,9 @@ impl Guard {
         Err(Reject::FingerprintRate)
     }
 
-    /// Spends one TLS handshake of the budget. Strangers leave a reserve of it to known sources. Who says that he `resumes` a TLS
-    /// session may use half of the reserve: it can be said falsely, and saves little.
+    /// Spends one TLS handshake of the budget. Strangers leave a reserve of it to known sources, and sources that have had more than their
+    /// share of late leave half of what is left to those that have not: a flood from some addresses leaves newcomers theirs. Who says
+    /// that he `resumes` a TLS session may use half of the reserve: it can be said falsely, and saves little.
     ///
     /// # Errors
     /// [`Reject::TlsRate`].
@@ -73,10 +79,15 @@ impl Guard {
         if config.trusts(admitted.peer.addr) {
             return Ok(());
         }
-        let reserve = match (self.has_priority(now, admitted.source), resumes) {
+        let percent = config.account_percent(self.known.standing(now, admitted.source));
+        let uses = self.secret.with(admitted.source, b"handshakes");
+        let is_light = self.pairs.charge(uses, ticks(now), &LIGHT_HANDSHAKES.scaled(percent));
+        let config = &self.config;
+        let known_percent = if resumes { config.known_percent / 2 } else { config.known_percent };
+        let reserve = match (self.has_priority(now, admitted.source), is_light) {
             (true, _) => 0,
-            (false, true) => config.known_percent / 2,
-            (false, false) => config.known_percent,
+            (false, true) => known_percent,
+            (false, false) => u32::midpoint(known_percent, 100),
         };
         self.handshakes.cut(now, &config.handshakes);
         match self.handshakes.after_leaving(now, &config.handshakes, 1, reserve) {

@@ -29,7 +29,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// A connection that says nothing proper and is still open after this long has got what it wanted: no hello may take so long.
 const HELD_MIN: Duration = Duration::from_secs(5);
 /// One byte of a slow hello each ...
-const DRIP_EVERY: Duration = Duration::from_millis(250);
+const DRIP_EVERY: Duration = Duration::from_millis(1_000);
 /// Time between two looks at all connections.
 const SWEEP_EVERY: Duration = Duration::from_millis(25);
 /// An overheard hello is replaced by a newer one after this long, so that it is refused for being known, not for being old.

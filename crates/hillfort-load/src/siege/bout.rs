@@ -66,7 +66,7 @@ impl Stage<'_> {
 pub(crate) fn fight(stage: &Stage<'_>, scenario: Scenario, defence: Defence, round: u32) -> anyhow::Result<Bout> {
     let plan = scenario.plan();
     let standing = defence.stand(stage.lab, plan.known)?;
-    let wanted = Wanted { filter: defence.filter(), tls: plan.tls, more: plan.settings };
+    let wanted = Wanted { filter: defence.filter(), tls: plan.tls, edge: plan.edge, more: plan.settings };
     let victim = Victim::start(&stage.server, stage.lab, &stage.cores, &wanted)?;
     let outpost = Outpost::take(stage.lab, PORT, plan.answers())?;
     let meter = Meter::install(stage.lab, &stage.cores, &victim, &standing, &outpost)?;

@@ -19,7 +19,7 @@ const MS_MIN: f64 = 0.1;
 const MS_MAX: f64 = 1_000.0;
 
 const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#30343b}.dim{fill:#6a707a}.head{font-weight:600}.title{font-size:15px;font-weight:600}\
-.ground{fill:#8884}.hillfort{fill:#2f9e63}.nftables{fill:#c98a1b}.kernel{fill:#c2504a}.mark{stroke:#6a707a;stroke-dasharray:2 3}\
+.ground{fill:#8884}.hillfort{fill:#2f9e63}.nftables{fill:#c98a1b}.kernel{fill:#c2504a}.floor{fill:#6f7f95}.mark{stroke:#6a707a;stroke-dasharray:2 3}\
 @media(prefers-color-scheme:dark){text{fill:#dfe3ea}.dim{fill:#9aa1ad}}";
 
 /// Draws it.
@@ -55,6 +55,7 @@ fn line(out: &mut String, row: &Row, y: usize) {
         Defence::Hillfort => "hillfort",
         Defence::Nftables => "nftables",
         Defence::Kernel => "kernel",
+        Defence::Floor => "floor",
     };
     text(out, 160, y + 14, "", row.defence.name());
     let bars = [

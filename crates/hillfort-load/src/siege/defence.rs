@@ -25,6 +25,8 @@ pub(crate) enum Defence {
     Nftables,
     /// Hillfort without it, and what the kernel does by itself
     Kernel,
+    /// No defence: a program that knows the attackers' addresses drops theirs at once. What a packet costs on such a pair by itself
+    Floor,
 }
 
 /// A defence in its place. Gone when dropped.
@@ -41,6 +43,7 @@ impl Defence {
             Self::Hillfort => "hillfort",
             Self::Nftables => "nftables",
             Self::Kernel => "kernel",
+            Self::Floor => "floor",
         }
     }
 
@@ -48,7 +51,7 @@ impl Defence {
     pub(crate) const fn filter(self) -> &'static str {
         match self {
             Self::Hillfort => "auto",
-            Self::Nftables | Self::Kernel => "off",
+            Self::Nftables | Self::Kernel | Self::Floor => "off",
         }
     }
 
@@ -63,6 +66,7 @@ impl Defence {
         let gate = match self {
             Self::Hillfort => None,
             Self::Nftables | Self::Kernel => Some(generator::attach(&lab.victim, &program::open_gate()?)?),
+            Self::Floor => Some(generator::attach(&lab.victim, &program::floor()?)?),
         };
         if self == Self::Nftables {
             nft(&lab.victim, &rules(known))?;

@@ -28,6 +28,8 @@ const TIMESTAMP: i16 = 62;
 /// Bytes at the end of a frame that the generator cuts off. The kernel looks at the bounds that a program has changed and at no others: a frame
 /// that the victim has shortened would come back short.
 const TRIMMED: i32 = 4;
+/// Bits of a forged address that are random; what stands above them is 1.
+const SPOOFED_SHIFT: i32 = 29;
 /// Shortest frame with a TCP header.
 const BARE: i32 = 54;
 
@@ -122,7 +124,7 @@ pub(crate) fn generator(map: &Map, sides: (&Side, &Side), packet: Packet, port: 
     }
     if let Packet::SynSpoofed | Packet::Ack | Packet::SynMixed(_) = packet {
         // 32.0.0.0 to 63.255.255.255: nothing special is in there.
-        asm.place(spoofed).and(R8, 0x1fff_ffff).add(R8, 0x2000_0000);
+        asm.place(spoofed).and(R8, (1 << SPOOFED_SHIFT) - 1).add(R8, 1 << SPOOFED_SHIFT);
     }
     asm.place(sourced);
     // Identification above, source port from 1024 on below.
@@ -191,6 +193,20 @@ pub(crate) fn open_gate() -> hillfort_bpf::Result<Program> {
     let mut asm = Asm::new();
     asm.mov(R0, xdp::PASS).exit();
     Program::load_xdp("siege_open_gate", asm)
+}
+
+/// Drops what comes from the generator's addresses, by the source alone, and lets everything else through: the least that a packet can cost.
+pub(crate) fn floor() -> hillfort_bpf::Result<Program> {
+    let mut asm = Asm::new();
+    let (pass, drop) = (asm.label("pass"), asm.label("drop"));
+    asm.load(Size::W, R6, R1, xdp::DATA).load(Size::W, R2, R1, xdp::DATA_END);
+    asm.mov(R3, R6).add(R3, BARE).jump(Cond::Gt, R3, R2, pass);
+    asm.load(Size::W, R8, R6, SOURCE).swap(Size::W, R8);
+    asm.mov(R1, R8).rsh(R1, SPOOFED_SHIFT).jump(Cond::Eq, R1, 1, drop);
+    asm.rsh(R8, BOT_BITS as i32).jump(Cond::Eq, R8, (BOTS.to_bits() >> BOT_BITS) as i32, drop);
+    asm.place(pass).mov(R0, xdp::PASS).exit();
+    asm.place(drop).mov(R0, xdp::DROP).exit();
+    Program::load_xdp("siege_floor", asm)
 }
 
 /// Stands at the victim's end while the generator is tried: turns every other frame around, spoilt and shortened, as a filter that answers

@@ -9,6 +9,32 @@ use super::scenario::Scenario;
 use crate::machine::median;
 use crate::report::figure::{Figure, Promise};
 
+/// Promises that depend on how fast the machine is, and on what else it does; the others do not.
+const SPEED: [&str; 17] = [
+    "spoofed-offered",
+    "spoofed-p99",
+    "paced-offered",
+    "spoofed-core",
+    "bots-offered",
+    "bots-core",
+    "spoofed-cost",
+    "spoofed-cost-net",
+    "bots-cost",
+    "bots-cost-net",
+    "mixed-goodput",
+    "idle-completed",
+    "idle-newcomers",
+    "slow-newcomers",
+    "idle-p99",
+    "slow-begun",
+    "spoofed-frames",
+];
+
+/// Whether this promise depends on the machine's speed.
+pub(crate) fn is_of_speed(figure: &Figure) -> bool {
+    SPEED.contains(&figure.name.as_str())
+}
+
 /// Part of what was asked for that must have been offered: the figures beside it speak of that attack and no lesser one.
 const ENOUGH: f64 = 0.99;
 
@@ -58,7 +84,13 @@ pub(crate) fn judge(bouts: &[Bout]) -> Vec<Figure> {
         let cost = |defence| median_of(&of(scenario, defence), Bout::ns_per_packet);
         let (our, their) = (cost(Defence::Hillfort), cost(other));
         let ratio = our.zip(their).map(|(our, their)| their / our);
-        add(name, text, ratio, "×", least(bound), json!({ "hillfort_ns": our, "other_ns": their }));
+        let floor = cost(Defence::Floor);
+        let detail = json!({ "hillfort_ns": our, "other_ns": their, "floor_ns": floor });
+        add(name, &format!("{text}, gross"), ratio, "×", least(bound), detail.clone());
+        // What remains of both when what every packet costs is taken away; nothing can be said when that is all.
+        let net = our.zip(their).zip(floor).filter(|((our, _), floor)| our > floor);
+        let net = net.map(|((our, their), floor)| (their - floor) / (our - floor));
+        add(&format!("{name}-net"), &format!("{text}, net of what a packet costs by itself"), net, "×", least(bound), detail);
     }
 
     let mixed = ours(Scenario::Mixed);
@@ -98,17 +130,29 @@ pub(crate) fn judge(bouts: &[Bout]) -> Vec<Figure> {
         Value::Null,
     );
 
+    let tls = ours(Scenario::Tls);
+    let refused = |bout: &Bout| {
+        let of = |reason: &str| bout.attacked.spent.counted(&format!("refused {reason}"));
+        (of("tls_rate") + of("fingerprint_rate") + of("source_rate")) / bout.attacked.spent.seconds.max(1e-9)
+    };
+    let hostile = json!({ "hostile_answered": mid(&tls, |bout| bout.attackers_sum("succeeded") as f64) });
     add(
-        "tls-newcomers",
-        "TLS handshakes of newcomers beside a TLS flood",
-        pooled(&ours(Scenario::Tls)),
-        "%",
-        least(95.0),
-        Value::Null,
+        "tls-refused",
+        "hostile handshakes refused a second: the flood exceeds what is left to it",
+        worst(&tls, refused),
+        "/s",
+        least(1.0),
+        hostile,
     );
+    add("tls-newcomers", "TLS handshakes of newcomers beside that flood", pooled(&tls), "%", least(95.0), Value::Null);
     let slow = ours(Scenario::SlowHello);
-    let open = json!({ "sockets_open": mid(&slow, |bout| bout.attackers_sum("open") as f64), "begun": mid(&slow, |bout| bout.attackers_sum("offered") as f64) });
-    add("slow-newcomers", "newcomers let in beside 20,000 slow sockets", pooled(&slow), "%", least(99.0), open);
+    let open = json!({
+        "sockets_wanted_at_once": 20_000, "sockets_open": mid(&slow, |bout| bout.attackers_sum("open") as f64),
+        "shed_hz": mid(&slow, |bout| bout.attacked.spent.counted("refused unproven_shed") / bout.attacked.spent.seconds.max(1e-9)),
+    });
+    let begun = mid(&slow, |bout| bout.attackers_sum("offered") as f64);
+    add("slow-begun", "slow sockets begun", begun, "", least(20_000.0), open);
+    add("slow-newcomers", "newcomers let in meanwhile", pooled(&slow), "%", least(99.0), Value::Null);
     let lost = |bout: &Bout| bout.attacked.seen.frames.lost as f64;
     let nat = ours(Scenario::Nat);
     add("nat-cut", "of 200 players cut behind a cheater's address", highest(&nat, lost), "", most(0.0), Value::Null);
@@ -196,3 +240,6 @@ fn of_newcomers(bouts: &[&Bout], came: fn(&Newcomers) -> u64, let_in: fn(&Newcom
     let (came, let_in) = (sum(came), sum(let_in));
     (came > 0).then(|| 100.0 * let_in as f64 / came as f64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,8 @@ pub(crate) struct Wanted {
     pub(crate) filter: &'static str,
     /// Whether its doors speak TLS.
     pub(crate) tls: bool,
-    /// Further settings.
+    /// Further settings of the doors, and others.
+    pub(crate) edge: &'static str,
     pub(crate) more: &'static str,
 }
 
@@ -173,9 +174,10 @@ fn settings(folder: &Path, side: &Side, wanted: &Wanted, secret: &[u8]) -> Strin
         String::new()
     };
     format!(
-        "[data]\nfolder = {}\n\n[edge]\naddress = \"{VICTIM}\"\ntcp_port = {PORT}\n{tls}\n[kernel]\nfilter = \"{}\"\ninterfaces = [{:?}]\n\n\
+        "[data]\nfolder = {}\n\n[edge]\naddress = \"{VICTIM}\"\ntcp_port = {PORT}\n{tls}{}\n[kernel]\nfilter = \"{}\"\ninterfaces = [{:?}]\n\n\
          [bots]\nhilltop = 0\n\n[nakama]\nserver_key = \"siege\"\nhttp_key = \"\"\n\n{INPUTS}\n{}\n[log]\nfilter = \"warn\"\n\n[[keys]]\napp = 1\nkey = 1\nsecret_hex = \"{}\"\n",
         path("data"),
+        wanted.edge,
         wanted.filter,
         side.interface,
         wanted.more,
@@ -260,11 +262,17 @@ mod tests {
     fn settings_say_what_is_wanted() {
         let side = Side { namespace: "n".into(), interface: "hfv1".into(), mac: [0; 6] };
         let check = |tls: bool| {
-            settings(Path::new("/x"), &side, &Wanted { filter: "off", tls, more: "[guard]\nplayed_s = 1\n" }, &[0xab; 2])
+            settings(
+                Path::new("/x"),
+                &side,
+                &Wanted { filter: "off", tls, edge: "unproven_max = 7\n", more: "[guard]\nplayed_s = 1\n" },
+                &[0xab; 2],
+            )
         };
         assert!(
             check(false).contains("filter = \"off\"\ninterfaces = [\"hfv1\"]") && check(false).contains("secret_hex = \"abab\"")
         );
+        assert!(check(true).contains("key.pem\"\nunproven_max = 7\n\n[kernel]"));
         assert!(check(true).contains("[guard]\nplayed_s = 1"));
         assert!(!check(false).contains("tls_") && check(true).contains("tls_key = \"/x/key.pem\""));
     }

@@ -53,6 +53,16 @@ fn under_way() -> Child {
     child
 }
 
+/// Says in every run whether the tests that need a laboratory were run.
+#[test]
+fn privileges() {
+    let why = impossible("the laboratory of the siege, its end and what a kill leaves");
+    println!(
+        "{}",
+        why.unwrap_or_else(|| "tests of the siege's laboratory run: this process may make network namespaces".to_owned())
+    );
+}
+
 #[test]
 fn the_laboratory_is_gone_after_the_end() {
     if let Some(why) = impossible("the_laboratory_is_gone_after_the_end") {

@@ -206,6 +206,15 @@ impl Drop for Lab {
     }
 }
 
+/// Says in every run whether the tests that need a laboratory were run.
+#[test]
+fn privileges() {
+    match Lab::new("may") {
+        Some(_lab) => println!("tests in network namespaces (flood, kernel, panel, shared) run: this process may make them"),
+        None => println!("NOT RUN: none of the tests in network namespaces (flood, kernel, panel, shared) has shown anything"),
+    }
+}
+
 /// State of a connection whose SYN came and whose handshake did not, in `/proc/net/tcp`.
 const SYN_RECV: &str = "03";
 

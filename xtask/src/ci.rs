@@ -61,6 +61,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         step("licences and bans", &|| here("cargo deny --log-level error check licenses bans sources"))?;
     }
     step("clippy", &|| here("cargo clippy --workspace --all-targets --locked -- -D warnings"))?;
+    step("clippy, without PostgreSQL", &|| here("cargo clippy -p hillfort-store --all-targets --locked -- -D warnings"))?;
     step("tests", &|| here("cargo nextest run --workspace --locked --no-fail-fast"))?;
     // The tests have built it.
     step("recordings, debug build", &|| replay("debug"))?;

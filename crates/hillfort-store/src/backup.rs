@@ -1,8 +1,9 @@
 //! Owns copies of a whole database in one file, made while it is used, and how a database is made of one again.
 
 use rusqlite::Connection;
-use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read};
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufReader, BufWriter, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::sqlite::open_to_write;
@@ -31,7 +32,9 @@ pub async fn backup(url: &str, options: Options, file: &Path) -> Result<()> {
         place => {
             let sql = place.open(Options { migrate: false, ..options }).await?;
             let part = beside(file, "part");
-            let out = File::create(&part).map_err(|error| unavailable(&part, &error))?;
+            // Left by a backup that was killed.
+            let _ = fs::remove_file(&part);
+            let out = create_private(&part)?;
             let kept = out.try_clone().map_err(|error| unavailable(&part, &error))?;
             transfer::export_from(&sql, Box::new(BufWriter::new(out))).await?;
             finish(&kept, &part, file)
@@ -58,6 +61,17 @@ pub async fn restore(url: &str, options: Options, file: &Path) -> Result<()> {
             import(url, options, Box::new(BufReader::new(from))).await.map(drop)
         }
     }
+}
+
+/// Makes a new file that its owner alone may read.
+pub fn create_private(file: &Path) -> Result<File> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    made.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            StoreError::Invalid(format!("{} is there already: a new file is made, none overwritten", file.display()))
+        }
+        _ => unavailable(file, &error),
+    })
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
@@ -91,6 +105,8 @@ fn vacuum_into(path: &Path, options: &Options, file: &Path) -> Result<()> {
     let part = beside(file, "part");
     // Left by a backup that was killed.
     let _ = fs::remove_file(&part);
+    // SQLite writes into an empty file that is there.
+    create_private(&part)?;
     let connection = open_to_write(path, options.busy_timeout)?;
     let name = part.to_str().ok_or_else(|| StoreError::Invalid(format!("{} is not Unicode", part.display())))?;
     connection.execute("VACUUM INTO ?1", [name]).map_err(|error| unavailable(&part, &error))?;

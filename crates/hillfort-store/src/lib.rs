@@ -51,7 +51,7 @@ pub use accounts::{
     PersonExport, Tombstone,
 };
 pub use audit::{Audit, AuditEntry, AuditFilter, NewAuditEntry};
-pub use backup::{backup, migrate, restore};
+pub use backup::{backup, create_private, migrate, restore};
 pub use cursor::Page;
 pub use error::{Conflict, Missing, Result, StoreError};
 pub use ids::{LedgerId, Millis, SessionId, UserId};

@@ -30,7 +30,8 @@ impl Postgres {
         let pool = pool(url, options)?;
         let mut client = get(&pool).await?;
         schema::postgres(&mut client, options.migrate).await?;
-        drop(client);
+        // Its time limits were lifted for that: the pool makes itself another.
+        drop(Object::take(client));
         Ok(Self { pool })
     }
 

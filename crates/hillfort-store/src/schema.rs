@@ -207,10 +207,10 @@ pub(crate) fn sqlite(connection: &mut Connection, migrate: bool) -> Result<()> {
     Ok(())
 }
 
-/// As [`sqlite`].
+/// As [`sqlite`]. The connection has no time limits afterwards.
 #[cfg(feature = "postgres")]
 pub(crate) async fn postgres(client: &mut tokio_postgres::Client, migrate: bool) -> Result<()> {
-    const LOCK: &str = "SELECT pg_advisory_lock(7523094288207668)";
+    const LOCK: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock(7523094288207668)";
     const UNLOCK: &str = "SELECT pg_advisory_unlock(7523094288207668)";
     let broken = |error: tokio_postgres::Error| StoreError::Unavailable(error.to_string());
     let runner = runner(POSTGRES);

@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::backup::create_private;
 use crate::sql::{Fail, Unit};
 use crate::store::Options;
 use crate::{Result, StoreError, schema};
@@ -55,6 +56,10 @@ pub(crate) fn open_to_write(path: &Path, busy_timeout: Duration) -> Result<Conne
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
             .map_err(|error| StoreError::Unavailable(format!("the folder {} cannot be made: {error}", folder.display())))?;
+    }
+    if !path.exists() {
+        // Whoever makes it at the same moment makes the same. The files beside it take over its permissions.
+        let _ = create_private(path);
     }
     let opened = Connection::open(path).and_then(|connection| {
         settle(&connection, busy_timeout)?;

@@ -74,6 +74,11 @@ impl Store {
         }
     }
 
+    /// Whether the URL names a store that this build knows; nothing is opened.
+    pub fn check_url(url: &str) -> Result<()> {
+        Place::read(url).map(drop)
+    }
+
     fn of<T>(all: Arc<T>) -> Self
     where
         T: Accounts + Sessions + Objects + Wallets + Updates + Outbox + Audit + Operators + Meta + 'static,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +31,7 @@ impl Server {
         Self::start_with(&["-c", "fsync=off"])
     }
 
-    /// As [`Self::start`], with these arguments for the server, which waits for the disk unless they say otherwise. Files in the folder can be named with `{folder}`.
+    /// As [`Self::start`], with these arguments for the server, which waits for the disk unless they say otherwise.
     ///
     /// # Panics
     /// When it is installed but does not start.
@@ -44,7 +45,7 @@ impl Server {
             return None;
         };
         let folder = make_folder().expect("a folder for the server");
-        let flags = flags.iter().map(|flag| flag.replace("{folder}", &folder.display().to_string())).collect();
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let mut server = Self { bin, folder, flags, process: None, databases: AtomicU64::new(0) };
         let data = server.folder.join("data");
         // A language with an order of its own, as many servers have: what is in byte order has to say so.
@@ -83,6 +84,27 @@ impl Server {
     pub fn crash_and_restart(&mut self) {
         self.stop();
         self.launch();
+    }
+
+    /// As [`Self::crash_and_restart`], with other arguments. Files in the folder can be named with `{folder}`.
+    ///
+    /// # Panics
+    /// When it does not come back.
+    pub fn restart_with(&mut self, flags: &[&str]) {
+        self.stop();
+        self.flags = flags.iter().map(|flag| flag.replace("{folder}", &self.folder.display().to_string())).collect();
+        self.launch();
+    }
+
+    /// Writes a file into the server's folder, which the server alone may read. Its own files are in `data/`.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write_file(&self, name: &str, text: &str) {
+        let (path, owner) = (self.folder.join(name), fs::metadata(&self.folder).expect("the folder is there"));
+        fs::write(&path, text).expect("the folder can be written into");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("the file is ours");
+        std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid())).expect("the file is the server's, or we are root");
     }
 
     fn launch(&mut self) {
@@ -161,7 +183,7 @@ fn installed() -> Option<PathBuf> {
 }
 
 fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0)
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
 /// A folder with a short name, since the path of a socket has to fit into 107 bytes.

@@ -37,11 +37,30 @@ pub enum Command {
     /// Rooms of a running server, and recordings of rooms: list, record, replay, inspect, compare
     #[command(subcommand)]
     Room(RoomCommand),
+    /// Makes the tables of the database, or brings them up to date; `serve` does so by itself
+    Migrate(ConfigArgs),
+    /// Copies the database into a new file, as it is at one moment; a server may go on using it
+    Backup(FileArgs),
+    /// Makes a database of a backup; nothing is overwritten
+    Restore(FileArgs),
+    /// Writes the whole database as lines of JSON, for another kind of database
+    Export(FileArgs),
+    /// Reads what `export` wrote into an empty database
+    Import(FileArgs),
     /// Begins something of your own
     #[command(subcommand)]
     New(NewCommand),
     /// Says which version this is
     Version,
+}
+
+/// A file beside the database, which the setting store.url names.
+#[derive(Debug, Args)]
+pub struct FileArgs {
+    /// The file
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }
 
 /// What to begin.

@@ -26,7 +26,7 @@ pub use keys::{DEVELOPMENT_SECRET_HEX, Key};
 pub use layers::Origin;
 pub use limits::{LIMITS, Limit};
 pub use services::Services;
-pub use settings::{Console, FilterWish, Kernel, Log, Settings};
+pub use settings::{Console, FilterWish, Kernel, Log, Settings, Store};
 
 use layers::Layers;
 

@@ -7,6 +7,7 @@
 //! - `ban_spread`, `ban_file`, `ticket_key`: where bans go, and how they and tickets outlive the process
 //! - `games`, `pages`, `files`: the games that ship, and what port 7350 serves beside sessions
 //! - `create`: the folder that a new game begins with
+//! - `database`: the commands over the whole of what is kept
 //! - `room`: rooms of a running server and their recordings, on the command line
 //! - `schema_js`: what a game's entities look like, as its clients read it
 //! - `watch`: the server as the console sees it; `console`, `metrics`: the console on its own port
@@ -31,6 +32,7 @@ mod ban_spread;
 mod bots;
 mod create;
 mod data;
+mod database;
 mod descriptors;
 mod development;
 mod files;

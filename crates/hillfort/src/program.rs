@@ -2,16 +2,16 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to the person who typed it")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use hillfort_realm::Game;
 
-use crate::cli::{Cli, Command, ConfigArgs, ConfigCommand, NewCommand, SchemaCommand};
+use crate::cli::{Cli, Command, ConfigArgs, ConfigCommand, FileArgs, NewCommand, SchemaCommand};
 use crate::config::{self, Settings};
 use crate::exit::Exit;
 use crate::logging::{self, Format};
-use crate::{create, room, schema_js, serve};
+use crate::{create, database, room, schema_js, serve};
 
 /// Does what the command line says. `natives` are games in Rust, served beside those in Luau.
 #[must_use]
@@ -59,6 +59,11 @@ pub fn run(natives: &[Game]) -> Exit {
                 served.or_else(|| error.is::<config::ConfigError>().then_some(Exit::Config)).unwrap_or(Exit::Io)
             }
         },
+        Command::Migrate(args) => with_settings(args, |settings| database::run(&settings.store, &database::Task::Migrate)),
+        Command::Backup(args) => on_file(args, database::Task::Backup),
+        Command::Restore(args) => on_file(args, database::Task::Restore),
+        Command::Export(args) => on_file(args, database::Task::Export),
+        Command::Import(args) => on_file(args, database::Task::Import),
         Command::New(NewCommand::Game(args)) => match create::game(&args, &mut std::io::stdout().lock()) {
             Ok(()) => Exit::Ok,
             Err(error) => {
@@ -71,6 +76,11 @@ pub fn run(natives: &[Game]) -> Exit {
             Exit::Ok
         }
     }
+}
+
+fn on_file(args: FileArgs, task: impl FnOnce(PathBuf) -> database::Task) -> Exit {
+    let task = task(args.file);
+    with_settings(args.config, |settings| database::run(&settings.store, &task))
 }
 
 fn with_settings(args: ConfigArgs, then: impl FnOnce(Settings) -> Exit) -> Exit {

@@ -167,7 +167,7 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     let mut edge = Edge::bind(doors).map_err(not_bound)?;
     let addr = |door| edge.addr(door).map_err(system);
     let (frames, http, grpc) = (addr(Door::Frames)?, addr(Door::Http)?, addr(Door::Grpc)?);
-    let services = Services::start(&settings.services).map_err(no_services)?;
+    let services = Services::start(&settings.services, &settings.store).map_err(no_services)?;
     edge.set_grpc(hillfort_nakama::grpc::router(Arc::clone(&services.gate)));
     let console_listener = std::net::TcpListener::bind(settings.console.addr).map_err(|error| {
         let what = format!("the console cannot listen on {}: --set console.port=0 takes a free port", settings.console.addr);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hillfort_api::Service;
 use hillfort_nakama::Gate;
 use hillfort_social::{Social, system_clock};
-use hillfort_store::{Options, Store};
+use hillfort_store::Store;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config;
@@ -41,7 +41,7 @@ impl Services {
     ///
     /// # Errors
     /// [`StartError`].
-    pub(crate) fn start(settings: &config::Services) -> Result<Self, StartError> {
+    pub(crate) fn start(settings: &config::Services, store: &config::Store) -> Result<Self, StartError> {
         let threads = Builder::new_multi_thread()
             .worker_threads(settings.threads)
             .thread_name("services")
@@ -49,10 +49,10 @@ impl Services {
             .build()
             .map_err(StartError::Threads)?;
         let social = threads.block_on(async {
-            let store = Store::open(&settings.store_url, Options::default()).await.map_err(StartError::Store)?;
-            Social::start(settings.social.clone(), store, settings.mail.clone(), system_clock()).await.map_err(StartError::Social)
+            let opened = Store::open(&store.url, store.options.clone()).await.map_err(StartError::Store)?;
+            Social::start(settings.social.clone(), opened, settings.mail.clone(), system_clock()).await.map_err(StartError::Social)
         })?;
-        if settings.store_url == "memory:" {
+        if store.url == "memory:" {
             tracing::info!("accounts are kept in memory and end with the server: store.url says where they last");
         }
         let service = Arc::new(social) as Arc<dyn Service>;

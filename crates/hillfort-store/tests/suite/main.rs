@@ -18,6 +18,8 @@ mod outbox;
 mod schema;
 mod sessions;
 mod stores;
+#[cfg(feature = "postgres")]
+mod tls;
 mod transfer;
 mod wallets;
 mod write_behind;

@@ -13,7 +13,7 @@ use toml::Value;
 use super::keys::{self, Key};
 use super::layers::{Layers, shown};
 use super::limits::{self, LIMITS};
-use super::{Files, Problem, fingerprints, raw};
+use super::{Files, Problem, fingerprints, raw, settings};
 
 const PUBLIC_WITH_DEVELOPMENT_KEY: &str = "an address for others to reach, with the development key, which everybody knows: put a key of \
      your own under [[keys]] (openssl rand -hex 32), or keep 127.0.0.1";
@@ -94,6 +94,28 @@ impl Check<'_> {
                 Some(Some(Certificate { chain_pem: chain?, key_pem: key? }))
             }
         }
+    }
+
+    /// The database: the form of its URL, not whether it can be reached.
+    pub(super) fn store(&mut self, store: &raw::Store) -> Option<settings::Store> {
+        if store.url.contains(keys::HIDDEN) {
+            self.wrong_text("store.url", "the password was hidden when this was printed: put it back".to_owned());
+            return None;
+        }
+        hillfort_store::Store::check_url(&store.url).map_err(|error| self.wrong_text("store.url", error.to_string())).ok()?;
+        let authorities = (!store.authorities.is_empty()).then(|| PathBuf::from(&store.authorities));
+        if let Some(path) = &authorities {
+            self.file("store.authorities", &path.display().to_string())?;
+        }
+        Some(settings::Store {
+            url: store.url.clone(),
+            options: hillfort_store::Options {
+                busy_timeout: Duration::from_millis(store.busy_ms_max),
+                connections: store.connections,
+                postgres_ca: authorities,
+                ..hillfort_store::Options::default()
+            },
+        })
     }
 
     pub(super) fn server_names(&mut self, edge: &raw::Edge) -> Option<ServerNames> {

@@ -17,6 +17,8 @@ pub struct Limit {
 
 /// All of them, in the order of `default.toml`.
 pub const LIMITS: &[Limit] = &[
+    at_start("store.connections", 1, 1000),
+    at_start("store.busy_ms_max", 10, 60_000),
     at_start("edge.http_port", 0, 65_535),
     at_start("edge.tcp_port", 0, 65_535),
     at_start("edge.handshake_percent", 0, 100),

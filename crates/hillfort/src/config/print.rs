@@ -15,7 +15,6 @@ const KEYS: &str = "[[keys]]";
 const SECRETS: &[&str] = &[
     "nakama.server_key",
     "nakama.http_key",
-    "store.url",
     "accounts.facebook_app_secret",
     "accounts.facebook_instant_secret",
     "accounts.steam_publisher_key",
@@ -32,7 +31,11 @@ pub(super) fn print(layers: &Layers) -> String {
         if let Some(name) = name {
             let key = format!("{section}.{name}");
             let secret = SECRETS.contains(&key.as_str()) && layers.get(&key) != defaults.get(&key);
-            let value = if secret { shown(&HIDDEN.into()) } else { layers.get(&key).map(shown).unwrap_or_default() };
+            let value = match layers.get(&key) {
+                Some(Value::String(url)) if key == "store.url" => shown(&without_password(url).into()),
+                _ if secret => shown(&HIDDEN.into()),
+                value => value.map(shown).unwrap_or_default(),
+            };
             line_of(&mut text, format_args!("{name} = {value}  # {}", layers.origin(&key)));
             continue;
         }
@@ -53,6 +56,43 @@ pub(super) fn print(layers: &Layers) -> String {
     text
 }
 
+/// The URL with its password hidden.
+pub(super) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (place, more) = rest.split_once('?').map_or((rest, ""), |(place, more)| (place, more));
+    let place = match place.rsplit_once('@') {
+        Some((who, host)) => {
+            let user = who.split(':').next().unwrap_or_default();
+            if who.contains(':') { format!("{user}:{HIDDEN}@{host}") } else { format!("{user}@{host}") }
+        }
+        None => place.to_owned(),
+    };
+    // libpq takes one there, too.
+    let more =
+        more.split('&').map(|part| if part.starts_with("password=") { format!("password={HIDDEN}") } else { part.to_owned() });
+    let more = more.collect::<Vec<_>>().join("&");
+    if more.is_empty() { format!("{scheme}://{place}") } else { format!("{scheme}://{place}?{more}") }
+}
+
 fn line_of(text: &mut String, line: std::fmt::Arguments<'_>) {
     writeln!(text, "{line}").expect("a String takes everything");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn passwords_are_hidden() {
+        for (url, shown) in [
+            ("sqlite:data/hillfort.db", "sqlite:data/hillfort.db"),
+            ("postgres://host/db", "postgres://host/db"),
+            ("postgres://me@host:5432/db", "postgres://me@host:5432/db"),
+            ("postgres://me:secret@host:5432/db", "postgres://me:(hidden)@host:5432/db"),
+            ("postgres://me:se:cr@et@host/db?sslmode=require", "postgres://me:(hidden)@host/db?sslmode=require"),
+            ("postgres://host/db?user=me&password=secret&x=1", "postgres://host/db?user=me&password=(hidden)&x=1"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(super) struct Raw {
     pub(super) data: Data,
+    pub(super) store: Store,
     pub(super) edge: Edge,
     pub(super) kernel: Kernel,
     pub(super) tls: Tls,
@@ -14,7 +15,6 @@ pub(super) struct Raw {
     pub(super) inputs: Inputs,
     pub(super) world: World,
     pub(super) nakama: Nakama,
-    pub(super) store: Store,
     pub(super) accounts: Accounts,
     pub(super) mail: Mail,
     pub(super) games: Games,
@@ -29,6 +29,15 @@ pub(super) struct Raw {
 #[serde(deny_unknown_fields)]
 pub(super) struct Data {
     pub(super) folder: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Store {
+    pub(super) url: String,
+    pub(super) connections: usize,
+    pub(super) authorities: String,
+    pub(super) busy_ms_max: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -151,12 +160,6 @@ pub(super) struct Nakama {
     pub(super) call_ms_max: u64,
     pub(super) calls_max: usize,
     pub(super) threads: usize,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Store {
-    pub(super) url: String,
 }
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! Nakama's API and what answers it: raw values of `[nakama]`, `[store]`, `[accounts]` and `[mail]` into settings. Knows no defaults but
+//! Nakama's API and what answers it: raw values of `[nakama]`, `[accounts]` and `[mail]` into settings. Knows no defaults but
 //! the keys that everybody knows.
 
 use std::fmt;
@@ -25,8 +25,6 @@ pub struct Services {
     pub threads: usize,
     /// Bounds of the doors.
     pub doors: hillfort_nakama::Settings,
-    /// Where things are kept.
-    pub store_url: String,
     /// What calls mean.
     pub social: hillfort_social::Config,
     /// How mail goes.
@@ -100,7 +98,7 @@ impl Check<'_> {
             patience: Duration::from_millis(nakama.call_ms_max),
             calls_max: nakama.calls_max,
         };
-        Some(Services { threads: nakama.threads, doors, store_url: raw.store.url.clone(), social, mail: mail? })
+        Some(Services { threads: nakama.threads, doors, social, mail: mail? })
     }
 
     fn mail(&mut self, mail: &raw::Mail, data_folder: Option<&Path>) -> Option<MailConfig> {

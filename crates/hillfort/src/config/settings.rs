@@ -23,6 +23,8 @@ pub struct Settings {
     pub keys: Vec<Key>,
     /// Folder for what the server keeps.
     pub data_folder: PathBuf,
+    /// The database.
+    pub store: Store,
     /// Doors, and the guard in them.
     pub edge: hillfort_edge::Config,
     /// The certificate is to be made, and kept in the data folder: development mode only.
@@ -56,6 +58,22 @@ pub struct Settings {
     /// Time that players have to leave.
     pub drain: Duration,
     layers: Layers,
+}
+
+/// Settings of the database.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Where it is.
+    pub url: String,
+    /// How it is used.
+    pub options: hillfort_store::Options,
+}
+
+impl std::fmt::Debug for Store {
+    /// The password stays out of logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("url", &print::without_password(&self.url)).field("options", &self.options).finish()
+    }
 }
 
 /// Settings of the kernel filter.
@@ -153,6 +171,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
     let filter = check.filter(&raw.log.filter);
     let json = check.one_of("log.format", &raw.log.format, &["text", "json"]) == Some(1);
     let data_folder = check.folder("data.folder", &raw.data.folder);
+    let store = check.store(&raw.store);
     let keep = check.one_of("world.record", &raw.world.record, &["off", "faults", "all"]);
     let filter_wish = check.one_of("kernel.filter", &raw.kernel.filter, &FilterWish::NAMES);
     let allow = check.prefixes("kernel.allow", &raw.kernel.allow);
@@ -170,6 +189,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
         development,
         keys,
         data_folder,
+        store: store?,
         edge: hillfort_edge::Config {
             frames_addr: SocketAddr::new(edge_address, edge.tcp_port),
             http_addr: SocketAddr::new(edge_address, edge.http_port),

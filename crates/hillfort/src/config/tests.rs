@@ -39,6 +39,7 @@ fn the_defaults_are_development_on_loopback() {
     assert_eq!(settings.edge.guard.ban.max, Duration::from_secs(600));
     assert_eq!(settings.edge.guard.open_max, 64_096);
     assert_eq!(settings.data_folder, Path::new("./data"));
+    assert_eq!((settings.store.url.as_str(), settings.store.options.connections), ("memory:", 16));
     assert_eq!((settings.games_folder, settings.world_threads, settings.rooms_max), (None, 1, 20_000));
     assert_eq!((settings.asleep_bytes_max, settings.save_every), (64 << 20, Some(Duration::from_secs(30))));
     assert_eq!(settings.keys.iter().map(Key::secret_hex).collect::<Vec<_>>(), [DEVELOPMENT_SECRET_HEX]);
@@ -61,6 +62,7 @@ fn every_type_can_be_set_by_text() {
         ("console.attacks", "false"),
         ("guard.trusted", "[\"10.0.0.0/8\", \"::1\"]"),
         ("world.threads", "1_0"),
+        ("store.url", "postgres://me:secret@db/hillfort"),
         ("keys", "[{ app = 1, key = 7, secret_file = \"secret\" }]"),
     ];
     let settings = load_all("", &[], &set).unwrap();
@@ -68,6 +70,8 @@ fn every_type_can_be_set_by_text() {
     assert!(!settings.console.attacks);
     assert_eq!(settings.edge.guard.trusted.len(), 2);
     assert_eq!(settings.world_threads, 10);
+    assert_eq!(settings.store.url, "postgres://me:secret@db/hillfort");
+    assert!(!format!("{settings:?}").contains("me:secret") && !settings.print().contains("me:secret"));
     assert_eq!(settings.keys, [Key { app: AppId(1), key: KeyId(7), secret: vec![0xff; 32] }]);
 }
 

@@ -19,6 +19,7 @@ mod bad_input;
 mod commands;
 mod console;
 mod create;
+mod database;
 mod drain;
 mod flood;
 mod hostile_rooms;

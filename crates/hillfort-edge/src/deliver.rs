@@ -32,7 +32,7 @@ impl EdgeThread {
         for lane in 0..self.lanes.len() {
             for _ in 0..hillfort_proto::route::LANE_DEPTH {
                 // Rooms wait while the seats that nobody took are more than the lanes back to them hold.
-                if self.owed_leaves.len() >= OWED_LEAVES_MAX {
+                if !self.takes_all() {
                     break;
                 }
                 let Some(batch) = self.lanes[lane].receive() else { break };
@@ -41,6 +41,11 @@ impl EdgeThread {
             }
         }
         self.flush(now);
+    }
+
+    /// Whether lanes are emptied in each turn.
+    pub(crate) fn takes_all(&self) -> bool {
+        self.owed_leaves.len() < OWED_LEAVES_MAX
     }
 
     /// The socket has room again: the newest state goes out.
@@ -83,7 +88,7 @@ impl EdgeThread {
     fn say(&mut self, now: Time, id: SessionId, room: RoomId, said: &Said<'_>) {
         let Some(at) = self.sessions.find(id) else {
             // A seat for a session that ended while it waited.
-            if matches!(said, Said::Joined { .. }) && tell_leave(&mut self.inbound, id, room).is_err() {
+            if matches!(said, Said::Joined { .. }) && tell_leave(self.rooms.as_ref(), &mut self.inbound, id, room).is_err() {
                 self.owed_leaves.push((id, room));
             }
             return;
@@ -102,9 +107,9 @@ impl EdgeThread {
         let outcome = match *said {
             Said::Joined { game, hz, tick } => record.session.enqueue_joined(room, game, hz, tick, framing, out).map(|seated| {
                 if !seated {
-                    tell(&mut self.inbound, record, Notice::Leave(room));
+                    tell(self.rooms.as_ref(), &mut self.inbound, record, Notice::Leave(room));
                 } else if record.conn.is_none() {
-                    tell(&mut self.inbound, record, Notice::Drop(room));
+                    tell(self.rooms.as_ref(), &mut self.inbound, record, Notice::Drop(room));
                 }
             }),
             Said::Left(reject) => {
@@ -121,8 +126,8 @@ impl EdgeThread {
 
     /// Tells rooms of seats that nobody took, as far as their batches have room. The rest waits for the next turn.
     pub(crate) fn pay_leaves(&mut self) {
-        let inbound = &mut self.inbound;
-        self.owed_leaves.retain(|(session, room)| tell_leave(inbound, *session, *room).is_err());
+        let (rooms, inbound) = (self.rooms.as_ref(), &mut self.inbound);
+        self.owed_leaves.retain(|(session, room)| tell_leave(rooms, inbound, *session, *room).is_err());
     }
 
     fn refuse_join(&mut self, now: Time, id: SessionId, reject: Reject) {
@@ -170,7 +175,7 @@ impl EdgeThread {
         let Some(record) = self.sessions.get_mut(at).filter(|record| record.scene == Scene::Lost) else { return };
         let free = record.conn.is_some_and(|key| self.conns.get(key as usize).is_some_and(|conn| !conn.blocked));
         if let Some(room) = record.session.seat().room().filter(|_| free)
-            && ask_anew(&mut self.inbound, record.session.id(), room).is_ok()
+            && ask_anew(self.rooms.as_ref(), &mut self.inbound, record.session.id(), room).is_ok()
         {
             record.scene = Scene::Asked;
         }

@@ -244,4 +244,8 @@ impl SessionPort for Port {
         let _edge_has_ended = self.waker.wake();
         sent
     }
+
+    fn wake(&mut self, _: u8) {
+        let _edge_has_ended = self.waker.wake();
+    }
 }

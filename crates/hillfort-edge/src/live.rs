@@ -4,7 +4,7 @@ use hillfort_guard::{Class, Verdict};
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::limits::{HELLO_BYTES, RESUME_TOKEN_BYTES, WORK_SALT_BYTES};
 use hillfort_proto::reject::Reject;
-use hillfort_proto::route::{BATCH_ENTRIES_MAX, BatchFull, Inbound, InboundBatch};
+use hillfort_proto::route::{BATCH_ENTRIES_MAX, BatchFull, Inbound, InboundBatch, RoomPort};
 use hillfort_proto::session::server::{Event, Opening, State};
 use hillfort_proto::session::survives;
 use hillfort_proto::time::Time;
@@ -74,7 +74,7 @@ impl EdgeThread {
                 match record.buckets.on_input(&self.rates, now, Class::input(op), cost) {
                     Verdict::Pass => {
                         let entry = Inbound::Input { session: record.session.id(), room, op, data };
-                        match push(&mut self.inbound, room.owner(), entry) {
+                        match push(&mut self.inbound, self.rooms.owner(room), entry) {
                             Ok(()) => {
                                 record.plays = true;
                                 self.stats.edge.inputs.add(1);
@@ -130,14 +130,16 @@ impl EdgeThread {
                 if let Verdict::Close(reject) = verdict { Step::Flood(reject) } else { Step::Nothing }
             }
             Some(Event::Leave { room }) => {
-                tell(&mut self.inbound, record, Notice::Leave(room));
+                tell(self.rooms.as_ref(), &mut self.inbound, record, Notice::Leave(room));
                 Step::Nothing
             }
             Some(Event::Resync { room }) => {
                 let session = record.session.id();
                 // It costs the room a whole scene: at the rate of control messages. A full lane is no reason to end anything; it may ask again.
                 let verdict = record.buckets.on_input(&self.rates, now, Class::CONTROL, 1);
-                if verdict == Verdict::Pass && push(&mut self.inbound, room.owner(), Inbound::Resync { session, room }).is_ok() {
+                if verdict == Verdict::Pass
+                    && push(&mut self.inbound, self.rooms.owner(room), Inbound::Resync { session, room }).is_ok()
+                {
                     record.scene = Scene::Asked;
                 }
                 after(&self.stats, verdict)
@@ -229,7 +231,7 @@ impl EdgeThread {
             return self.sessions.remove(at);
         }
         if let Some(room) = record.session.seat().room() {
-            tell(&mut self.inbound, record, Notice::Drop(room));
+            tell(self.rooms.as_ref(), &mut self.inbound, record, Notice::Drop(room));
         }
         self.sessions.on_away(now, at);
     }
@@ -242,7 +244,7 @@ impl EdgeThread {
         record.held = None;
         // A session that still waits for its seat is not found when the seat comes, and the room is told then.
         if let Some(room) = record.session.seat().room() {
-            tell(&mut self.inbound, record, Notice::Leave(room));
+            tell(self.rooms.as_ref(), &mut self.inbound, record, Notice::Leave(room));
         }
         record.over = true;
         if record.owed.is_none() {
@@ -330,7 +332,7 @@ impl EdgeThread {
         if replaced.is_none()
             && let Some(room) = record.session.seat().room()
         {
-            tell(&mut self.inbound, record, Notice::Reconnect(room));
+            tell(self.rooms.as_ref(), &mut self.inbound, record, Notice::Reconnect(room));
         }
         self.ask_for_lost_scene(at);
         self.sessions.on_not_away(at);
@@ -345,7 +347,7 @@ impl EdgeThread {
 
 /// Tells a session's room; what a full lane does not take is tried again by the sweep. The newest replaces the older: a room that
 /// hears of a return without the loss before it has missed nothing. But a leave stays: nothing after it matters to that room.
-pub(crate) fn tell(inbound: &mut [InboundBatch], record: &mut Record, notice: Notice) {
+pub(crate) fn tell(rooms: &dyn RoomPort, inbound: &mut [InboundBatch], record: &mut Record, notice: Notice) {
     let session = record.session.id();
     let notice = record.owed.filter(|owed| matches!(owed, Notice::Leave(_))).unwrap_or(notice);
     let (room, entry) = match notice {
@@ -353,18 +355,28 @@ pub(crate) fn tell(inbound: &mut [InboundBatch], record: &mut Record, notice: No
         Notice::Reconnect(room) => (room, Inbound::Reconnect { session, room }),
         Notice::Leave(room) => (room, Inbound::Leave { session, room }),
     };
-    let told = inbound.get_mut(usize::from(room.owner())).map_or(Ok(()), |batch| batch.push(entry));
+    let told = inbound.get_mut(usize::from(rooms.owner(room))).map_or(Ok(()), |batch| batch.push(entry));
     record.owed = told.err().map(|BatchFull| notice);
 }
 
 /// The same for a session that is no more, and so has no record in which a notice could wait.
-pub(crate) fn tell_leave(inbound: &mut [InboundBatch], session: SessionId, room: RoomId) -> Result<(), BatchFull> {
-    inbound.get_mut(usize::from(room.owner())).map_or(Ok(()), |batch| batch.push(Inbound::Leave { session, room }))
+pub(crate) fn tell_leave(
+    rooms: &dyn RoomPort,
+    inbound: &mut [InboundBatch],
+    session: SessionId,
+    room: RoomId,
+) -> Result<(), BatchFull> {
+    inbound.get_mut(usize::from(rooms.owner(room))).map_or(Ok(()), |batch| batch.push(Inbound::Leave { session, room }))
 }
 
 /// The room is to send its scene anew.
-pub(crate) fn ask_anew(inbound: &mut [InboundBatch], session: SessionId, room: RoomId) -> Result<(), BatchFull> {
-    push(inbound, room.owner(), Inbound::Resync { session, room })
+pub(crate) fn ask_anew(
+    rooms: &dyn RoomPort,
+    inbound: &mut [InboundBatch],
+    session: SessionId,
+    room: RoomId,
+) -> Result<(), BatchFull> {
+    push(inbound, rooms.owner(room), Inbound::Resync { session, room })
 }
 
 /// What a verdict other than a pass leads to, counted.

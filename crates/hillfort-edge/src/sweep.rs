@@ -95,7 +95,7 @@ impl EdgeThread {
         self.ask_for_lost_scene(at);
         let Some(record) = self.sessions.get_mut(at) else { return false };
         if let Some(notice) = record.owed {
-            tell(&mut self.inbound, record, notice);
+            tell(self.rooms.as_ref(), &mut self.inbound, record, notice);
         }
         if record.over {
             if record.owed.is_none() {

@@ -206,6 +206,7 @@ impl EdgeThread {
         }
         let now = self.now();
         self.probe.begin();
+        self.rooms.look_for_moves();
         self.read_again(now);
         self.on_events(now);
         self.on_departures(now);
@@ -214,6 +215,10 @@ impl EdgeThread {
         self.deliver(now);
         self.accept(now);
         self.sweep(now);
+        // All that rooms had put out before was taken in this turn, unless leaves are owed.
+        if self.takes_all() {
+            self.rooms.switch_routes(&mut self.inbound);
+        }
         self.hand_over();
         self.bans_to_tell = self.tell_bans(now);
         self.probe.mark();

@@ -177,6 +177,10 @@ impl SessionPort for Port {
         self.shared.wake();
         sent
     }
+
+    fn wake(&mut self, _: u8) {
+        self.shared.wake();
+    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub enum Inbound<'a> {
     Reconnect { session: SessionId, room: RoomId },
     /// The session did not get all of the room's scene, and needs it anew.
     Resync { session: SessionId, room: RoomId },
+    /// From this edge thread nothing more of the room comes this way: it moves to another world thread, which gets the rest.
+    Switched { room: RoomId, edge: u8 },
 }
 
 /// From a room to sessions.
@@ -74,6 +76,31 @@ pub trait RoomPort: Send {
     /// [`Reject::RoomGame`].
     fn list(&mut self, ask: &Ask<'_>, lines: &mut Vec<u8>) -> Result<bool, Reject>;
 
+    /// World thread that gets what is for this room now.
+    fn owner(&self, room: RoomId) -> u8 {
+        room.owner()
+    }
+
+    /// Looks whether rooms move. To be called in each turn, before what waits in the lanes from the world threads is taken, all of it.
+    fn look_for_moves(&mut self) {}
+
+    /// After that: an entry for the batch of the world thread that a room leaves. [`RoomPort::switched`] must follow when the batch has it.
+    fn poll_switch(&mut self) -> Option<(u8, Inbound<'static>)> {
+        None
+    }
+
+    /// [`RoomPort::owner`] names the room's new world thread from now on.
+    fn switched(&mut self) {}
+
+    /// Does that for all rooms that move, as far as the batches take it; the rest is done in the next turn. `inbound` has a batch for each world thread.
+    fn switch_routes(&mut self, inbound: &mut [InboundBatch]) {
+        while let Some((world, entry)) = self.poll_switch()
+            && inbound.get_mut(usize::from(world)).is_none_or(|batch| batch.push(entry).is_ok())
+        {
+            self.switched();
+        }
+    }
+
     /// Number of world threads.
     fn worlds(&self) -> usize;
 
@@ -89,6 +116,9 @@ pub trait SessionPort: Send {
 
     /// Hands `batch` over, leaves an empty one in its place and wakes the edge thread. `false`: the lane is full, `batch` is unchanged.
     fn submit(&mut self, edge: u8, batch: &mut OutboundBatch) -> bool;
+
+    /// Wakes the edge thread, so that it looks for rooms that move.
+    fn wake(&mut self, _edge: u8) {}
 }
 
 /// Part of a batch's byte store.
@@ -113,6 +143,7 @@ enum InboundEntry {
     Drop { session: SessionId, room: RoomId },
     Reconnect { session: SessionId, room: RoomId },
     Resync { session: SessionId, room: RoomId },
+    Switched { room: RoomId, edge: u8 },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -262,6 +293,7 @@ impl InboundBatch {
             Inbound::Drop { session, room } => InboundEntry::Drop { session, room },
             Inbound::Reconnect { session, room } => InboundEntry::Reconnect { session, room },
             Inbound::Resync { session, room } => InboundEntry::Resync { session, room },
+            Inbound::Switched { room, edge } => InboundEntry::Switched { room, edge },
         });
         Ok(())
     }
@@ -284,6 +316,7 @@ impl InboundBatch {
             InboundEntry::Drop { session, room } => Inbound::Drop { session, room },
             InboundEntry::Reconnect { session, room } => Inbound::Reconnect { session, room },
             InboundEntry::Resync { session, room } => Inbound::Resync { session, room },
+            InboundEntry::Switched { room, edge } => Inbound::Switched { room, edge },
         })
     }
 

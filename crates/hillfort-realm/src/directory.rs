@@ -86,6 +86,16 @@ impl Directory {
         claim.open = true;
     }
 
+    /// The world thread that has this name.
+    pub(crate) fn owner(&self, game: usize, name: &str) -> Option<u8> {
+        locked(&self.names[game]).get(name).map(|claim| claim.world)
+    }
+
+    /// The room of this name moves to another world thread.
+    pub(crate) fn move_to(&self, game: usize, name: &str, world: u8) {
+        self.change(game, name, |claim| claim.world = world);
+    }
+
     /// The room of this name is gone.
     pub(crate) fn close(&self, game: usize, name: &str) {
         self.change(game, name, |claim| claim.open = false);

@@ -20,6 +20,7 @@ mod port;
 mod realm;
 mod replay;
 mod rerun;
+mod routes;
 mod saved;
 mod shelf;
 mod slab;

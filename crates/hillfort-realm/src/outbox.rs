@@ -120,6 +120,11 @@ impl Outbox {
         self.edges.iter().all(|edge| edge.batch.is_empty() && edge.backlog.is_empty() && edge.owed.is_empty())
     }
 
+    /// Wakes all edge threads.
+    pub(crate) fn wake_all(&mut self) {
+        (0..self.edges.len()).for_each(|edge| self.port.wake(edge as u8));
+    }
+
     /// Offers all that waits to the edge threads.
     pub(crate) fn flush(&mut self) {
         for edge in 0..self.edges.len() {

@@ -12,6 +12,7 @@ use hillfort_proto::reject::Reject;
 use hillfort_world::Rng;
 
 use crate::directory::Directory;
+use crate::routes::Routes;
 
 /// Where there is room.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub(crate) struct Placement {
     rooms_max: u32,
     draining: AtomicBool,
     directory: Directory,
+    routes: Routes,
 }
 
 impl Placement {
@@ -46,6 +48,7 @@ impl Placement {
             rooms_max,
             draining: AtomicBool::new(false),
             directory: Directory::new(games.len(), worlds),
+            routes: Routes::default(),
             games,
         }
     }
@@ -58,7 +61,7 @@ impl Placement {
         }
         match room {
             Wanted::Any => self.place_any(game),
-            Wanted::Room(room) if usize::from(room.owner()) < self.load.len() => Ok(room.owner()),
+            Wanted::Room(room) if usize::from(self.routes.owner(room)) < self.load.len() => Ok(self.routes.owner(room)),
             Wanted::Room(_) => Err(Reject::RoomUnknown),
             Wanted::Named { name, .. } => self.directory.claim(game, name, || self.place_new()),
         }
@@ -88,6 +91,17 @@ impl Placement {
     /// Appends the rooms that `ask` is for to `lines`. Returns whether there are more.
     pub(crate) fn list(&self, ask: &Ask<'_>, lines: &mut Vec<u8>) -> Result<bool, Reject> {
         self.game(ask.game).map(|game| self.directory.list(game, ask, lines))
+    }
+
+    /// Rooms that moved.
+    pub(crate) const fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// The world thread whose rooms cost least of those that take players, and what they do.
+    pub(crate) fn cheapest(&self) -> Option<(u8, u64)> {
+        let open = (0..self.cost.len()).filter(|&world| !self.closed[world].load(Relaxed));
+        open.map(|world| (world as u8, self.cost[world].load(Relaxed))).min_by_key(|(_, cost)| *cost)
     }
 
     /// Names of rooms, and lists.

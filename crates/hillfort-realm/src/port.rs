@@ -3,11 +3,13 @@
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 
+use hillfort_proto::ids::RoomId;
 use hillfort_proto::message::{Ask, Wanted};
 use hillfort_proto::reject::Reject;
-use hillfort_proto::route::{InboundBatch, LaneSender, RoomPort};
+use hillfort_proto::route::{Inbound, InboundBatch, LaneSender, RoomPort};
 
 use crate::placement::Placement;
+use crate::routes::View;
 
 /// Set by a world thread when it runs, so that others can wake it. Never set when a test turns the world.
 pub(crate) type Waker = Arc<OnceLock<Thread>>;
@@ -16,6 +18,9 @@ pub(crate) type Waker = Arc<OnceLock<Thread>>;
 #[derive(Debug)]
 pub(crate) struct EdgePort {
     pub(crate) placement: Arc<Placement>,
+    /// Which edge thread it is.
+    pub(crate) edge: u8,
+    pub(crate) view: View,
     /// By world thread.
     pub(crate) lanes: Vec<(LaneSender<InboundBatch>, Waker)>,
 }
@@ -31,6 +36,23 @@ impl RoomPort for EdgePort {
 
     fn list(&mut self, ask: &Ask<'_>, lines: &mut Vec<u8>) -> Result<bool, Reject> {
         self.placement.list(ask, lines)
+    }
+
+    fn owner(&self, room: RoomId) -> u8 {
+        self.view.owner(room)
+    }
+
+    fn look_for_moves(&mut self) {
+        self.view.look(self.placement.routes());
+    }
+
+    fn poll_switch(&mut self) -> Option<(u8, Inbound<'static>)> {
+        let edge = self.edge;
+        self.view.poll_switch().map(|(room, from)| (from, Inbound::Switched { room, edge }))
+    }
+
+    fn switched(&mut self) {
+        self.view.switched();
     }
 
     fn worlds(&self) -> usize {

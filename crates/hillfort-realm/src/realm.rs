@@ -21,13 +21,16 @@ use crate::inspection::{Deed, Inspection};
 use crate::outbox::Outbox;
 use crate::placement::Placement;
 use crate::port::{EdgePort, Waker};
+use crate::routes::View;
 use crate::saved::SavedRoom;
 use crate::shelf::Shelf;
 use crate::snapshot::{Snapshot, WorldSnapshot};
 use crate::vault::{Found, Vault};
 use crate::wall;
-use crate::world::{Command, Parts, Reply, Saving, World};
+use crate::world::{Command, Parts, Peer, Reply, Saving, World};
 
+/// Letters of other world threads that wait for one at most.
+const LETTERS_WAITING: usize = 64;
 /// Commands that wait for one world thread at most.
 const COMMANDS_WAITING: usize = 64;
 /// A thread whose rooms are all gone waits this long for the edge threads to take what it has to say.
@@ -191,12 +194,26 @@ impl Realm {
         }
         let placement = Arc::new(Placement::new(names, ports.len(), config.rooms_max, config.seed));
         let edges = ports.iter().map(|port| port.edges()).max().unwrap_or(0);
-        let mut edge_ports: Vec<_> =
-            std::iter::repeat_with(|| EdgePort { placement: Arc::clone(&placement), lanes: Vec::new() }).take(edges).collect();
+        let mut edge_ports: Vec<_> = (0..edges)
+            .map(|edge| EdgePort {
+                placement: Arc::clone(&placement),
+                edge: edge as u8,
+                view: View::default(),
+                lanes: Vec::new(),
+            })
+            .collect();
+        let (peers, letters): (Vec<_>, Vec<_>) = ports
+            .iter()
+            .map(|_| {
+                let (letters, lettered) = sync_channel(LETTERS_WAITING);
+                (Peer { letters, waker: Waker::default() }, lettered)
+            })
+            .unzip();
+        let mut letters = letters.into_iter();
         let (mut worlds, mut makers) = (Vec::new(), Vec::new());
         for (id, port) in ports.into_iter().enumerate() {
             let (commands, commanded) = sync_channel(COMMANDS_WAITING);
-            let (waker, published) = (Waker::default(), Arc::<Mutex<Arc<WorldSnapshot>>>::default());
+            let (waker, published) = (Arc::clone(&peers[id].waker), Arc::<Mutex<Arc<WorldSnapshot>>>::default());
             let lanes = edge_ports.iter_mut().map(|edge| {
                 let (sender, receiver) = lane();
                 edge.lanes.push((sender, Arc::clone(&waker)));
@@ -208,6 +225,8 @@ impl Realm {
                 lanes: lanes.collect(),
                 commands: commanded,
                 outbox: Outbox::new(port),
+                peers: peers.clone(),
+                letters: letters.next().expect("one for each"),
                 placement: Arc::clone(&placement),
                 shelf: shelf.as_ref().map(|(shelf, _)| shelf.clone()),
                 published: Arc::clone(&published),
@@ -342,7 +361,7 @@ impl RealmHandle {
     }
 
     fn owner(&self, room: RoomId) -> Result<&WorldEnd, Reject> {
-        self.worlds.get(usize::from(room.owner())).ok_or(Reject::RoomUnknown)
+        self.worlds.get(usize::from(self.placement.routes().owner(room))).ok_or(Reject::RoomUnknown)
     }
 
     /// Does `deed` to a room, and shows the room as it is then.
@@ -351,9 +370,20 @@ impl RealmHandle {
     /// [`Reject::RoomUnknown`]; [`Reject::WorldBusy`] when there is no answer within `patience`, or too many rooms of its thread are looked
     /// at; the room's fault, when it ended by what was done.
     pub fn inspect(&self, room: RoomId, deed: Deed, patience: Duration) -> Result<Box<Inspection>, Reject> {
-        let world = self.worlds.get(usize::from(room.owner())).ok_or(Reject::RoomUnknown)?;
+        let world = self.owner(room)?;
         let (reply, answer) = sync_channel(1);
         world.tell(Command::Inspect { room, deed, reply }).map_err(|_| Reject::WorldBusy)?;
+        answer.recv_timeout(patience).unwrap_or(Err(Reject::WorldBusy))
+    }
+
+    /// Has a room move to world thread `to`, between two ticks, and waits until it is there.
+    ///
+    /// # Errors
+    /// [`Reject::RoomUnknown`]: no such room, or no such other thread. [`Reject::RoomRefused`]: its rules have no `on_save`. [`Reject::WorldBusy`]: it is
+    /// paused, is about to answer somebody, moves already, or is not there within `patience`. The room's fault, when it could not be taken up.
+    pub fn move_room(&self, room: RoomId, to: u8, patience: Duration) -> Result<(), Reject> {
+        let (reply, answer) = sync_channel(1);
+        self.owner(room)?.tell(Command::Move { room, to, reply }).map_err(|_| Reject::WorldBusy)?;
         answer.recv_timeout(patience).unwrap_or(Err(Reject::WorldBusy))
     }
 
@@ -364,7 +394,7 @@ impl RealmHandle {
     pub fn record(&self, room: RoomId, patience: Duration) -> Result<PathBuf, RecordError> {
         let shelf = locked(&self.shelf).as_ref().map(|(shelf, _)| shelf.clone()).ok_or(RecordError::Nowhere)?;
         let refused = |reject| RecordError::Refused(reject);
-        let world = self.worlds.get(usize::from(room.owner())).ok_or_else(|| refused(Reject::RoomUnknown))?;
+        let world = self.owner(room).map_err(refused)?;
         let (reply, answer) = sync_channel(1);
         world.tell(Command::Record { room, reply }).map_err(|_| refused(Reject::WorldBusy))?;
         let recording = answer.recv_timeout(patience).unwrap_or(Err(Reject::WorldBusy)).map_err(refused)?;
@@ -413,6 +443,10 @@ impl RealmHandle {
         if let Some(vault) = locked(&self.vault).as_mut() {
             vault.work(None);
         }
+    }
+
+    pub(crate) fn owner_of(&self, room: RoomId) -> u8 {
+        self.placement.routes().owner(room)
     }
 
     pub(crate) fn tell(&self, world: usize, command: Command) {

@@ -1,5 +1,6 @@
 //! The rooms of one world thread by number, and the numbers' names. A name is never used twice: it carries a generation.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,12 @@ pub(crate) struct Hosted {
     pub(crate) params: Box<[u8]>,
     /// When it is to be saved next; `None` when its rules cannot.
     pub(crate) save_at: Option<Time>,
+    /// It is about to move to another thread, and rests.
+    pub(crate) leaving: bool,
+    /// Its rules cannot be saved, so it cannot move.
+    pub(crate) stays: bool,
+    /// When it came from another thread.
+    pub(crate) moved_at: Option<Time>,
     /// There may be a file of it.
     pub(crate) has_file: bool,
     /// Since when nobody has had a seat.
@@ -68,6 +75,8 @@ pub(crate) struct Slab {
     entries: Vec<Entry>,
     free: Vec<u32>,
     asleep: usize,
+    /// Rooms that came from other threads with their names.
+    foreign: HashMap<RoomId, u32>,
 }
 
 #[derive(Debug)]
@@ -78,8 +87,8 @@ struct Entry {
 }
 
 impl Slab {
-    pub(crate) const fn new(world: u8, first: u32) -> Self {
-        Self { world, first, entries: Vec::new(), free: Vec::new(), asleep: 0 }
+    pub(crate) fn new(world: u8, first: u32) -> Self {
+        Self { world, first, entries: Vec::new(), free: Vec::new(), asleep: 0, foreign: HashMap::new() }
     }
 
     /// Reserves a number and its name; [`Slab::put`] or [`Slab::release`] must follow.
@@ -108,6 +117,19 @@ impl Slab {
         Some(index)
     }
 
+    /// Reserves a number for a room that keeps the name which another thread gave it, or this one before it moved.
+    pub(crate) fn reserve_as(&mut self, id: RoomId) -> u32 {
+        let (index, _) = self.reserve();
+        self.foreign.insert(id, index);
+        index
+    }
+
+    /// Where a room of this name is, if there is one.
+    fn number(&self, id: RoomId) -> u32 {
+        let named = (id.0 >> 8) as u32 & 0x00ff_ffff;
+        if self.foreign.is_empty() { named } else { self.foreign.get(&id).copied().unwrap_or(named) }
+    }
+
     /// Lets a room whose number is reserved sleep there.
     pub(crate) fn lay(&mut self, index: u32, room: Asleep) {
         self.asleep += 1;
@@ -128,7 +150,7 @@ impl Slab {
 
     /// The number of a room that sleeps.
     pub(crate) fn find_asleep(&self, id: RoomId) -> Option<u32> {
-        let index = (id.0 >> 8) as u32 & 0x00ff_ffff;
+        let index = self.number(id);
         self.asleep(index).filter(|room| room.saved.id == Some(id)).map(|_| index)
     }
 
@@ -137,11 +159,12 @@ impl Slab {
         self.asleep
     }
 
-    /// Frees a number. Its name is not used again until the generation has gone round.
-    pub(crate) fn release(&mut self, index: u32) {
+    /// Frees a number. Its name is not used again until the generation has gone round. Returns the name of a room that had its own.
+    pub(crate) fn release(&mut self, index: u32) -> Option<RoomId> {
         let entry = &mut self.entries[index as usize];
         entry.generation = entry.generation.wrapping_add(1).max(self.first);
         self.free.push(index);
+        self.foreign.extract_if(|_, at| *at == index).next().map(|(id, _)| id)
     }
 
     /// Takes a room out while its code runs, so that the rest of the world can be changed meanwhile.
@@ -164,7 +187,7 @@ impl Slab {
 
     /// The number of a room that is there.
     pub(crate) fn find(&self, id: RoomId) -> Option<u32> {
-        let index = (id.0 >> 8) as u32 & 0x00ff_ffff;
+        let index = self.number(id);
         self.get(index).filter(|room| room.id == id).map(|room| room.index)
     }
 
@@ -197,9 +220,9 @@ impl Hosted {
         self.cost_per_s - before
     }
 
-    /// Whether its ticks wait for somebody who looks at it.
+    /// Whether its ticks wait: for somebody who looks at it, or because it moves.
     pub(crate) fn is_paused(&self) -> bool {
-        self.watched.as_ref().is_some_and(|watched| watched.is_paused())
+        self.leaving || self.watched.as_ref().is_some_and(|watched| watched.is_paused())
     }
 
     /// Whether nobody has had a seat, or waited for one, for `long`, and it is not to run on so.

@@ -54,6 +54,8 @@ pub struct WorldSnapshot {
 pub struct RoomSnapshot {
     /// Its name.
     pub id: RoomId,
+    /// World thread that it is on.
+    pub world: u8,
     /// Its game.
     pub game: Arc<str>,
     /// Its label.
@@ -114,6 +116,8 @@ pub struct Totals {
     pub rooms_woken: u64,
     /// Sleeping rooms that ended because others needed their memory.
     pub rooms_outslept: u64,
+    /// Rooms that moved to another thread.
+    pub rooms_moved: u64,
     /// Rooms handed over to be written.
     pub saves: u64,
     /// Of these, rooms that had to wait: the disk is slower than they ask.
@@ -219,6 +223,7 @@ each_total!(
     rooms_slept,
     rooms_woken,
     rooms_outslept,
+    rooms_moved,
     saves,
     saves_late,
     ticks,

@@ -9,6 +9,7 @@ mod inspect;
 mod join;
 mod keep;
 mod leave;
+mod migrate;
 mod publish;
 mod record;
 mod share;
@@ -27,6 +28,7 @@ use hillfort_proto::route::{Inbound, InboundBatch, LaneReceiver};
 use hillfort_proto::time::Time;
 use hillfort_world::{Due, Ladder, Outputs, RecordBudget, Recording, RoomFault, Seat, Wheel, Who};
 pub(crate) use inspect::Watched;
+pub(crate) use migrate::{Letter, MoveReply, Moves, Peer};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -63,6 +65,8 @@ pub(crate) enum Command {
     Record { room: RoomId, reply: SyncSender<Result<Recording, Reject>> },
     /// Shows a room in detail, pauses it, runs one tick of it, or lets it go on.
     Inspect { room: RoomId, deed: Deed, reply: SyncSender<Result<Box<Inspection>, Reject>> },
+    /// Has a room move to another world thread.
+    Move { room: RoomId, to: u8, reply: MoveReply },
     /// Ends all rooms, at the latest after `grace`.
     Drain { grace: Duration },
 }
@@ -119,6 +123,7 @@ pub struct World {
     asleep_bytes: usize,
     /// Rooms that somebody looks at.
     watched: Vec<u32>,
+    moves: Moves,
     ladder: Ladder,
     /// Nanoseconds a second that the rooms take, as far as it was measured.
     cost: i64,
@@ -146,6 +151,9 @@ pub(crate) struct Parts {
     pub(crate) lanes: Vec<LaneReceiver<InboundBatch>>,
     pub(crate) commands: Receiver<Command>,
     pub(crate) outbox: Outbox,
+    /// All world threads.
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) letters: Receiver<Letter>,
     pub(crate) placement: Arc<Placement>,
     pub(crate) shelf: Option<Shelf>,
     pub(crate) published: Arc<Mutex<Arc<WorldSnapshot>>>,
@@ -193,6 +201,7 @@ impl World {
             asleep: VecDeque::new(),
             asleep_bytes: 0,
             watched: Vec::new(),
+            moves: Moves::new(parts.peers, parts.letters),
             ladder: Ladder::default(),
             cost: 0,
         }
@@ -203,6 +212,7 @@ impl World {
         let started = clock.now();
         self.obey(clock, started);
         self.hear(started);
+        self.go_on_moving(started);
         let mut now = started;
         while now.since(started) < TURN_MAX
             && let Some(due) = self.wheel.pop_due(now)
@@ -223,6 +233,7 @@ impl World {
         if now >= self.meter.window_end() {
             self.forget_watched(now);
             self.publish(now);
+            self.even_out(now);
         }
         let ended = clock.now();
         self.meter.on_busy(ended.since(started));
@@ -249,7 +260,7 @@ impl World {
         if !self.sessions.is_empty() {
             next = next.min(now + LANE_POLL);
         }
-        if !self.outbox.is_empty() {
+        if !self.outbox.is_empty() || self.moves.is_busy() {
             next = next.min(now + RETRY);
         }
         self.drain_until.filter(|_| self.rooms.len() > 0).map_or(next, |until| next.min(until))
@@ -269,6 +280,7 @@ impl World {
                 Ok(Command::Inspect { room, deed, reply }) => {
                     let _gone = reply.try_send(self.inspect(clock, now, room, deed));
                 }
+                Ok(Command::Move { room, to, reply }) => self.begin_move(now, room, to, Some(reply)),
                 Ok(Command::Drain { grace }) => self.drain(now, grace),
                 Err(TryRecvError::Empty) => return,
                 // Nobody holds the handle any more.
@@ -283,6 +295,7 @@ impl World {
             while !self.outbox.is_congested(edge)
                 && let Some(batch) = self.lanes[edge].receive()
             {
+                self.read_letters(now);
                 for entry in batch.iter() {
                     self.on_inbound(now, entry);
                 }
@@ -293,6 +306,9 @@ impl World {
     }
 
     fn on_inbound(&mut self, now: Time, entry: Inbound<'_>) {
+        if self.moves.peers.len() > 1 && self.is_held(entry) {
+            return;
+        }
         match entry {
             Inbound::Input { session, room, op, data } => self.on_input(session, room, op, data),
             Inbound::Join { session, room, game, name, facts } => self.on_join(now, Who { session, name, facts }, room, game),
@@ -318,6 +334,7 @@ impl World {
                     self.outbox.left(session, room, Some(Reject::NotJoined));
                 }
             }
+            Inbound::Switched { .. } => {}
         }
     }
 
@@ -392,7 +409,7 @@ impl World {
         call: impl FnOnce(&mut Self, &mut Hosted, Seat) -> Result<(), RoomFault>,
     ) -> bool {
         let Some(&place) = self.sessions.get(&session) else { return false };
-        if self.rooms.get(place.room).is_none_or(|hosted| hosted.id != room) {
+        if self.rooms.get(place.room).is_none_or(|hosted| hosted.id != room || hosted.leaving) {
             return false;
         }
         let Some(mut hosted) = self.rooms.take(place.room) else { return false };

@@ -109,6 +109,16 @@ pub enum RoomCommand {
         #[command(flatten)]
         server: ConsoleArgs,
     },
+    /// Has a server that runs on this machine move a room to another of its world threads, between two ticks
+    Move {
+        /// The room's id, as the list has it
+        room: String,
+        /// Number of the world thread, from 0
+        #[arg(long)]
+        to: u8,
+        #[command(flatten)]
+        server: ConsoleArgs,
+    },
     /// Does to a new room what was done to the recorded one, and compares each hash of what it puts out
     Replay(ReplayArgs),
     /// Serves a recording to spectators: the game's page shows it, from the seat of one of its players

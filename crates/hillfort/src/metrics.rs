@@ -167,6 +167,7 @@ impl Exposition {
         page.counters("rooms_saved", "Rooms handed over to be written.", each(|world| world.saved))?;
         let help = "Rooms that could not be handed over because the disk was too slow.";
         page.counters("rooms_saved_late", help, each(|world| world.saved_late))?;
+        page.counters("rooms_moved", "Rooms that moved to another thread.", each(|world| world.moved))?;
         page.gauges("tick_seconds", "Time that a room tick took in the last half second.", both(|world| world.tick_us))?;
         let help = "How long after its deadline a room tick began, in the last half second.";
         page.gauges("tick_late_seconds", help, both(|world| world.late_us))

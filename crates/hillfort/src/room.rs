@@ -28,6 +28,7 @@ pub fn run(command: &RoomCommand, natives: &[Game], out: &mut dyn Write) -> anyh
     match command {
         RoomCommand::List { server } => ask::list(server.console, out).map(|()| Exit::Ok),
         RoomCommand::Record { room, server } => ask::record(server.console, room, out).map(|()| Exit::Ok),
+        RoomCommand::Move { room, to, server } => ask::move_to(server.console, room, *to, out).map(|()| Exit::Ok),
         RoomCommand::Replay(args) => replay(args, natives, out),
         RoomCommand::Watch(args) => watch::watch(args, natives),
         RoomCommand::Inspect { file, inputs } => inspect::show(&open(file)?, *inputs, out).map(|()| Exit::Ok),

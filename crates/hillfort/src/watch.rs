@@ -253,6 +253,15 @@ impl Source for Watch {
         })
     }
 
+    fn move_room(&self, room: RoomId, to: u8) -> Result<(), ChangeRefused> {
+        self.realm.move_room(room, to, ROOM_PATIENCE).map_err(|reject| match reject {
+            Reject::RoomUnknown => ChangeRefused::Unknown("room, or no such other world thread"),
+            Reject::RoomRefused => ChangeRefused::Invalid("its rules have no on_save, so it cannot move".to_owned()),
+            Reject::WorldBusy => ChangeRefused::Busy,
+            reject => ChangeRefused::Gone(format!("the room ended: {reject}")),
+        })
+    }
+
     fn inspect(&self, room: RoomId, deed: RoomDeed) -> Result<RoomView, ChangeRefused> {
         match self.realm.inspect(room, room::deed(deed), ROOM_PATIENCE) {
             Ok(seen) => Ok(room::view(*seen)),

@@ -92,6 +92,7 @@ impl RoomPort for FakeRooms {
                     Inbound::Drop { .. } => "drop".into(),
                     Inbound::Reconnect { .. } => "reconnect".into(),
                     Inbound::Resync { .. } => "resync".into(),
+                    Inbound::Switched { .. } => "switched".into(),
                 });
             }
         }

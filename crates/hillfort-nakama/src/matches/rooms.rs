@@ -198,7 +198,7 @@ impl SocketThread {
 
     /// `false`: the world thread has no place for it now.
     fn push(&mut self, room: RoomId, entry: Inbound<'_>) -> bool {
-        self.inbound.get_mut(usize::from(room.owner())).is_some_and(|batch| batch.push(entry).is_ok())
+        self.inbound.get_mut(usize::from(self.rooms.owner(room))).is_some_and(|batch| batch.push(entry).is_ok())
     }
 
     fn which(&self, id: &str) -> Option<Which> {

@@ -131,6 +131,7 @@ impl SocketThread {
             Err(e) => return Err(e),
         }
         let now = self.now();
+        self.rooms.look_for_moves();
         self.read_again(now);
         self.on_events(now);
         self.on_arrivals(now);
@@ -139,6 +140,7 @@ impl SocketThread {
         self.on_rooms(now);
         self.sweep(now);
         self.flush(now);
+        self.rooms.switch_routes(&mut self.inbound);
         self.hand_over();
         Ok(self.drain_until.is_none_or(|until| now < until && !self.conns.is_empty()))
     }

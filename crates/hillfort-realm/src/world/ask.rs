@@ -76,6 +76,10 @@ impl World {
         let Some(mut hosted) = self.rooms.find(room).and_then(|index| self.rooms.take(index)) else {
             return reply.send(Err(Reject::RoomUnknown));
         };
+        if hosted.leaving {
+            self.rooms.put(hosted);
+            return reply.send(Err(Reject::WorldBusy));
+        }
         let mut answer = Vec::new();
         let result = wall::behind(|| hosted.cell.on_signal(data, &mut answer, &mut self.out));
         match &result {

@@ -52,7 +52,7 @@ impl World {
         self.out.clear();
     }
 
-    fn send_withheld(&mut self, hosted: &Hosted, withheld: &Withheld) {
+    pub(super) fn send_withheld(&mut self, hosted: &Hosted, withheld: &Withheld) {
         let newer = self.out.iter().filter_map(|output| if let Output::State { to, .. } = output { Some(to) } else { None });
         let (mut for_all, mut for_one) = (false, HashSet::<Seat>::new());
         for to in newer {

@@ -111,7 +111,7 @@ impl World {
     pub(super) fn inspect(&mut self, clock: &dyn Clock, now: Time, room: RoomId, deed: Deed) -> Result<Box<Inspection>, Reject> {
         let index = self.rooms.find(room).ok_or(Reject::RoomUnknown)?;
         let mut hosted = self.rooms.take(index).ok_or(Reject::RoomUnknown)?;
-        if hosted.watched.is_none() && self.watched.len() >= WATCHED_MAX {
+        if hosted.leaving || hosted.watched.is_none() && self.watched.len() >= WATCHED_MAX {
             self.rooms.put(hosted);
             return Err(Reject::WorldBusy);
         }
@@ -127,7 +127,8 @@ impl World {
         }
         let result = if deed == Deed::Step { self.tick_room(clock, now, &mut hosted, 1) } else { Ok(()) };
         let result = result.and_then(|()| if deed == Deed::LookInside { self.look_inside(&mut hosted) } else { Ok(None) });
-        let inspection = result.as_ref().map_err(RoomFault::reject).map(|state| Box::new(inspection(&hosted, state.clone())));
+        let inspection =
+            result.as_ref().map_err(RoomFault::reject).map(|state| Box::new(inspection(self.id, &hosted, state.clone())));
         self.settle(now, hosted, result.map(drop));
         inspection
     }
@@ -163,7 +164,7 @@ fn keep<T>(kept: &mut VecDeque<T>, most: usize, one: T) {
     kept.push_back(one);
 }
 
-fn inspection(hosted: &Hosted, state: Option<StateSeen>) -> Inspection {
+fn inspection(world: u8, hosted: &Hosted, state: Option<StateSeen>) -> Inspection {
     let (ctx, watched) = (hosted.cell.ctx(), hosted.watched.as_deref());
     let players = ctx.players().iter().take(ROWS_SHOWN_MAX).map(|player| PlayerInspection {
         seat: player.seat,
@@ -175,7 +176,7 @@ fn inspection(hosted: &Hosted, state: Option<StateSeen>) -> Inspection {
         sight: ctx.viewer(player.seat).map(|viewer| (viewer.in_sight(), viewer.waiting())),
     });
     Inspection {
-        room: snapshot_of(hosted, watched.map_or(0.0, |watched| watched.inputs_per_second)),
+        room: snapshot_of(world, hosted, watched.map_or(0.0, |watched| watched.inputs_per_second)),
         name: hosted.name.clone(),
         paused: watched.is_some_and(Watched::is_paused),
         timers: ctx.timers(),

@@ -64,13 +64,21 @@ impl World {
             Wanted::Any => return self.find_any_seat(now, who, game),
             Wanted::Room(id) => {
                 let index = self.rooms.find(id).or_else(|| self.rooms.find_asleep(id));
-                index.filter(|&index| self.game_of(index) == Some(game)).ok_or(Reject::RoomUnknown)?
+                // One that moved while the join was on its way is asked for again.
+                let unknown = if self.placement.routes().owner(id) == self.id { Reject::RoomUnknown } else { Reject::WorldBusy };
+                index.filter(|&index| self.game_of(index) == Some(game)).ok_or(unknown)?
             }
             Wanted::Named { name, params } => match self.games[game].named.get(name) {
                 Some(&index) => index,
+                None if self.placement.directory().owner(game, name).is_some_and(|world| world != self.id) => {
+                    return Err(Reject::WorldBusy);
+                }
                 None => self.create_room(now, game, name, params)?,
             },
         };
+        if self.rooms.get(index).is_some_and(|hosted| hosted.leaving) {
+            return Err(Reject::WorldBusy);
+        }
         self.wake(now, index)?;
         self.seat_in(now, who, index)
     }
@@ -176,6 +184,9 @@ impl World {
             params: params.into(),
             // Rooms that are taken up together are not saved together.
             save_at: self.saves.as_ref().map(|saves| now + saves.every / SPREAD * (index % SPREAD + 1)),
+            leaving: false,
+            stays: false,
+            moved_at: None,
             has_file: saved,
             empty_since: Some(now),
             seats_counted: 0,

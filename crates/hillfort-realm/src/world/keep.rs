@@ -72,7 +72,7 @@ impl World {
             hosted.save_at = self.saves.as_ref().map(|saves| saves.busy_until);
             return Ok(());
         }
-        let Some(saved) = self.state_of(hosted)? else {
+        let Some(saved) = self.state_of(hosted, false)? else {
             hosted.save_at = None;
             return Ok(());
         };
@@ -105,7 +105,7 @@ impl World {
         if self.saves.is_none() || hosted.save_at.is_none() {
             return;
         }
-        match self.state_of(hosted) {
+        match self.state_of(hosted, false) {
             Ok(Some(saved)) => {
                 self.meter.totals.saves += 1;
                 self.order(Job::Write(hosted.id, saved.encode()));
@@ -188,7 +188,7 @@ impl World {
         if hosted.name.is_empty() || self.config.asleep_bytes_max == 0 || self.drain_until.is_some() {
             return Some(hosted);
         }
-        let saved = match self.state_of(&mut hosted) {
+        let saved = match self.state_of(&mut hosted, false) {
             Ok(Some(saved)) if saved.weight() <= self.config.asleep_bytes_max => saved,
             Ok(_) => return Some(hosted),
             Err(fault) => {
@@ -275,19 +275,30 @@ impl World {
             }
             Err(fault) => {
                 let reject = fault.reject();
-                let game_name = Arc::clone(&self.games[*game].name);
-                let tick = saved.cell.tick;
-                self.meter.on_fault(FaultRecord { at: now, room: id, game: game_name, tick, callback: "on_restore", fault });
-                self.out.clear();
-                self.unname(*game, &saved.name);
-                self.rooms.release(index);
-                self.placement.close_room();
+                self.lose(now, index, asleep, id, fault);
                 Err(reject)
             }
         }
     }
 
-    fn cell_of(&mut self, now: Time, id: RoomId, game: usize, saved: &SavedRoom) -> Result<RoomCell, RoomFault> {
+    /// A room could not be taken up: nothing of it is left. Its number was reserved, and it was counted.
+    pub(super) fn lose(&mut self, now: Time, index: u32, asleep: &Asleep, id: RoomId, fault: RoomFault) {
+        let game = Arc::clone(&self.games[asleep.game].name);
+        self.meter.on_fault(FaultRecord { at: now, room: id, game, tick: asleep.saved.cell.tick, callback: "on_restore", fault });
+        self.out.clear();
+        self.unname(asleep.game, &asleep.saved.name);
+        self.free_number(index);
+        self.placement.close_room();
+    }
+
+    /// A room is no more, and doors forget where it was.
+    pub(super) fn free_number(&mut self, index: u32) {
+        if let Some(id) = self.rooms.release(index) {
+            self.placement.routes().set(id, id.owner());
+        }
+    }
+
+    pub(super) fn cell_of(&mut self, now: Time, id: RoomId, game: usize, saved: &SavedRoom) -> Result<RoomCell, RoomFault> {
         let mut cell = self.make_cell(id, game, &saved.params)?;
         self.out.clear();
         let damaged = |damaged: Damaged| RoomFault::crashed(&damaged.to_string());
@@ -314,7 +325,7 @@ impl World {
         let Some(asleep) = self.rouse(index) else { return };
         self.unname(asleep.game, &asleep.saved.name);
         self.meter.totals.rooms_ended += 1;
-        self.rooms.release(index);
+        self.free_number(index);
         asleep.saved.id.into_iter().for_each(|id| self.forget_file(id));
     }
 
@@ -326,8 +337,8 @@ impl World {
         }
     }
 
-    /// All that is needed to go on with the room, without its players. `None`: its rules cannot be saved.
-    fn state_of(&mut self, hosted: &mut Hosted) -> Result<Option<SavedRoom>, RoomFault> {
+    /// All that is needed to go on with the room, with its players or without. `None`: its rules cannot be saved.
+    pub(super) fn state_of(&mut self, hosted: &mut Hosted, with_players: bool) -> Result<Option<SavedRoom>, RoomFault> {
         let mut state = Vec::new();
         let stored = wall::behind(|| hosted.cell.on_save(&mut state, &mut self.out));
         // A save is no step of the game: what the room puts out is not sent.
@@ -339,8 +350,10 @@ impl World {
             return Err(RoomFault::crashed(&format!("on_save wrote more than {STATE_BYTES_MAX} bytes")));
         }
         let mut cell = hosted.cell.state();
-        cell.players.clear();
-        cell.pending.clear();
+        if !with_players {
+            cell.players.clear();
+            cell.pending.clear();
+        }
         Ok(Some(SavedRoom {
             id: Some(hosted.id),
             game: hosted.game_name.as_ref().to_owned(),

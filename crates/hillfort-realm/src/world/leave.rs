@@ -120,6 +120,7 @@ impl World {
         }
         self.drain_until = Some(now + grace);
         self.placement.drain();
+        self.stop_all_moves(now);
         for index in 0..self.rooms.numbers() {
             let Some(mut hosted) = self.rooms.take(index) else { continue };
             let result = wall::behind(|| hosted.cell.on_dispose(grace, &mut self.out));
@@ -142,6 +143,7 @@ impl World {
 
     /// Ends a room: its players are told why, its number is free, its code is dropped.
     pub(super) fn end_room(&mut self, now: Time, mut hosted: Box<Hosted>, reject: Reject) {
+        self.stop_moving(hosted.id);
         if reject == Reject::Shutdown {
             self.keep(now, &mut hosted)
         } else {
@@ -161,7 +163,7 @@ impl World {
         self.count_seats(&mut hosted, 0);
         self.unname(hosted.game, &Arc::clone(&hosted.name));
         self.meter.totals.rooms_ended += 1;
-        self.rooms.release(hosted.index);
+        self.free_number(hosted.index);
         self.placement.close_room();
         let (room, game, tick) = (hosted.id, Arc::clone(&hosted.game_name), hosted.cell.ctx().tick());
         if let Err(fault) = wall::bury(hosted) {

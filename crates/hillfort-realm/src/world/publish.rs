@@ -67,13 +67,14 @@ impl World {
     }
 
     fn list_rooms(&mut self, now: Time) -> Vec<RoomSnapshot> {
+        let world = self.id;
         let mut rooms: Vec<_> = self.rooms.iter_mut().take(ROOMS_LOOKED_AT).collect();
         if rooms.len() > ROOMS_LISTED_MAX {
             rooms.select_nth_unstable_by_key(ROOMS_LISTED_MAX, |hosted| std::cmp::Reverse(hosted.cell.seats_taken()));
             rooms.truncate(ROOMS_LISTED_MAX);
         }
         rooms.sort_unstable_by_key(|hosted| (std::cmp::Reverse(hosted.cell.seats_taken()), hosted.index));
-        rooms.into_iter().map(|hosted| room(hosted, now)).collect()
+        rooms.into_iter().map(|hosted| room(world, hosted, now)).collect()
     }
 }
 
@@ -114,20 +115,21 @@ fn listed_asleep(asleep: &Asleep) -> Option<Listed> {
     })
 }
 
-fn room(hosted: &mut Hosted, now: Time) -> RoomSnapshot {
+fn room(world: u8, hosted: &mut Hosted, now: Time) -> RoomSnapshot {
     let cell = &hosted.cell;
     let before = hosted.listed.replace((now, cell.inputs()));
     let inputs_per_second = before.map_or(0.0, |(then, inputs)| {
         let seconds = now.since(then).as_secs_f64();
         if seconds > 0.0 { (cell.inputs() - inputs) as f64 / seconds } else { 0.0 }
     });
-    snapshot_of(hosted, inputs_per_second)
+    snapshot_of(world, hosted, inputs_per_second)
 }
 
-pub(super) fn snapshot_of(hosted: &Hosted, inputs_per_second: f64) -> RoomSnapshot {
+pub(super) fn snapshot_of(world: u8, hosted: &Hosted, inputs_per_second: f64) -> RoomSnapshot {
     let cell = &hosted.cell;
     RoomSnapshot {
         id: hosted.id,
+        world,
         game: Arc::clone(&hosted.game_name),
         label: cell.ctx().label().to_owned(),
         players: cell.seats_taken(),

@@ -13,6 +13,7 @@ use crate::realm::{Realm, RealmHandle};
 mod ask;
 mod faults;
 mod inspected;
+mod migrate;
 mod named;
 mod overload;
 mod play;

@@ -67,6 +67,7 @@ pub(super) fn router(state: State) -> Router {
         .route("/api/attack", post(attack))
         .route("/api/rooms", get(rooms))
         .route("/api/rooms/{room}", get(look).post(steer))
+        .route("/api/rooms/{room}/move", post(move_room))
         .route("/api/record", post(record))
         .route("/metrics", get(exposition))
         .fallback(get(file))
@@ -137,6 +138,13 @@ struct Room {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Target {
+    /// World thread.
+    to: u8,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Steer {
     deed: RoomDeed,
 }
@@ -172,6 +180,18 @@ async fn steer(Shared(state): Shared<State>, Path(room): Path<String>, Json(Stee
     }
     tracing::info!(room, ?deed, "room steered from the console");
     inspect(&state, &room, deed).await
+}
+
+async fn move_room(Shared(state): Shared<State>, Path(room): Path<String>, Json(Target { to }): Json<Target>) -> Response {
+    let Ok(room) = u64::from_str_radix(&room, 16).map(RoomId) else {
+        return Outcome::from(Err(ChangeRefused::Unknown("room"))).into_response();
+    };
+    tracing::info!(%room, to, "move asked for at the console");
+    let source = Arc::clone(&state.source);
+    match tokio::task::spawn_blocking(move || source.move_room(room, to)).await {
+        Ok(moved) => Outcome::from(moved).into_response(),
+        Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 async fn inspect(state: &State, room: &str, deed: RoomDeed) -> Response {

@@ -35,6 +35,12 @@ pub trait Source: Send + Sync + 'static {
     /// [`ChangeRefused`]: there is no such room, nothing is recorded, or the file cannot be written.
     fn record(&self, room: RoomId) -> Result<String, ChangeRefused>;
 
+    /// Has a room move to another world thread, between two ticks. Waits until it is there, so it is called from a thread that may.
+    ///
+    /// # Errors
+    /// [`ChangeRefused`]: there is no such room or thread, it cannot be saved, or it cannot move just now. It stays where it is.
+    fn move_room(&self, room: RoomId, to: u8) -> Result<(), ChangeRefused>;
+
     /// Does something to a room, and shows it as it is then. Waits for its thread, so it is called from a thread that may.
     ///
     /// # Errors
@@ -131,6 +137,8 @@ pub struct World {
     pub saved: u64,
     /// Times that they could not be because the disk was too slow, since the start.
     pub saved_late: u64,
+    /// Rooms that moved to another thread, since the start.
+    pub moved: u64,
 }
 
 /// Refusals since the start, one counter for each [`Reject`].

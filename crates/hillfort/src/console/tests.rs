@@ -65,6 +65,10 @@ impl Source for Fake {
         if room.0 == 0x1_0000_0000 { Ok("a.hillrec".to_owned()) } else { Err(ChangeRefused::Unknown("room")) }
     }
 
+    fn move_room(&self, room: RoomId, to: u8) -> Result<(), ChangeRefused> {
+        if (room.0, to) == (1, 3) { Ok(()) } else { Err(ChangeRefused::Unknown("room")) }
+    }
+
     fn inspect(&self, room: RoomId, deed: RoomDeed) -> Result<RoomView, ChangeRefused> {
         match room.0 {
             1 => {
@@ -458,6 +462,10 @@ fn a_room_is_shown_and_steered_in_development_alone() {
     assert!(status == 200 && answer.contains(r#""paused":true"#), "{answer}");
     assert_eq!(rig.post("/api/rooms/1", &json!({ "deed": "step" })).0, 200);
     assert_eq!(rig.post("/api/rooms/1", &json!({ "deed": "explode" })).0, 422);
+    assert_eq!(rig.post("/api/rooms/1/move", &json!({ "to": 3 })).0, 202);
+    assert_eq!(rig.post("/api/rooms/1/move", &json!({ "to": 4 })).0, 404);
+    assert_eq!(rig.post("/api/rooms/x/move", &json!({ "to": 3 })).0, 404);
+    assert_eq!(rig.post("/api/rooms/1/move", &json!({ "to": 300 })).0, 422);
     let deeds = rig.source.deeds.lock().unwrap().clone();
     assert_eq!(deeds, [RoomDeed::Look, RoomDeed::LookInside, RoomDeed::Pause, RoomDeed::Step]);
 

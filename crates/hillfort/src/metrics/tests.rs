@@ -23,6 +23,7 @@ fn everything() -> Reading {
         thinned: n + 11,
         saved: n + 12,
         saved_late: n + 13,
+        moved: n + 14,
     };
     Reading {
         connections: Connections { open: 1_007, unproven: 1_004, sessions: 2_008, detached: 2_003 },

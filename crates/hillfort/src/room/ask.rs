@@ -1,4 +1,4 @@
-//! What a running server is asked through its console: its rooms, and a recording of one. Knows only as much of HTTP as that takes.
+//! What a running server is asked through its console: its rooms, a recording of one, the move of one. Knows only as much of HTTP as that takes.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,12 +15,13 @@ const ANSWER_BYTES_MAX: u64 = 4 << 20;
 pub(super) fn list(console: SocketAddr, out: &mut dyn Write) -> anyhow::Result<()> {
     let answer = ask(console, "GET", "/api/rooms", "")?;
     let rooms = answer["rooms"].as_array().map_or(&[][..], Vec::as_slice);
-    writeln!(out, "{:<16}  {:<16} {:>9} {:>4} {:>10}", "room", "game", "players", "hz", "tick")?;
+    writeln!(out, "{:<16}  {:<16} {:>9} {:>4} {:>10} {:>6}", "room", "game", "players", "hz", "tick", "thread")?;
     for room in rooms {
         let text = |key: &str| room[key].as_str().unwrap_or_default().to_owned();
         let number = |key: &str| room[key].as_u64().unwrap_or_default();
         let seats = format!("{}/{}", number("seats"), number("seats_max"));
-        writeln!(out, "{:<16}  {:<16} {seats:>9} {:>4} {:>10}", text("id"), text("game"), number("hz"), number("tick"))?;
+        let (world, hz, tick) = (number("world"), number("hz"), number("tick"));
+        writeln!(out, "{:<16}  {:<16} {seats:>9} {hz:>4} {tick:>10} {world:>6}", text("id"), text("game"))?;
     }
     let total = answer["total"].as_u64().unwrap_or_default();
     if total > rooms.len() as u64 {
@@ -33,6 +34,15 @@ pub(super) fn record(console: SocketAddr, room: &str, out: &mut dyn Write) -> an
     let answer = ask(console, "POST", "/api/record", &json!({ "room": room }).to_string())?;
     let file = answer["file"].as_str().context("the console said something that is no answer")?;
     writeln!(out, "{file}")?;
+    Ok(())
+}
+
+pub(super) fn move_to(console: SocketAddr, room: &str, to: u8, out: &mut dyn Write) -> anyhow::Result<()> {
+    if room.is_empty() || !room.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        bail!("{room:?} is no room's id: `hillfort room list` has them");
+    }
+    ask(console, "POST", &format!("/api/rooms/{room}/move"), &json!({ "to": to }).to_string())?;
+    writeln!(out, "room {room} is on world thread {to}")?;
     Ok(())
 }
 

@@ -46,7 +46,7 @@ pub(super) fn view(seen: Inspection) -> RoomView {
         game: room.game.to_string(),
         name: seen.name.to_string(),
         label: room.label,
-        world: room.id.owner(),
+        world: room.world,
         paused: seen.paused,
         seats: u32::from(room.players),
         seats_max: u32::from(room.seats_max),

@@ -180,6 +180,7 @@ pub(super) fn world(world: &WorldSnapshot) -> World {
         thinned: world.totals.states_thinned,
         saved: world.totals.saves,
         saved_late: world.totals.saves_late,
+        moved: world.totals.rooms_moved,
     }
 }
 

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::player::Player;
-use crate::server::Server;
+use crate::server::{Server, hillfort, run};
 use crate::web::{get, post};
 
 /// Foxglove, the hill next to the base of the first player's team, as an order to all three squads.
@@ -92,4 +92,33 @@ fn a_room_is_looked_at_paused_and_stepped_from_the_console() {
     assert_eq!(steer("resume")["paused"], false);
     assert!(ann.state().0 > tick + 1);
     assert_eq!(get(server.console, "/api/rooms/00000001000000ff").status, 404);
+}
+
+#[test]
+fn a_room_moves_to_another_thread_while_it_is_played() {
+    let server = Server::start(&[("world.threads", "2")]);
+    let mut ann = Player::login(&server.doors()[0], "Ann");
+    let room = ann.join_named("hilltop", "fort").to_string();
+    let look = || -> Value { serde_json::from_str(&get(server.console, &format!("/api/rooms/{room}")).body).unwrap() };
+    ann.input(MOVE, &TO_FOXGLOVE);
+    let before = play_until_points(&mut ann, 2);
+    let from = look()["world"].as_u64().unwrap();
+    for to in [1 - from, from] {
+        let tick = look()["tick"].as_u64().unwrap();
+        let arguments = ["room", "move", &room, "--to", &to.to_string(), "--console", &server.console.to_string()];
+        let output = run(hillfort(server.folder()).args(arguments));
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(said.trim(), format!("room {room} is on world thread {to}"));
+        let seen = look();
+        assert_eq!((&seen["world"], &seen["players"][0]["name"], &seen["name"]), (&json!(to), &json!("Ann"), &json!("fort")));
+        assert!(seen["tick"].as_u64().unwrap() >= tick, "it goes on");
+        // The scene comes anew, and goes on from there: the squads still hold the hill.
+        let now = points(&mut ann);
+        assert!(now[0] >= before[0], "{before:?} then {now:?}");
+        play_until_points(&mut ann, now[0] + 2);
+    }
+    let mut zoe = Player::login(&server.doors()[1], "Zoë");
+    assert_eq!(zoe.join_named("hilltop", "fort").to_string(), room, "its name leads there");
+    assert_eq!(post(server.console, &format!("/api/rooms/{room}/move"), &json!({ "to": from })).status, 404, "it is there");
+    assert_eq!(post(server.console, &format!("/api/rooms/{room}/move"), &json!({ "to": 7 })).status, 404);
 }

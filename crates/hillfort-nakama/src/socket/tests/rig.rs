@@ -167,6 +167,7 @@ impl RoomPort for FakeRooms {
                 }
                 Inbound::Leave { session, room } => format!("{session} leaves {room}"),
                 Inbound::Resync { session, room } => format!("{session} resyncs {room}"),
+                Inbound::Switched { room, edge } => format!("edge {edge} switches {room}"),
                 other => panic!("not said by this door: {other:?}"),
             };
             told.lines.push(line);

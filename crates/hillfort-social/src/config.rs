@@ -32,6 +32,8 @@ pub struct Config {
     pub reset: ResetConfig,
     /// Classes of calls that must be signed.
     pub signed: Vec<crate::budgets::Class>,
+    /// Whether a session may ask for names of routes that hold for it alone and go stale. See [`crate::aliases`] for what that is worth.
+    pub route_aliases: bool,
     /// Seconds that an account is kept in memory for those who look others up.
     pub people_cache_s: u32,
     /// Whether this server alone writes to its store. Where several do, ids that a server does not know are asked of the store.
@@ -124,6 +126,7 @@ impl Default for Config {
                 allowance: Allowance::new(3, 600_000),
             },
             signed: Vec::new(),
+            route_aliases: false,
             people_cache_s: 10,
             alone: true,
         }

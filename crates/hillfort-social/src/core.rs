@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use hillfort_api::{ApiError, Sessions, UserId};
 use hillfort_store::Store;
 
+use crate::aliases::Aliases;
 use crate::config::Config;
 use crate::faults;
 use crate::limits::Limits;
@@ -40,6 +41,7 @@ pub(crate) struct Core {
     pub(crate) mail: Outbox,
     /// When this server began, in seconds: revocations from before are in the store alone.
     pub(crate) started_s: i64,
+    pub(crate) aliases: Option<Aliases>,
     pub(crate) runtime: OnceLock<Arc<dyn Runtime>>,
     pub(crate) matches: OnceLock<Arc<dyn Matches>>,
     pub(crate) sockets: OnceLock<Arc<dyn Sessions>>,
@@ -115,6 +117,7 @@ impl Core {
     pub(crate) async fn start(config: Config, store: Store, mail: Outbox, clock: Clock) -> Result<Arc<Self>, String> {
         let seed = || (u64::from_ne_bytes(random()), u64::from_ne_bytes(random()));
         let secrets = Secrets::of(&store).await?;
+        let aliases = secret(&store, "secret.aliases").await?;
         let passwords = Passwords::start(&config.passwords)?;
         let outside = Outside::new(&config)?;
         Ok(Arc::new_cyclic(|this| Self {
@@ -127,6 +130,7 @@ impl Core {
             outside,
             mail,
             started_s: clock() / 1000,
+            aliases: config.route_aliases.then(|| Aliases::new(aliases)),
             runtime: OnceLock::new(),
             matches: OnceLock::new(),
             sockets: OnceLock::new(),

@@ -19,7 +19,8 @@ const KNOWN: u8 = 6;
 /// A guess that was charged.
 #[derive(Debug)]
 pub(crate) struct Guess<'a> {
-    account: &'a str,
+    /// The name that was given. `None`: a secret that names nobody.
+    account: Option<&'a str>,
     source: u64,
     known: bool,
 }
@@ -34,19 +35,27 @@ impl Core {
         if !known {
             self.memory.take(&(ACCOUNT, account), rules.account, now_ms).map_err(too_many)?;
         }
-        Ok(Guess { account, source, known })
+        Ok(Guess { account: Some(account), source, known })
+    }
+
+    /// Charges a guess at a secret that names no account: by address alone.
+    pub(crate) fn blind_guess(&self, address: IpAddr) -> Result<Guess<'static>, ApiError> {
+        let source = source(address);
+        self.memory.take(&(ADDRESS, source), self.config.guesses.address, self.now_ms()).map_err(too_many)?;
+        Ok(Guess { account: None, source, known: false })
     }
 
     /// It was right: nothing is charged, and the address is known from now on.
     pub(crate) fn guessed_right(&self, guess: &Guess<'_>) {
         let (now_ms, rules) = (self.now_ms(), &self.config.guesses);
         self.memory.put_back(&(ADDRESS, guess.source), rules.address, now_ms);
-        self.memory.put_back(&(PAIR, guess.account, guess.source), rules.pair, now_ms);
+        let Some(account) = guess.account else { return };
+        self.memory.put_back(&(PAIR, account, guess.source), rules.pair, now_ms);
         if !guess.known {
-            self.memory.put_back(&(ACCOUNT, guess.account), rules.account, now_ms);
+            self.memory.put_back(&(ACCOUNT, account), rules.account, now_ms);
         }
         let known_ms = i64::from(rules.known_days) * 86_400_000;
-        self.memory.remember(&(KNOWN, guess.account, guess.source), known_ms, now_ms);
+        self.memory.remember(&(KNOWN, account, guess.source), known_ms, now_ms);
     }
 }
 

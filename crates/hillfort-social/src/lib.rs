@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 mod account;
+pub mod aliases;
+mod backend;
 pub mod budgets;
 mod checks;
 pub mod config;

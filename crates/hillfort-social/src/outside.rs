@@ -10,6 +10,8 @@ pub mod game_center;
 pub mod id_token;
 pub mod keys;
 pub mod replay;
+#[cfg(test)]
+mod stand_in;
 pub mod steam;
 
 /// Who a service says that the bearer of a proof is.

@@ -1,7 +1,10 @@
 //! Functions that the server has by itself, for what Nakama's API has no call for: passwords, and a person's own data. Owns their names
 //! and payloads. Any session may call them, a guest's too; modules cannot take their names.
 
-use hillfort_api::{ApiError, Caller, Code, Who};
+use std::collections::BTreeMap;
+
+use hillfort_api::{ApiError, CALLS, Caller, Code, Who};
+use hillfort_store::SessionId;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -49,8 +52,20 @@ impl Core {
                 Err(error) => Err(error),
             },
             "export" => self.own_export(caller).await,
+            "routes" => self.routes(caller),
             _ => return None,
         })
+    }
+
+    /// Names of all routes for this session, by call.
+    fn routes(&self, caller: &Caller) -> Result<String, ApiError> {
+        let Who::User(user) = &caller.who else { return Err(ApiError::new(Code::PermissionDenied, "A session is required.")) };
+        let off = || ApiError::new(Code::FailedPrecondition, "Route aliases are not configured.");
+        let aliases = self.aliases.as_ref().ok_or_else(off)?;
+        let session: SessionId = user.token_id.parse().map_err(|why| faults::internal("a session has no id", &why))?;
+        let now_ms = self.now_ms();
+        let names: BTreeMap<_, _> = CALLS.iter().map(|row| (row.name, aliases.name(session.0, row.call, now_ms))).collect();
+        Ok(serde_json::json!(names).to_string())
     }
 
     async fn own_export(&self, caller: &Caller) -> Result<String, ApiError> {

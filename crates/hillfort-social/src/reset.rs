@@ -78,7 +78,7 @@ impl Core {
         if token.len() != 43 {
             return Err(wrong());
         }
-        let guess = self.guess("a token for a new password", address)?;
+        let guess = self.blind_guess(address)?;
         let hashed = self.passwords.hash(password).await.map_err(busy)?;
         let user = match self.store.sessions.use_reset(hash(token), hashed, self.now_ms()).await {
             Ok(user) => shown(user),

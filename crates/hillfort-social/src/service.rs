@@ -6,6 +6,8 @@ use hillfort_api::{Answer, ApiError, Call, Caller, Code, Credentials, Reply, Ser
 use hillfort_store::{PersonExport, Store};
 use subtle::ConstantTimeEq;
 
+use crate::aliases::Aliases;
+use crate::backend::ModuleBackend;
 use crate::budgets::Class;
 use crate::config::Config;
 use crate::core::Core;
@@ -64,6 +66,21 @@ impl Social {
     #[must_use]
     pub fn signed_calls(&self) -> Option<&SignedCalls> {
         self.signed.as_deref()
+    }
+
+    /// Names for routes that go stale, where they are configured.
+    #[must_use]
+    pub fn aliases(&self) -> Option<&Aliases> {
+        self.core.aliases.as_ref()
+    }
+
+    /// What modules ask. What is not of accounts, sessions or data (matches, streams, sockets, events) goes on to `others`.
+    #[must_use]
+    pub fn backend(
+        &self,
+        others: Option<Arc<dyn hillfort_modules::backend::Backend>>,
+    ) -> Arc<dyn hillfort_modules::backend::Backend> {
+        Arc::new(ModuleBackend { core: Arc::clone(&self.core), others })
     }
 
     /// Whether calls of this class must be signed.
@@ -215,7 +232,7 @@ impl Core {
                 let (session, user) = self.refresh(request).await?;
                 return Ok((session.into(), Some(user)));
             }
-            Call::SessionLogout(request) => self.logout(session()?, request).await?.into(),
+            Call::SessionLogout(request) => self.logout(session()?.user_id, request).await?.into(),
             Call::GetAccount(()) => self.account(session()?.user_id).await?.into(),
             Call::UpdateAccount(request) => self.update_account(session()?.user_id, request).await?.into(),
             Call::DeleteAccount(()) => self.erase(session()?.user_id, None).await?.into(),

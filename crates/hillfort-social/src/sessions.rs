@@ -38,9 +38,11 @@ impl Core {
         })
     }
 
-    /// Looks a session up that began before this server, once: it may have been revoked meanwhile, which memory cannot know.
+    /// Looks a session up of which memory cannot know that it was revoked: one that began before this server, once, and one whose token
+    /// lives longer than memory does (modules make such), now and then.
     pub(crate) async fn admit(&self, user: &SessionUser) -> Result<(), ApiError> {
-        if user.issued_s > self.started_s {
+        let token_s = i64::from(self.config.sessions.token_s);
+        if user.issued_s > self.started_s && user.expires_s.saturating_sub(user.issued_s) <= token_s {
             return Ok(());
         }
         let refused = || ApiError::new(Code::Unauthenticated, "Auth token invalid");
@@ -49,14 +51,13 @@ impl Core {
         if self.memory.remembers(&(LOOKED_UP, session.0), now_ms) {
             return Ok(());
         }
-        let until_ms = user.expires_s.saturating_add(LEEWAY_S).saturating_mul(1000);
         match self.store.sessions.get(session, now_ms).await.map_err(faults::store)? {
             Some(open) if open.user == stored(user.user_id) => {
-                self.memory.remember(&(LOOKED_UP, session.0), until_ms - now_ms, now_ms);
+                self.memory.remember(&(LOOKED_UP, session.0), token_s * 1000, now_ms);
                 Ok(())
             }
             _ => {
-                self.revoked.end_session(session.0, until_ms / 1000, now_ms / 1000).map_err(full)?;
+                self.forget(session.0, now_ms)?;
                 Err(refused())
             }
         }
@@ -96,6 +97,37 @@ impl Core {
         Ok((session, user))
     }
 
+    /// An access token for an account, of a session of its own: for modules, which vouch for the person.
+    pub(crate) async fn token_for(
+        &self,
+        account: &Account,
+        username: String,
+        expires_s: Option<i64>,
+        vars: BTreeMap<String, String>,
+    ) -> Result<(String, i64), ApiError> {
+        checks::vars(&vars)?;
+        let (id, now_ms) = (SessionId::random(), self.now_ms());
+        let mut claims = self.claims(id, account, account.generation, vars, now_ms);
+        claims.expires_s = expires_s.unwrap_or(claims.expires_s);
+        if !username.is_empty() {
+            claims.username = username;
+        }
+        let expires_s = claims.expires_s;
+        let too_long = |TokenTooLong| ApiError::invalid("vars", "vars are too large for a token.");
+        let token = self.secrets.access.sign(&claims).map_err(too_long)?;
+        let new = NewSession {
+            id,
+            user: account.id,
+            // Nobody has a refresh token of it.
+            token: random(),
+            expires: expires_s.saturating_mul(1000).max(now_ms),
+            vars: json(&claims.vars),
+            origin: "module".to_owned(),
+        };
+        self.store.sessions.create(new, now_ms).await.map_err(faults::store)?;
+        Ok((token, expires_s))
+    }
+
     /// `SessionRefresh`.
     pub(crate) async fn refresh(&self, request: SessionRefreshRequest) -> Result<(Session, SessionUser), ApiError> {
         if request.token.is_empty() {
@@ -105,9 +137,7 @@ impl Core {
         let refused = || ApiError::new(Code::Unauthenticated, "Refresh token invalid or expired.");
         let now_ms = self.now_ms();
         let old = self.secrets.refresh.verify(&request.token, now_ms / 1000).map_err(|_| refused())?;
-        if self.revoked.refuses(old.session, old.user, old.generation) {
-            return Err(refused());
-        }
+        // Whether the session ended, the store says; who is banned is told so first.
         let account = match self.store.accounts.get(stored(UserId(old.user))).await {
             Ok(account) => account,
             Err(hillfort_store::StoreError::NotFound(_)) => return Err(ApiError::new(Code::NotFound, "User account not found.")),
@@ -138,7 +168,7 @@ impl Core {
     }
 
     /// `SessionLogout`: of the sessions that the tokens name; with none, of all.
-    pub(crate) async fn logout(&self, user: &SessionUser, request: SessionLogoutRequest) -> Result<(), ApiError> {
+    pub(crate) async fn logout(&self, user: UserId, request: SessionLogoutRequest) -> Result<(), ApiError> {
         let now_ms = self.now_ms();
         let mut ended = Vec::new();
         for (token, key, field, message) in [
@@ -146,12 +176,12 @@ impl Core {
             (&request.refresh_token, &self.secrets.refresh, "refresh_token", "Refresh token invalid."),
         ] {
             if !token.is_empty() {
-                let claims = key.verify(token, now_ms / 1000).ok().filter(|claims| claims.user == user.user_id.0);
+                let claims = key.verify(token, now_ms / 1000).ok().filter(|claims| claims.user == user.0);
                 ended.push(claims.ok_or_else(|| ApiError::invalid(field, message))?.session);
             }
         }
         if ended.is_empty() {
-            return self.end_all(user.user_id, "signed out everywhere").await.map(|_| ());
+            return self.end_all(user, "signed out everywhere").await.map(|_| ());
         }
         ended.dedup();
         for session in ended {
@@ -181,10 +211,9 @@ impl Core {
         self.revoked.end_session(session, self.last_token_s(now_ms), now_ms / 1000).map_err(full)
     }
 
-    /// The second after which no token that was signed until now is taken any more.
+    /// The second after which no token that was signed until now is taken without asking the store.
     fn last_token_s(&self, now_ms: i64) -> i64 {
-        let longest = self.config.sessions.token_s.max(self.config.sessions.refresh_s);
-        now_ms / 1000 + i64::from(longest) + 2 * LEEWAY_S
+        now_ms / 1000 + i64::from(self.config.sessions.token_s) + 2 * LEEWAY_S
     }
 
     fn refresh_ms(&self) -> i64 {

@@ -2,6 +2,7 @@
 //! [`crate::outside`]'s, what a session is [`crate::sessions`]'.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use hillfort_api::api::{AccountEmail, AccountGameCenter, Session};
 use hillfort_api::{ApiError, Call, Caller, Code, SessionUser};
@@ -27,54 +28,58 @@ pub(crate) enum Proof<'a> {
     GameCenter(&'a AccountGameCenter),
 }
 
-/// What a sign-in comes to.
-type SignedIn = Result<(Session, SessionUser), ApiError>;
+/// Who signs in, and the variables of the session.
+type Identified = Result<(Found, BTreeMap<String, String>), ApiError>;
 
 impl Core {
     /// Any of the calls `Authenticate…`.
-    pub(crate) async fn sign_in(&self, caller: &Caller, call: Call) -> SignedIn {
+    pub(crate) async fn sign_in(&self, caller: &Caller, call: Call) -> Result<(Session, SessionUser), ApiError> {
+        let (found, vars) = self.identify(Some(caller.address.ip()), call).await?;
+        self.begin(caller, &found.account, found.created, vars).await
+    }
+
+    /// Who makes a call `Authenticate…`. `address` limits guesses; modules have none.
+    pub(crate) async fn identify(&self, address: Option<IpAddr>, call: Call) -> Identified {
         match call {
             Call::AuthenticateDevice(request) => {
                 let account = request.account.unwrap_or_default();
                 checks::identity("id", "Device ID", &account.id, 10)?;
-                self.by_id(caller, IdentityKind::Device, account.id, request.create, &request.username, account.vars).await
+                self.by_id(IdentityKind::Device, account.id, request.create, &request.username, account.vars).await
             }
             Call::AuthenticateCustom(request) => {
                 let account = request.account.unwrap_or_default();
                 checks::identity("id", "Custom ID", &account.id, 6)?;
-                self.by_id(caller, IdentityKind::Custom, account.id, request.create, &request.username, account.vars).await
+                self.by_id(IdentityKind::Custom, account.id, request.create, &request.username, account.vars).await
             }
             Call::AuthenticateEmail(request) => {
                 let account =
                     request.account.ok_or_else(|| ApiError::invalid("account", "Email address and password is required."))?;
-                self.by_password(caller, account, request.create, &request.username).await
+                self.by_password(address, account, request.create, &request.username).await
             }
             Call::AuthenticateApple(request) => {
                 let account = request.account.unwrap_or_default();
-                self.by_proof(caller, Proof::Apple(&account.token), request.create, &request.username, account.vars.clone()).await
+                self.by_proof(Proof::Apple(&account.token), request.create, &request.username, account.vars.clone()).await
             }
             Call::AuthenticateGoogle(request) => {
                 let account = request.account.unwrap_or_default();
-                self.by_proof(caller, Proof::Google(&account.token), request.create, &request.username, account.vars.clone())
-                    .await
+                self.by_proof(Proof::Google(&account.token), request.create, &request.username, account.vars.clone()).await
             }
             Call::AuthenticateFacebook(request) => {
                 let account = request.account.unwrap_or_default();
-                self.by_proof(caller, Proof::Facebook(&account.token), request.create, &request.username, account.vars.clone())
-                    .await
+                self.by_proof(Proof::Facebook(&account.token), request.create, &request.username, account.vars.clone()).await
             }
             Call::AuthenticateFacebookInstantGame(request) => {
                 let account = request.account.unwrap_or_default();
                 let proof = Proof::FacebookInstant(&account.signed_player_info);
-                self.by_proof(caller, proof, request.create, &request.username, account.vars.clone()).await
+                self.by_proof(proof, request.create, &request.username, account.vars.clone()).await
             }
             Call::AuthenticateSteam(request) => {
                 let account = request.account.unwrap_or_default();
-                self.by_proof(caller, Proof::Steam(&account.token), request.create, &request.username, account.vars.clone()).await
+                self.by_proof(Proof::Steam(&account.token), request.create, &request.username, account.vars.clone()).await
             }
             Call::AuthenticateGameCenter(request) => {
                 let account = request.account.unwrap_or_default();
-                self.by_proof(caller, Proof::GameCenter(&account), request.create, &request.username, account.vars.clone()).await
+                self.by_proof(Proof::GameCenter(&account), request.create, &request.username, account.vars.clone()).await
             }
             other => Err(ApiError::not_yet(other.name().row().name)),
         }
@@ -82,25 +87,23 @@ impl Core {
 
     async fn by_id(
         &self,
-        caller: &Caller,
         kind: IdentityKind,
         id: String,
         create: Option<bool>,
         username: &str,
         vars: BTreeMap<String, String>,
-    ) -> SignedIn {
+    ) -> Identified {
         let found = self.find_or_make(Identity::new(kind, id), create, username, None, AccountUpdate::default()).await?;
-        self.begin(caller, &found.account, found.created, vars).await
+        Ok((found, vars))
     }
 
     async fn by_proof(
         &self,
-        caller: &Caller,
         proof: Proof<'_>,
         create: Option<bool>,
         username: &str,
         mut vars: BTreeMap<String, String>,
-    ) -> SignedIn {
+    ) -> Identified {
         if !username.is_empty() {
             checks::username(username)?;
         }
@@ -111,11 +114,17 @@ impl Core {
         if found.created {
             self.take_email(found.account.id, &person).await?;
         }
-        self.begin(caller, &found.account, found.created, vars).await
+        Ok((found, vars))
     }
 
     /// By address and password, or by name and password when there is no address.
-    async fn by_password(&self, caller: &Caller, given: AccountEmail, create: Option<bool>, username: &str) -> SignedIn {
+    async fn by_password(
+        &self,
+        address: Option<IpAddr>,
+        given: AccountEmail,
+        create: Option<bool>,
+        username: &str,
+    ) -> Identified {
         let by_name = given.email.is_empty();
         if by_name && username.is_empty() {
             return Err(ApiError::invalid("username", "Username is required when email address is not supplied."));
@@ -129,7 +138,7 @@ impl Core {
         }
         let email = given.email.to_lowercase();
         let name = if by_name { username } else { &email };
-        let guess = self.guess(name, caller.address.ip())?;
+        let guess = address.map(|address| self.guess(name, address)).transpose()?;
         let known = if by_name { self.password_of_name(username).await? } else { self.password_of(&email).await? };
         let may_create = !by_name && create.unwrap_or(true);
         match known {
@@ -142,8 +151,8 @@ impl Core {
                     let known = self.password_of(&email).await?;
                     self.check(&given.password, known.as_ref().map(|(_, hash)| hash.as_deref())).await?;
                 }
-                self.guessed_right(&guess);
-                self.begin(caller, &found.account, found.created, given.vars).await
+                guess.iter().for_each(|guess| self.guessed_right(guess));
+                Ok((found, given.vars))
             }
             known => {
                 let (user, stored) = match &known {
@@ -152,12 +161,12 @@ impl Core {
                 };
                 let checked = self.check(&given.password, stored).await?;
                 let user = user.ok_or_else(|| ApiError::new(Code::NotFound, "User account not found."))?;
-                self.guessed_right(&guess);
+                guess.iter().for_each(|guess| self.guessed_right(guess));
                 let account = self.store.accounts.get(user).await.map_err(faults::store)?;
                 if checked == Checked::RightButOld {
                     self.rehash(user, &account, &given.password).await;
                 }
-                self.begin(caller, &account, false, given.vars).await
+                Ok((Found { account, created: false }, given.vars))
             }
         }
     }

@@ -50,7 +50,9 @@ impl Services {
             .map_err(StartError::Threads)?;
         let social = threads.block_on(async {
             let opened = Store::open(&store.url, store.options.clone()).await.map_err(StartError::Store)?;
-            Social::start(settings.social.clone(), opened, settings.mail.clone(), system_clock()).await.map_err(StartError::Social)
+            Social::start(settings.social.clone(), opened, settings.mail.clone(), system_clock())
+                .await
+                .map_err(StartError::Social)
         })?;
         if store.url == "memory:" {
             tracing::info!("accounts are kept in memory and end with the server: store.url says where they last");

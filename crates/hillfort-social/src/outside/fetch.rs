@@ -64,6 +64,7 @@ pub struct Trust {
 #[derive(Debug, Clone)]
 pub struct Fetch {
     tls: Arc<ClientConfig>,
+    patience: Duration,
 }
 
 impl Fetch {
@@ -84,7 +85,7 @@ impl Fetch {
             .expect("ring has the suites of TLS 1.2 and 1.3")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { tls: Arc::new(tls) })
+        Ok(Self { tls: Arc::new(tls), patience: PATIENCE })
     }
 
     /// What `address` answers to a GET.
@@ -107,7 +108,7 @@ impl Fetch {
                 _ => Err(FetchFault::Address(host.clone())),
             }
         };
-        tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(FetchFault::Slow(host.clone())))
+        tokio::time::timeout(self.patience, asked).await.unwrap_or_else(|_| Err(FetchFault::Slow(host.clone())))
     }
 }
 
@@ -178,3 +179,6 @@ pub fn escape(text: &str) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,3 +169,6 @@ fn verify(certificate: &[u8], signed: &[u8], signature: &[u8], now_ms: i64) -> R
     let entity = webpki::EndEntityCert::try_from(&der).map_err(|_| refused("no certificate"))?;
     entity.verify_signature(webpki::ring::RSA_PKCS1_2048_8192_SHA256, signed, signature).map_err(|_| refused("wrong signature"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -206,3 +206,6 @@ fn split(token: &str) -> Option<(Header, &str, Vec<u8>, Vec<u8>)> {
 fn hex_sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,3 +94,6 @@ impl Steam {
         Ok(Person { id: params.steamid, ..Person::default() })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@ mod accounts;
 mod attacks;
 mod hooks;
 mod links;
+mod modules;
+mod outside;
 mod passwords;
 mod rig;
 mod sessions;

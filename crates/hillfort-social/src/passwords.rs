@@ -164,7 +164,8 @@ impl Passwords {
 
 /// One thread's loop; ends when [`Passwords`] is dropped. Whoever stopped waiting is passed over.
 fn work(jobs: &Mutex<Receiver<Job>>, today: &Params, stats: &PasswordStats) {
-    let mut memory = vec![Block::default(); today.block_count()];
+    // Grows with the first password: who has none to check does not pay for their memory.
+    let mut memory = Vec::new();
     loop {
         let next = jobs.lock().expect("no holder panics").recv();
         let Ok(Job { work, password }) = next else { return };

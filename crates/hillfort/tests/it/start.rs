@@ -9,7 +9,8 @@ use crate::web::get;
 
 #[test]
 fn ready_soon_and_small() {
-    let (start_max, rss_max) = if cfg!(debug_assertions) { (3_000, 60) } else { (1_000, 30) };
+    // Of a debug build, some 35 MiB are its own code.
+    let (start_max, rss_max) = if cfg!(debug_assertions) { (3_000, 90) } else { (1_000, 30) };
     let begin = Instant::now();
     let server = Server::start(&[]);
     let ready = get(server.http, "/readyz");

@@ -6,10 +6,11 @@ use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 use slab::Slab;
 
-use crate::conn::{Conn, ConnKey, Phase, Written, known};
+use crate::conn::{Conn, ConnKey, Phase, known};
 use crate::queue::Wait;
 use crate::stats::{Counter, Door};
 use crate::thread::EdgeThread;
+use hillfort_stream::Written;
 
 /// Time that a peer has to read our last word and to end the connection.
 pub(crate) const END_PATIENCE: Duration = Duration::from_secs(2);

@@ -8,7 +8,7 @@ use hillfort_proto::frame::Framing;
 use hillfort_proto::limits::{CLIENT_PAYLOAD_BYTES_MAX, HELLO_BYTES};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::session::put_close;
-use hillfort_stream::{Stream, websocket};
+use hillfort_stream::{Stream, Written, websocket};
 
 use slab::Slab;
 
@@ -84,17 +84,6 @@ impl Waits for Conn {
     }
 }
 
-/// What came of a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// Nothing is left.
-    All,
-    /// The socket is full.
-    Blocked,
-    /// The connection is gone.
-    Broken,
-}
-
 impl Conn {
     pub(crate) fn new(stream: Stream, peer: SocketAddr, admitted: Admitted, door: Door, phase: Phase) -> Self {
         Self {
@@ -154,25 +143,10 @@ impl Conn {
 
     /// Writes what waits. Returns the outcome and the bytes written.
     pub(crate) fn write(&mut self) -> (Written, usize) {
-        let waiting = self.out.get(self.sent as usize..).unwrap_or_default();
-        let written = match self.stream.write(waiting) {
-            Ok(written) => written,
-            Err(_) => return (Written::Broken, 0),
-        };
-        if written < waiting.len() {
-            self.sent += u32::try_from(written).expect("pending bytes are bounded far below 4 GiB");
-            self.blocked = true;
-            // What was sent goes also when the peer never reads everything, or a slow reader's memory would grow without end. Moved
-            // when half is gone, each byte once on average.
-            if self.sent as usize * 2 > self.out.len() {
-                self.out.drain(..self.sent as usize);
-                self.sent = 0;
-            }
-            return (Written::Blocked, written);
+        let (outcome, written) = self.stream.write_out(&mut self.out, &mut self.sent);
+        if outcome != Written::Broken {
+            self.blocked = outcome == Written::Blocked;
         }
-        self.out.clear();
-        self.sent = 0;
-        self.blocked = !matches!(self.stream.flush(), Ok(true));
-        (if self.blocked { Written::Blocked } else { Written::All }, written)
+        (outcome, written)
     }
 }

@@ -4,8 +4,9 @@
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 
-use crate::conn::{ConnKey, Phase, Written, known};
+use crate::conn::{ConnKey, Phase, known};
 use crate::thread::EdgeThread;
+use hillfort_stream::Written;
 
 impl EdgeThread {
     /// Writes what waits for this connection, unless its socket is known to be full.

@@ -15,4 +15,4 @@ pub mod websocket;
 
 pub use guest::{Desk, Doorman, Guest, Permit, Upgrades};
 pub use spares::Spares;
-pub use stream::{Got, Stream, TLS_BUFFER_BYTES_MAX};
+pub use stream::{Got, Stream, TLS_BUFFER_BYTES_MAX, Written};

@@ -33,6 +33,17 @@ pub struct Stream {
     tls: Option<Box<ServerConnection>>,
 }
 
+/// What came of [`Stream::write_out`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// Nothing is left.
+    All,
+    /// The socket is full: a readiness event will say when there is room.
+    Blocked,
+    /// The connection is gone.
+    Broken,
+}
+
 impl Stream {
     /// A bare socket.
     #[must_use]
@@ -112,6 +123,29 @@ impl Stream {
             }
         }
         write_some(&mut self.socket, buf)
+    }
+
+    /// Writes what of `out` lies behind the first `sent` bytes, and forgets what was sent. Returns the outcome and the bytes written.
+    ///
+    /// # Panics
+    /// When 4 GiB or more wait: callers bound what waits far below.
+    pub fn write_out(&mut self, out: &mut Vec<u8>, sent: &mut u32) -> (Written, usize) {
+        let waiting = out.get(*sent as usize..).unwrap_or_default();
+        let Ok(written) = self.write(waiting) else { return (Written::Broken, 0) };
+        if written < waiting.len() {
+            *sent += u32::try_from(written).expect("pending bytes are bounded far below 4 GiB");
+            // What was sent goes also when the peer never reads everything, or a slow reader's memory would grow without end. Moved
+            // when half is gone, each byte once on average.
+            if *sent as usize * 2 > out.len() {
+                out.drain(..*sent as usize);
+                *sent = 0;
+            }
+            return (Written::Blocked, written);
+        }
+        out.clear();
+        *sent = 0;
+        let outcome = if matches!(self.flush(), Ok(true)) { Written::All } else { Written::Blocked };
+        (outcome, written)
     }
 
     /// Writes what TLS still holds. `false`: the socket is full.

@@ -8,7 +8,7 @@ use hillfort_api::{SessionId, SessionUser};
 use hillfort_guard::InputBuckets;
 use hillfort_proto::time::Time;
 use hillfort_stream::websocket::Kind;
-use hillfort_stream::{Permit, Stream};
+use hillfort_stream::{Permit, Stream, Written};
 
 /// Names a socket for as long as it is open: its place in the loop's table, and which of those that had it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,17 +70,6 @@ pub(crate) struct Conn {
     pub(crate) seats: Vec<u32>,
 }
 
-/// What came of a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// Nothing is left.
-    All,
-    /// The socket is full.
-    Blocked,
-    /// The connection is gone.
-    Broken,
-}
-
 impl Conn {
     /// Bytes that wait to be written.
     pub(crate) fn pending(&self) -> usize {
@@ -89,21 +78,10 @@ impl Conn {
 
     /// Writes what waits. Returns the outcome and the bytes written.
     pub(crate) fn write(&mut self) -> (Written, usize) {
-        let waiting = self.out.get(self.sent as usize..).unwrap_or_default();
-        let Ok(written) = self.stream.write(waiting) else { return (Written::Broken, 0) };
-        if written < waiting.len() {
-            self.sent += u32::try_from(written).expect("pending bytes are bounded far below 4 GiB");
-            self.blocked = true;
-            // What was sent goes also when the peer never reads everything. Moved when half is gone, each byte once on average.
-            if self.sent as usize * 2 > self.out.len() {
-                self.out.drain(..self.sent as usize);
-                self.sent = 0;
-            }
-            return (Written::Blocked, written);
+        let (outcome, written) = self.stream.write_out(&mut self.out, &mut self.sent);
+        if outcome != Written::Broken {
+            self.blocked = outcome == Written::Blocked;
         }
-        self.out.clear();
-        self.sent = 0;
-        self.blocked = !matches!(self.stream.flush(), Ok(true));
-        (if self.blocked { Written::Blocked } else { Written::All }, written)
+        (outcome, written)
     }
 }

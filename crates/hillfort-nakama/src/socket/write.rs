@@ -8,9 +8,9 @@ use hillfort_api::error::RealtimeCode;
 use hillfort_api::realtime::envelope::Message;
 use hillfort_api::realtime::{Envelope, Error};
 use hillfort_proto::time::Time;
-use hillfort_stream::websocket;
+use hillfort_stream::{Written, websocket};
 
-use super::conn::{ConnRef, Format, Written};
+use super::conn::{ConnRef, Format};
 use super::orders::encode;
 use super::registry::News;
 use super::stats::SocketStats;

@@ -7,7 +7,7 @@ use crate::core::Core;
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(60);
-/// Sessions that are removed at a time.
+/// Sessions that are removed in one unit of work.
 const PURGE: usize = 1000;
 
 /// Runs until the server is dropped.
@@ -24,8 +24,15 @@ pub(crate) async fn run(core: Weak<Core>) {
 impl Core {
     async fn tidy_up(&self) {
         self.revoked.sweep(self.now_s());
-        if let Err(why) = self.store.sessions.purge(self.now_ms(), PURGE).await {
-            tracing::warn!(%why, "ended sessions were not removed");
+        loop {
+            match self.store.sessions.purge(self.now_ms(), PURGE).await {
+                Ok(removed) if removed == PURGE as u64 => {}
+                Ok(_) => break,
+                Err(why) => {
+                    tracing::warn!(%why, "ended sessions were not removed");
+                    break;
+                }
+            }
         }
         if self.people.wants_filling() {
             let filled = match self.store.accounts.count().await {

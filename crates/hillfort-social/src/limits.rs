@@ -10,6 +10,8 @@ use std::sync::Mutex;
 
 use siphasher::sip::SipHasher13;
 
+/// Locks of a table.
+const SHARDS: usize = 64;
 /// Places in a set: where a key may be.
 const WAYS: usize = 8;
 
@@ -42,24 +44,22 @@ pub struct TryAgainIn(pub i64);
 /// A table of buckets.
 #[derive(Debug)]
 pub struct Limits {
-    sets: Box<[Mutex<[Bucket; WAYS]>]>,
+    /// A part under each lock. Zeros that were never written to take no memory.
+    shards: Box<[Mutex<Vec<[Bucket; WAYS]>>]>,
     seed: (u64, u64),
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Bucket {
-    /// Hash of the key; a keyed one, so that nobody can aim at another's.
-    key: u64,
-    /// When it is full again, in milliseconds. In the past, the place is free.
-    full_ms: i64,
-}
+/// Hash of the key (a keyed one, so that nobody can aim at another's), and when it is full again, in milliseconds. In the past, the
+/// place is free. A pair, and not a type of its own: the library then asks the system for zeros instead of writing them.
+type Bucket = (u64, i64);
 
 impl Limits {
-    /// A table for `keys` keys (rounded up to a power of two of at least 8); 16 bytes each. `seed` should be random.
+    /// A table for `keys` keys (rounded up; at least 512); 16 bytes each. `seed` should be random.
     #[must_use]
     pub fn new(keys: usize, seed: (u64, u64)) -> Self {
         let sets = keys.div_ceil(WAYS).next_power_of_two();
-        Self { sets: (0..sets).map(|_| Mutex::default()).collect(), seed }
+        let each = sets.div_ceil(SHARDS);
+        Self { shards: (0..SHARDS).map(|_| Mutex::new(vec![[(0, 0); WAYS]; each])).collect(), seed }
     }
 
     /// Takes one from the bucket of `key`.
@@ -68,44 +68,44 @@ impl Limits {
     /// [`TryAgainIn`]: the bucket is empty, and nothing was taken.
     pub fn take(&self, key: &impl Hash, allowance: Allowance, now_ms: i64) -> Result<(), TryAgainIn> {
         self.with(key, now_ms, |bucket| {
-            let full_ms = bucket.full_ms.max(now_ms) + i64::from(allowance.every_ms);
+            let full_ms = bucket.1.max(now_ms) + i64::from(allowance.every_ms);
             let over = full_ms - now_ms - allowance.span_ms();
             if over > 0 {
                 return Err(TryAgainIn(over));
             }
-            bucket.full_ms = full_ms;
+            bucket.1 = full_ms;
             Ok(())
         })
     }
 
     /// Puts one back that was taken: it was no offence after all.
     pub fn put_back(&self, key: &impl Hash, allowance: Allowance, now_ms: i64) {
-        self.with(key, now_ms, |bucket| bucket.full_ms = (bucket.full_ms - i64::from(allowance.every_ms)).max(now_ms));
+        self.with(key, now_ms, |bucket| bucket.1 = (bucket.1 - i64::from(allowance.every_ms)).max(now_ms));
     }
 
     /// Remembers `key` for so many milliseconds; [`Self::remembers`] says so. Such keys share the table with buckets, and must differ
     /// from theirs.
     pub fn remember(&self, key: &impl Hash, for_ms: i64, now_ms: i64) {
-        self.with(key, now_ms, |bucket| bucket.full_ms = now_ms + for_ms);
+        self.with(key, now_ms, |bucket| bucket.1 = now_ms + for_ms);
     }
 
     /// Whether `key` was remembered and its time is not over.
     #[must_use]
     pub fn remembers(&self, key: &impl Hash, now_ms: i64) -> bool {
         let hash = self.hash(key);
-        let set = self.set(hash).lock().expect("no holder panics");
-        set.iter().any(|bucket| bucket.key == hash && bucket.full_ms > now_ms)
+        self.in_set(hash, |set| set.iter().any(|(key, full_ms)| *key == hash && *full_ms > now_ms))
     }
 
     fn with<T>(&self, key: &impl Hash, now_ms: i64, change: impl FnOnce(&mut Bucket) -> T) -> T {
         let hash = self.hash(key);
-        let mut set = self.set(hash).lock().expect("no holder panics");
-        let place = set.iter().position(|bucket| bucket.key == hash).unwrap_or_else(|| {
-            let (place, _) = set.iter().enumerate().min_by_key(|(_, bucket)| bucket.full_ms).expect("a set has places");
-            set[place] = Bucket { key: hash, full_ms: now_ms };
-            place
-        });
-        change(&mut set[place])
+        self.in_set(hash, |set| {
+            let place = set.iter().position(|(key, _)| *key == hash).unwrap_or_else(|| {
+                let (place, _) = set.iter().enumerate().min_by_key(|(_, (_, full_ms))| *full_ms).expect("a set has places");
+                set[place] = (hash, now_ms);
+                place
+            });
+            change(&mut set[place])
+        })
     }
 
     fn hash(&self, key: &impl Hash) -> u64 {
@@ -114,9 +114,10 @@ impl Limits {
         hasher.finish().max(1)
     }
 
-    fn set(&self, hash: u64) -> &Mutex<[Bucket; WAYS]> {
-        let index = (hash >> 8) as usize & (self.sets.len() - 1);
-        &self.sets[index]
+    fn in_set<T>(&self, hash: u64, look: impl FnOnce(&mut [Bucket; WAYS]) -> T) -> T {
+        let mut shard = self.shards[hash as usize % SHARDS].lock().expect("no holder panics");
+        let index = (hash >> 8) as usize % shard.len();
+        look(&mut shard[index])
     }
 }
 

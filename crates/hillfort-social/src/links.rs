@@ -48,6 +48,12 @@ impl Core {
         }
         checks::email(&given.email)?;
         checks::password(&given.password)?;
+        if let Some((owner, Some(_))) = self.password_of(&given.email.to_lowercase()).await?
+            && owner == stored(user)
+        {
+            let text = "This address has a password already: the RPC hillfort.password_change replaces it.";
+            return Err(ApiError::new(Code::AlreadyExists, text));
+        }
         let hash = self.passwords.hash(&given.password).await.map_err(busy)?;
         self.add(user, Identity::new(IdentityKind::Email, given.email), Some(hash)).await
     }

@@ -10,9 +10,14 @@ use serde::de::DeserializeOwned;
 
 use crate::core::Core;
 use crate::faults;
+use crate::limits::{Allowance, TryAgainIn};
 
 /// What their names begin with.
 const PREFIX: &str = "hillfort.";
+/// Key of exports in the tables of limits.
+const EXPORT: u8 = 11;
+/// Exports of one account.
+const EXPORTS: Allowance = Allowance::new(2, 600_000);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,6 +75,14 @@ impl Core {
 
     async fn own_export(&self, caller: &Caller) -> Result<String, ApiError> {
         let Who::User(user) = &caller.who else { return Err(ApiError::new(Code::PermissionDenied, "A session is required.")) };
+        // It reads everything of a person at once.
+        let too_soon = |again: TryAgainIn| {
+            ApiError::new(
+                Code::ResourceExhausted,
+                format!("Exported a moment ago: try again in {} s.", again.0.max(1) / 1000 + 1),
+            )
+        };
+        self.memory.take(&(EXPORT, user.user_id.0), EXPORTS, self.now_ms()).map_err(too_soon)?;
         let person = self.export(user.user_id).await?;
         serde_json::to_string(&person).map_err(|why| faults::internal("a person's data are no JSON", &why))
     }

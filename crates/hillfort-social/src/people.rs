@@ -191,7 +191,7 @@ impl People {
 
     fn may_exist(&self, key: &Key) -> bool {
         let filters = self.filters.read().expect("no holder panics");
-        let may = filters.current.as_ref().is_none_or(|filter| contains(filter, key));
+        let may = filters.current.as_ref().is_none_or(|filter| filter.contains(key));
         if !may {
             self.stats.refused.fetch_add(1, Ordering::Relaxed);
         }
@@ -212,11 +212,13 @@ impl People {
 
     fn note(&self, account: &Account) {
         let filters = self.filters.read().expect("no holder panics");
+        let mut is_new = false;
         for filter in [&filters.current, &filters.next].into_iter().flatten() {
-            insert(filter, &Key::Id(account.id));
-            insert(filter, &Key::Name(account.username.clone()));
+            is_new |= !filter.insert(&Key::Id(account.id));
+            filter.insert(&Key::Name(account.username.clone()));
         }
-        self.count.fetch_add(1, Ordering::Relaxed);
+        // An account that is changed again and again takes one place.
+        self.count.fetch_add(usize::from(is_new), Ordering::Relaxed);
     }
 
     /// Whether the filter is not there yet, or has more accounts than it was made for.
@@ -227,7 +229,7 @@ impl People {
 
     /// Reads all accounts into a new filter of twice the room that they need. Accounts that are made meanwhile are in it, too.
     pub(crate) async fn fill(&self, expected: usize) -> StoreResult<()> {
-        let room = (expected.max(self.count.load(Ordering::Relaxed)) * 2).max(ROOM_MIN);
+        let room = (expected * 2).max(ROOM_MIN);
         let filter = AtomicBloomFilter::with_false_pos(FALSE_POSITIVES).expected_items(room * 2);
         self.filters.write().expect("no holder panics").next = Some(filter);
         let filled = self.read_all().await;
@@ -249,8 +251,8 @@ impl People {
                 let filters = self.filters.read().expect("no holder panics");
                 let Some(next) = &filters.next else { return Ok(count) };
                 for account in &page.items {
-                    insert(next, &Key::Id(account.id));
-                    insert(next, &Key::Name(account.username.clone()));
+                    next.insert(&Key::Id(account.id));
+                    next.insert(&Key::Name(account.username.clone()));
                 }
             }
             match page.cursor {
@@ -259,14 +261,6 @@ impl People {
             }
         }
     }
-}
-
-fn insert(filter: &AtomicBloomFilter, key: &(impl Hash + ?Sized)) {
-    filter.insert(key);
-}
-
-fn contains(filter: &AtomicBloomFilter, key: &(impl Hash + ?Sized)) -> bool {
-    filter.contains(key)
 }
 
 #[cfg(test)]

@@ -185,8 +185,8 @@ impl Core {
         }
         ended.dedup();
         for session in ended {
-            self.forget(session, now_ms)?;
             self.store.sessions.revoke(SessionId(session)).await.map_err(faults::store)?;
+            self.forget(session, now_ms)?;
         }
         Ok(())
     }
@@ -202,9 +202,8 @@ impl Core {
     pub(crate) fn ended(&self, user: UserId, generation: i64, code: Close, reason: &str) -> Result<(), ApiError> {
         let now_ms = self.now_ms();
         let until_s = self.last_token_s(now_ms);
-        self.revoked.end_all(user.0, generation, until_s, now_ms / 1000).map_err(full)?;
         self.close_sockets(user, code, reason);
-        Ok(())
+        self.revoked.end_all(user.0, generation, until_s, now_ms / 1000).map_err(full)
     }
 
     fn forget(&self, session: crate::id::Id, now_ms: i64) -> Result<(), ApiError> {

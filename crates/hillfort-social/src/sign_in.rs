@@ -159,10 +159,15 @@ impl Core {
                     Some((user, hash)) => (Some(*user), Some(hash.as_deref())),
                     None => (None, None),
                 };
+                // As it is before the check: who changes the password meanwhile ends the session that begins here.
+                let account = match user {
+                    Some(user) => Some(self.store.accounts.get(user).await.map_err(faults::store)?),
+                    None => None,
+                };
                 let checked = self.check(&given.password, stored).await?;
-                let user = user.ok_or_else(|| ApiError::new(Code::NotFound, "User account not found."))?;
+                let account = account.ok_or_else(|| ApiError::new(Code::NotFound, "User account not found."))?;
+                let user = account.id;
                 guess.iter().for_each(|guess| self.guessed_right(guess));
-                let account = self.store.accounts.get(user).await.map_err(faults::store)?;
                 if checked == Checked::RightButOld {
                     self.rehash(user, &account, &given.password).await;
                 }

@@ -1,6 +1,8 @@
 //! Storage objects as players reach them: their own, and what others made public. Owns the checks and codes; permissions and versions are
 //! the store's.
 
+use std::collections::HashSet;
+
 use hillfort_api::api::{
     DeleteStorageObjectsRequest, ListStorageObjectsRequest, ReadStorageObjectsRequest, StorageObject, StorageObjectAck,
     StorageObjectAcks, StorageObjectList, StorageObjects, WriteStorageObject, WriteStorageObjectsRequest,
@@ -38,6 +40,9 @@ impl Core {
             }
             ids.push(ObjectId::new(id.collection, id.key, stored(owner)));
         }
+        // Who names one object a thousand times gets it once.
+        let mut seen = HashSet::new();
+        ids.retain(|id| seen.insert(id.clone()));
         if ids.is_empty() {
             return Ok(StorageObjects::default());
         }

@@ -202,6 +202,9 @@ fn a_persons_data_are_exported_without_secrets() {
     assert_eq!(json["objects"][0]["id"]["collection"], "diary");
     assert_eq!(json["sessions"].as_array().unwrap().len(), 1);
     assert!(!rpc.payload.contains("argon2"), "{}", rpc.payload);
+    let again = || Call::RpcFunc(Rpc { id: "hillfort.export".into(), ..Default::default() });
+    assert!(rig.as_user(&session, again()).is_ok());
+    refused(rig.as_user(&session, again()), Code::ResourceExhausted, "");
     refused(
         rig.call(Who::HttpKey, Call::RpcFunc(Rpc { id: "hillfort.export".into(), ..Default::default() })),
         Code::PermissionDenied,

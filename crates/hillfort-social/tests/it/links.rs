@@ -46,6 +46,14 @@ fn what_is_anothers_cannot_be_linked() {
 }
 
 #[test]
+fn a_session_alone_does_not_replace_the_password() {
+    let rig = Rig::new();
+    let ada = rig.email("ada@example.org", "correct horse").unwrap();
+    refused(rig.as_user(&ada, email("Ada@example.org", "a thief's own")), Code::AlreadyExists, "");
+    assert!(rig.email("ada@example.org", "correct horse").is_ok());
+}
+
+#[test]
 fn what_is_malformed_is_refused_with_its_field() {
     let rig = Rig::new();
     let session = rig.device("device-0001");

@@ -55,6 +55,17 @@ fn an_object_comes_back_as_it_was_written() {
 }
 
 #[test]
+fn who_names_one_object_often_gets_it_once() {
+    let rig = Rig::new();
+    let ada = rig.device("device-0001");
+    write(&rig, &ada, vec![object("save", "{}")]).unwrap();
+    let id = ReadStorageObjectId { collection: "saves".into(), key: "save".into(), user_id: rig.user_id(&ada) };
+    let request = ReadStorageObjectsRequest { object_ids: vec![id; 1000] };
+    let Ok(Reply::StorageObjects(found)) = rig.as_user(&ada, Call::ReadStorageObjects(request)) else { panic!() };
+    assert_eq!(found.objects.len(), 1);
+}
+
+#[test]
 fn another_person_reads_what_is_public_alone_and_writes_nothing() {
     let rig = Rig::new();
     let (ada, eve) = (rig.device("device-0001"), rig.device("device-0002"));

@@ -225,6 +225,11 @@ impl Hosted {
         self.leaving || self.watched.as_ref().is_some_and(|watched| watched.is_paused())
     }
 
+    /// Whether somebody waits for a seat or for the answer to a signal.
+    pub(crate) fn owes_answers(&self) -> bool {
+        self.asking.as_ref().is_some_and(|asking| !asking.is_empty())
+    }
+
     /// Whether nobody has had a seat, or waited for one, for `long`, and it is not to run on so.
     pub(crate) fn is_deserted(&self, now: Time, long: Duration) -> bool {
         let wanted = self.asking.as_ref().is_some_and(|asking| !asking.joins.is_empty());

@@ -27,6 +27,13 @@ pub(crate) struct Asking {
     signals: Vec<(u32, SignalReply)>,
 }
 
+impl Asking {
+    /// Whether nobody waits.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.joins.is_empty() && self.signals.is_empty()
+    }
+}
+
 /// What a room said to one who waits for a seat.
 #[derive(Debug)]
 pub(super) struct Answer {

@@ -48,15 +48,19 @@ impl World {
 
     /// After any call into a room: carries out its kicks, ends it or gives it back its place, at the rate that it needs now.
     pub(super) fn settle(&mut self, now: Time, mut hosted: Box<Hosted>, mut result: Result<(), RoomFault>) {
-        while let Some(seat) = self.kicked.pop() {
-            if result.is_ok() {
-                result = self.leave_seat(&mut hosted, seat, Some(Reject::RoomKicked));
-            }
-        }
-        while !self.answers.is_empty() {
-            let answer = self.answers.remove(0);
-            if result.is_ok() {
-                result = self.on_answer(&mut hosted, &answer);
+        // Both lists are the thread's: who was let in may be kicked at once, and must not be left for another room.
+        loop {
+            if let Some(seat) = self.kicked.pop() {
+                if result.is_ok() {
+                    result = self.leave_seat(&mut hosted, seat, Some(Reject::RoomKicked));
+                }
+            } else if !self.answers.is_empty() {
+                let answer = self.answers.remove(0);
+                if result.is_ok() {
+                    result = self.on_answer(&mut hosted, &answer);
+                }
+            } else {
+                break;
             }
         }
         if let Err(fault) = result {

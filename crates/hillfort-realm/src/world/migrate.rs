@@ -151,7 +151,7 @@ impl World {
         if to == self.id || usize::from(to) >= self.moves.peers.len() {
             return Err(Reject::RoomUnknown);
         }
-        let waits = self.rooms.get(index).is_none_or(|hosted| hosted.is_paused() || hosted.asking.is_some());
+        let waits = self.rooms.get(index).is_none_or(|hosted| hosted.is_paused() || hosted.owes_answers());
         if self.drain_until.is_some() || waits || self.moves.arriving.contains_key(&room) {
             return Err(Reject::WorldBusy);
         }
@@ -397,7 +397,7 @@ impl World {
         let fits = |hosted: &&Hosted| {
             let cost = hosted.cost_per_s.max(0) as u64;
             let rested = hosted.moved_at.is_none_or(|at| now.since(at) >= 4 * EVEN_OUT_EVERY);
-            cost > 0 && cost <= more / 2 && rested && !hosted.stays && hosted.watched.is_none()
+            cost > 0 && cost <= more / 2 && rested && !hosted.stays && !hosted.owes_answers() && hosted.watched.is_none()
         };
         let Some(room) =
             self.rooms.iter().filter(fits).max_by_key(|hosted| (hosted.cost_per_s, hosted.index)).map(|hosted| hosted.id)

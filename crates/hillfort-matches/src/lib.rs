@@ -218,8 +218,10 @@ impl Room for HandlerRoom {
 
     fn on_signal(&mut self, ctx: &mut Ctx, data: &[u8], _: &mut Vec<u8>) -> Result<(), RoomFault> {
         let token = ctx.reply_later();
-        // One that is not taken has no answer, and who asked waits no longer than it wants to.
-        let _full = self.handler()?.signal(token.into(), String::from_utf8_lossy(data).into_owned());
+        // One that is not taken gets an empty answer: without any it would keep its place.
+        if self.handler()?.signal(token.into(), String::from_utf8_lossy(data).into_owned()).is_err() {
+            let _told = ctx.reply(token, b"");
+        }
         self.turn(ctx)
     }
 

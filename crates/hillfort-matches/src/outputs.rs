@@ -21,8 +21,10 @@ impl HandlerRoom {
                     sessions.iter().filter_map(|id| self.seats.get(id)).for_each(|seat| ctx.kick(*seat))
                 }
                 MatchOutput::Signalled { token, result } => {
-                    // One whose answer is too long gets none.
-                    let _told = ctx.reply(token as u32, result.as_bytes());
+                    // Whose answer is too long gets an empty one: a signal without any would keep its place.
+                    if ctx.reply(token as u32, result.as_bytes()).is_err() {
+                        let _told = ctx.reply(token as u32, b"");
+                    }
                 }
                 MatchOutput::Ended(MatchEnd::Done) => ctx.end(),
                 MatchOutput::Ended(MatchEnd::Failed(text)) => return Err(RoomFault::crashed(&text)),

@@ -325,7 +325,11 @@ impl MatchHandler for Play {
     }
 
     fn leave(&mut self, presences: Vec<(Presence, PresenceReason)>) -> Result<(), Full> {
-        self.take(Event::Leave(presences))
+        // As many as have seats at most. A match that has ended needs to hear of nobody.
+        if self.phase != Phase::Ended {
+            self.events.push_back(Event::Leave(presences));
+        }
+        Ok(())
     }
 
     fn message(&mut self, message: MatchMessage) -> Result<(), Full> {

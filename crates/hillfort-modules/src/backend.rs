@@ -120,7 +120,7 @@ pub enum Ask {
         /// Whether each is noted in the ledger.
         ledger: bool,
     },
-    /// A page, oldest first → [`Answer::Ledger`].
+    /// A page, newest first → [`Answer::Ledger`].
     LedgerList {
         /// Whose.
         user_id: Id,
@@ -129,7 +129,7 @@ pub enum Ask {
         /// Where the last page ended; empty: from the beginning.
         cursor: String,
     },
-    /// Other metadata for a line of the ledger → [`Answer::LedgerItem`].
+    /// Members that are laid over the metadata of a line of the ledger → [`Answer::LedgerItem`].
     LedgerUpdate {
         /// The line.
         item_id: Id,

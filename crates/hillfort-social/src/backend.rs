@@ -13,8 +13,8 @@ use hillfort_modules::backend::{
     Answer, Ask, Authenticated, Backend, Fault, Ledger, MultiUpdated, ObjectList, ObjectQuery, Token,
 };
 use hillfort_store::{
-    AccountFilter, AccountUpdate, Caller, DeleteObject, Expect, Identity, IdentityKind, LedgerId, ListObjects, Update,
-    WriteObject,
+    AccountFilter, AccountUpdate, Caller, Conflict, DeleteObject, Expect, Identity, IdentityKind, LedgerId, ListObjects, Missing,
+    StoreError, Update, WriteObject,
 };
 
 use crate::core::{Core, random};
@@ -115,7 +115,7 @@ impl Core {
                 let changes = updates.into_iter().map(change).collect::<Result<Vec<_>, _>>();
                 match changes {
                     Ok(changes) => {
-                        let changed = self.store.wallets.apply(changes, ledger, self.now_ms()).await.map_err(faults::store);
+                        let changed = self.store.wallets.apply(changes, ledger, self.now_ms()).await.map_err(refused_wallet);
                         changed.map(|states| Answer::Wallets(states.into_iter().map(result).collect()))
                     }
                     Err(error) => Err(error),
@@ -255,7 +255,7 @@ impl Core {
             ledger: update.ledger,
             outbox: Vec::new(),
         };
-        let updated = self.store.updates.apply(update, self.now_ms()).await.map_err(faults::store)?;
+        let updated = self.store.updates.apply(update, self.now_ms()).await.map_err(refused_wallet)?;
         for account in &before {
             self.people.forget(account).await;
         }
@@ -264,6 +264,17 @@ impl Core {
         }
         let acks = updated.acks.into_iter().map(ack).collect();
         Ok(Answer::Multi(MultiUpdated { acks, wallets: updated.wallets.into_iter().map(result).collect() }))
+    }
+}
+
+/// Why wallets did not change, in the words that modules written for Nakama look for.
+fn refused_wallet(error: StoreError) -> ApiError {
+    match error {
+        StoreError::Conflict(Conflict::Funds { name, .. }) => {
+            ApiError::new(Code::FailedPrecondition, format!("wallet update rejected negative value at path '{name}'"))
+        }
+        StoreError::NotFound(Missing::Account) => ApiError::new(Code::NotFound, "user not found"),
+        error => faults::store(error),
     }
 }
 

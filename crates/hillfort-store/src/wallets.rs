@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use crate::{Conflict, LedgerId, METADATA_MAX, Millis, Page, Result, UserId, check};
+use crate::{Conflict, LedgerId, METADATA_MAX, Millis, Page, Result, StoreError, UserId, check};
 
 /// Most names in one wallet, and in one changeset.
 pub const WALLET_NAMES_MAX: usize = 256;
@@ -72,7 +72,8 @@ pub trait Wallets: Send + Sync + Debug {
     /// Changes of the account's wallet, newest first.
     async fn ledger(&self, user: UserId, limit: usize, cursor: Option<String>) -> Result<Page<LedgerEntry>>;
 
-    /// Replaces the metadata of a line. The changeset stays for good.
+    /// Lays the members of `metadata` over those of a line: a name that is there has the new value, the others stay. The changeset stays
+    /// for good. What comes out is within [`METADATA_MAX`], too.
     async fn update_ledger(&self, id: LedgerId, metadata: String, now: Millis) -> Result<LedgerEntry>;
 }
 
@@ -102,9 +103,21 @@ pub(crate) fn changed(wallet: &Wallet, changeset: &BTreeMap<String, i64>) -> Res
     Ok(after)
 }
 
+/// The members of one JSON object over those of another.
+pub(crate) fn laid_over(kept: &str, added: &str) -> Result<String> {
+    let read = |json: &str| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(json);
+    let (Ok(mut kept), Ok(added)) = (read(kept), read(added)) else {
+        return Err(StoreError::invalid("metadata", "is not a JSON object"));
+    };
+    kept.extend(added);
+    let metadata = serde_json::Value::Object(kept).to_string();
+    check::object("metadata", &metadata, METADATA_MAX)?;
+    Ok(metadata)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{WALLET_NAMES_MAX, changed};
+    use super::{METADATA_MAX, WALLET_NAMES_MAX, changed, laid_over};
     use crate::{Conflict, StoreError};
     use std::collections::BTreeMap;
 
@@ -123,5 +136,20 @@ mod tests {
         let many: BTreeMap<String, i64> = (0..WALLET_NAMES_MAX).map(|at| (format!("{at}"), 1)).collect();
         assert!(changed(&many, &[("0".to_owned(), 1)].into()).is_ok());
         assert_eq!(changed(&many, &[("new".to_owned(), 1)].into()), Err(full("new")));
+    }
+
+    #[test]
+    fn members_are_laid_over_members() {
+        for (kept, added, expect) in [
+            ("{}", "{}", "{}"),
+            (r#"{"a":1,"b":2}"#, r#"{"b":{"c":3}}"#, r#"{"a":1,"b":{"c":3}}"#),
+            (r#"{"a":{"b":1}}"#, r#"{"a":null}"#, r#"{"a":null}"#),
+            (r#"{"n":9007199254740993}"#, "{}", r#"{"n":9007199254740993}"#),
+        ] {
+            assert_eq!(laid_over(kept, added).as_deref(), Ok(expect));
+        }
+        let half = |name: &str| format!(r#"{{"{name}":"{}"}}"#, "x".repeat(METADATA_MAX / 2));
+        assert!(laid_over(&half("a"), &half("a")).is_ok());
+        assert!(matches!(laid_over(&half("a"), &half("b")), Err(StoreError::Invalid(_))), "together too long");
     }
 }

@@ -144,7 +144,7 @@ pub struct WalletResult {
 /// A page of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
-    /// Oldest first.
+    /// Newest first.
     pub items: Vec<LedgerItem>,
     /// Where the next page begins; empty: there is none.
     pub cursor: String,

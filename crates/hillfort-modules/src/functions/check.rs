@@ -144,6 +144,9 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Largest whole number below which scripts tell each one from its neighbours.
+const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
+
 /// A table of whole numbers by name.
 pub(super) fn amounts(data: &Data, place: usize) -> Result<Vec<(String, i64)>, HostError> {
     let Data::Map(fields) = data else {
@@ -153,9 +156,13 @@ pub(super) fn amounts(data: &Data, place: usize) -> Result<Vec<(String, i64)>, H
         .iter()
         .map(|(key, value)| match value {
             #[expect(clippy::cast_possible_truncation, reason = "checked")]
-            Data::Number(number) if number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0 => {
+            Data::Number(number) if number.fract() == 0.0 && number.abs() <= EXACT_MAX => {
                 Ok((String::from_utf8_lossy(key).into_owned(), *number as i64))
             }
+            Data::Number(number) if number.fract() == 0.0 => Err(wrong(
+                place,
+                "expects changeset values of at most 2^53 - 1 either way: scripts cannot tell larger ones apart",
+            )),
             _ => Err(wrong(place, "expects changeset values to be whole numbers")),
         })
         .collect()

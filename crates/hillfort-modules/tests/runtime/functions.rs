@@ -172,6 +172,41 @@ fn lua_is_5_1_as_nakama_has_it() {
 }
 
 #[test]
+fn amounts_are_whole_numbers_that_scripts_can_tell_apart() {
+    check(
+        "local u, p = nk.wallet_update(context.user_id, { coins = 2^53 - 1 }) return ('%d'):format(u.coins)",
+        "9007199254740991",
+    );
+    check(
+        "nk.wallet_update(context.user_id, { a = 5 }) local u = nk.wallet_update(context.user_id, { a = -5 }) return u.a .. ''",
+        "0",
+    );
+    for (bad, why) in [
+        ("context.user_id, { coins = 1.5 }", "expects changeset values to be whole numbers"),
+        ("context.user_id, { coins = 0/0 }", "expects changeset values to be whole numbers"),
+        ("context.user_id, { coins = 1/0 }", "expects changeset values to be whole numbers"),
+        ("context.user_id, { coins = '1' }", "expects changeset values to be whole numbers"),
+        ("context.user_id, { coins = 2^53 }", "at most 2^53 - 1"),
+        ("context.user_id, { coins = -2^53 }", "at most 2^53 - 1"),
+        ("context.user_id, { 1, 2 }", "expects changeset to be table"),
+        ("context.user_id, { coins = -1 }", "wallet update rejected negative value"),
+        ("context.user_id, { coins = 1 }, { 1, 2 }", "not a list"),
+        ("'nobody', { coins = 1 }", "expects a valid user id"),
+    ] {
+        fails(&format!("nk.wallet_update({bad})"), why);
+    }
+    fails("nk.wallets_update({ { user_id = context.user_id } })", "expects changeset to be supplied");
+    fails("nk.wallets_update({ { changeset = { a = 1 } } })", "expects user_id to be a valid ID");
+    fails("nk.wallets_update(nil)", "expects a valid set of updates");
+    check("return tostring((nk.wallets_update({})))", "nil");
+    for limit in [-1, 101] {
+        fails(&format!("nk.wallet_ledger_list(context.user_id, {limit})"), "expects limit to be 0-100");
+    }
+    fails("nk.wallet_ledger_update('no id', {})", "expects a valid id");
+    fails("nk.wallet_ledger_update(nk.uuid_v4(), nil)", "expects a table as metadata value");
+}
+
+#[test]
 fn logs_return_their_message() {
     check(
         "return nk.logger_info(('%q'):format('INFO logger.')) .. nk.logger_warn('w') .. nk.logger_error('e') .. nk.logger_debug('d')",

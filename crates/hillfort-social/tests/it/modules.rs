@@ -188,6 +188,83 @@ fn a_module_pays_and_notes_it() {
     refused_with(ask(&rig, Ask::WalletsUpdate { updates: vec![too_much], ledger: false }), Code::InvalidArgument);
 }
 
+fn pay(user_id: [u8; 16], name: &str, amount: i64) -> WalletUpdate {
+    WalletUpdate { user_id, changeset: vec![(name.into(), amount)], metadata: String::new() }
+}
+
+fn said(answer: Result<Answer, Fault>) -> String {
+    answer.expect_err("it is refused").message
+}
+
+#[test]
+fn a_wallet_that_is_refused_says_why_and_nothing_changes() {
+    let rig = Rig::new();
+    let (ada, bob, nobody) = (register(&rig, "device-0001", "ada"), register(&rig, "device-0002", "bob"), [9; 16]);
+    let update = |updates| ask(&rig, Ask::WalletsUpdate { updates, ledger: true });
+    let negative = "wallet update rejected negative value at path 'coins'";
+    assert_eq!(said(update(vec![pay(ada, "coins", -1)])), negative);
+    assert_eq!(said(update(vec![pay(ada, "coins", i64::MIN)])), negative);
+    assert_eq!(said(update(vec![pay(nobody, "coins", 1)])), "user not found");
+    assert_eq!(said(update(vec![pay(ada, "coins", 1), pay(nobody, "coins", 1)])), "user not found");
+    assert!(update(vec![pay(bob, "coins", i64::MAX)]).is_ok());
+    assert_eq!(said(update(vec![pay(ada, "coins", 1), pay(bob, "coins", 1)])), "Refused: the wallet cannot hold more coins.");
+    let multi = |wallets| {
+        let writes = vec![object("quest", Some(ada), "{}")];
+        ask(&rig, Ask::MultiUpdate(MultiUpdate { writes, wallets, ledger: true, ..Default::default() }))
+    };
+    assert_eq!(said(multi(vec![pay(bob, "coins", -1), pay(ada, "coins", -1)])), negative);
+    assert_eq!(said(multi(vec![pay(nobody, "coins", 1)])), "user not found");
+    assert_eq!(ask(&rig, Ask::StorageRead(vec![key("quest", Some(ada))])), Ok(Answer::Objects(vec![])), "all or nothing");
+    let Ok(Answer::Accounts(accounts)) = ask(&rig, Ask::Accounts(vec![ada, bob])) else { panic!() };
+    assert_eq!((accounts[0].wallet.clone(), accounts[1].wallet.clone()), (vec![], vec![("coins".into(), i64::MAX)]));
+    let Ok(Answer::Ledger(ledger)) = ask(&rig, Ask::LedgerList { user_id: ada, limit: 100, cursor: String::new() }) else {
+        panic!()
+    };
+    assert!(ledger.items.is_empty(), "what was refused is no line");
+    // Unknown people have an empty ledger, as in Nakama.
+    let none = ask(&rig, Ask::LedgerList { user_id: nobody, limit: 100, cursor: String::new() });
+    assert!(matches!(none, Ok(Answer::Ledger(ledger)) if ledger.items.is_empty()));
+    refused_with(ask(&rig, Ask::LedgerList { user_id: ada, limit: 1, cursor: "damaged".into() }), Code::InvalidArgument);
+    refused_with(ask(&rig, Ask::LedgerUpdate { item_id: nobody, metadata: "{}".into() }), Code::NotFound);
+}
+
+#[test]
+fn an_account_shows_each_amount_exactly() {
+    use hillfort_api::{Call, Reply};
+    let rig = Rig::new();
+    let session = rig.device("device-0001");
+    let ada = rig.who(&session.token).unwrap().user().unwrap().user_id.0;
+    for amount in [9_007_199_254_740_991, 2, i64::MAX - 9_007_199_254_740_993] {
+        assert!(ask(&rig, Ask::WalletsUpdate { updates: vec![pay(ada, "coins", amount)], ledger: false }).is_ok());
+        let Ok(Answer::Accounts(accounts)) = ask(&rig, Ask::Accounts(vec![ada])) else { panic!() };
+        let Ok(Reply::Account(account)) = rig.as_user(&session, Call::GetAccount(())) else { panic!() };
+        assert_eq!(account.wallet, format!(r#"{{"coins":{}}}"#, accounts[0].wallet[0].1));
+    }
+    let Ok(Reply::Account(account)) = rig.as_user(&session, Call::GetAccount(())) else { panic!() };
+    assert_eq!(account.wallet, r#"{"coins":9223372036854775807}"#);
+}
+
+#[test]
+fn a_thousand_lines_of_a_ledger_come_newest_first_each_once() {
+    let rig = Rig::new();
+    let (ada, bob) = (register(&rig, "device-0001", "ada"), register(&rig, "device-0002", "bob"));
+    for at in 0..10 {
+        let updates = (0..100).flat_map(|n| [pay(ada, "coins", at * 100 + n), pay(bob, "coins", 1)]).collect();
+        assert!(ask(&rig, Ask::WalletsUpdate { updates, ledger: true }).is_ok());
+    }
+    let (mut cursor, mut amounts, mut pages) = (String::new(), Vec::new(), 0);
+    loop {
+        let Ok(Answer::Ledger(page)) = ask(&rig, Ask::LedgerList { user_id: ada, limit: 100, cursor }) else { panic!() };
+        amounts.extend(page.items.iter().map(|item| item.changeset[0].1));
+        pages += 1;
+        if page.cursor.is_empty() {
+            break;
+        }
+        cursor = page.cursor;
+    }
+    assert_eq!((pages, amounts), (10, (0..1000).rev().collect::<Vec<_>>()));
+}
+
 #[test]
 fn what_is_not_of_accounts_goes_on_to_others() {
     let rig = Rig::new();

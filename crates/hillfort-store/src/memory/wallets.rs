@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Memory, State};
 use crate::cursor::Window;
-use crate::wallets::{by_user, changed};
+use crate::wallets::{by_user, changed, laid_over};
 use crate::{
     LedgerEntry, LedgerId, METADATA_MAX, Millis, Missing, Page, Result, UserId, Wallet, WalletChange, WalletState, Wallets, check,
 };
@@ -58,7 +58,7 @@ impl Wallets for Memory {
         self.unit(|state| {
             let at = *state.ledger_ids.get(&id).ok_or(Missing::LedgerEntry)?;
             let mut line = state.ledger.get(&at).ok_or(Missing::LedgerEntry)?.clone();
-            line.metadata = metadata;
+            line.metadata = laid_over(&line.metadata, &metadata)?;
             line.update_time = now;
             state.ledger.put(at, line.clone());
             Ok(line)

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{Conn, Fail, Row, Sql, lock_account, one, values};
 use crate::cursor::Window;
-use crate::wallets::{by_user, changed};
+use crate::wallets::{by_user, changed, laid_over};
 use crate::{
     LedgerEntry, LedgerId, METADATA_MAX, Millis, Missing, Page, Result, StoreError, UserId, Wallet, WalletChange, WalletState,
     Wallets, check,
@@ -114,11 +114,15 @@ impl Wallets for Sql {
 
     async fn update_ledger(&self, id: LedgerId, metadata: String, now: Millis) -> Result<LedgerEntry> {
         check::object("metadata", &metadata, METADATA_MAX)?;
-        self.write(values![id.0, metadata, now], |values, conn| {
+        self.write((id, metadata, now), |(id, metadata, now), conn| {
             Box::pin(async move {
+                // Two who note something on one line at once wait for each other, so that both notes stay.
+                let mut row = one(conn.rows_locked("SELECT metadata FROM ledger WHERE id = $1", values![id.0]).await?)
+                    .ok_or(Missing::LedgerEntry)?;
+                let metadata = laid_over(&row.text(0)?, metadata)?;
                 let sql = "UPDATE ledger SET metadata = $2, update_time = $3 WHERE id = $1 \
                      RETURNING number, id, account_id, changeset, metadata, create_time, update_time";
-                let row = one(conn.rows(sql, values.clone()).await?).ok_or(Missing::LedgerEntry)?;
+                let row = one(conn.rows(sql, values![id.0, metadata, *now]).await?).ok_or(Missing::LedgerEntry)?;
                 Ok(read_line(row)?.1)
             })
         })

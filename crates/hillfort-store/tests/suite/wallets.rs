@@ -4,7 +4,7 @@ use hillfort_store::{Conflict, LedgerId, Missing, Store, StoreError, UserId, Wal
 
 use crate::stores::{cases, nobody, pages, person};
 
-cases![changes, never_below_nothing, batches, ledger, spent_at_once];
+cases![changes, never_below_nothing, batches, ledger, notes_at_once, spent_at_once];
 
 fn change(user: UserId, names: &[(&str, i64)]) -> WalletChange {
     let changeset = names.iter().map(|(name, by)| ((*name).to_owned(), *by)).collect();
@@ -77,6 +77,30 @@ async fn ledger(store: Store) {
     assert_eq!(none, Err(StoreError::NotFound(Missing::LedgerEntry)));
     assert!(matches!(store.wallets.update_ledger(line.id, "x".into(), 1).await, Err(StoreError::Invalid(_))));
     assert!(matches!(store.wallets.ledger(a, 0, None).await, Err(StoreError::Invalid(_))));
+}
+
+/// Many note something on one line at once: each note stays, and what is noted again has the new value.
+async fn notes_at_once(store: Store) {
+    let a = person(&store, "a").await.id;
+    let change = WalletChange { metadata: r#"{"n0":"old","kept":1}"#.into(), ..change(a, &[("coins", 1)]) };
+    store.wallets.apply(vec![change], true, 1).await.unwrap();
+    let id = store.wallets.ledger(a, 1, None).await.unwrap().items[0].id;
+    let tasks: Vec<_> = (0..20)
+        .map(|at| {
+            let wallets = store.wallets.clone();
+            tokio::spawn(async move { wallets.update_ledger(id, format!(r#"{{"n{at}":{at}}}"#), 2).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    let line = store.wallets.ledger(a, 1, None).await.unwrap().items.remove(0);
+    let noted: serde_json::Value = serde_json::from_str(&line.metadata).unwrap();
+    assert_eq!(noted.as_object().unwrap().len(), 21, "{noted}");
+    assert!((0..20).all(|at| noted[format!("n{at}")] == at) && noted["kept"] == 1, "{noted}");
+    let long = format!(r#"{{"long":"{}"}}"#, "x".repeat(hillfort_store::METADATA_MAX - 20));
+    assert!(matches!(store.wallets.update_ledger(id, long, 3).await, Err(StoreError::Invalid(_))), "too long together");
+    assert_eq!(store.wallets.ledger(a, 1, None).await.unwrap().items, [line]);
 }
 
 /// Two wallets, many transfers both ways at once: no coin is made or lost, none is spent twice.

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::siege::lab;
-use crate::{attack, bots, limits, report, siege};
+use crate::{attack, bots, limits, people, report, siege};
 
 /// Measures this machine and a server on it: raw limits, bots, attacks, report.
 #[derive(Debug, Parser)]
@@ -19,6 +19,8 @@ enum Task {
     Limits(limits::Args),
     /// Honest clients: measured, playing or idle
     Bots(bots::Args),
+    /// Players of Nakama's client API on a server given by URL: what they do, how fast, how it ends
+    People(people::Args),
     /// Attacks a server on this machine, for at most 10 seconds
     Attack(attack::Args),
     /// Measures a server of its own against the limits and says which promises are met
@@ -44,6 +46,7 @@ impl Command {
         match self.task {
             Task::Limits(args) => limits::run(&own, &args),
             Task::Bots(args) => bots::run(&args),
+            Task::People(args) => people::run(&args),
             Task::Attack(args) => attack::run(&args),
             Task::Report(args) => report::run(&own, &args),
             Task::Siege(args) => siege::run(&own, &args),

@@ -23,7 +23,7 @@ use crate::random::Random;
 mod alarm;
 mod work;
 
-use alarm::Alarm;
+pub(crate) use alarm::Alarm;
 use work::Works;
 
 /// Connections that are being opened at the same time.

@@ -37,6 +37,23 @@ impl Latencies {
         self.histogram.len()
     }
 
+    /// Those of another one, too.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.histogram.add(&other.histogram).expect("both have the same bounds");
+    }
+
+    /// How many were at most so long, each bucket twice as long as the one before: its upper bound in microseconds, and the count.
+    /// Empty ones at either end are left out.
+    pub(crate) fn buckets(&self) -> Vec<(u64, u64)> {
+        let all = self.histogram.iter_log(64, 2.0);
+        let all = all.map(|step| (step.value_iterated_to(), step.count_since_last_iteration()));
+        let mut buckets: Vec<_> = all.skip_while(|(_, count)| *count == 0).collect();
+        while buckets.last().is_some_and(|(_, count)| *count == 0) {
+            buckets.pop();
+        }
+        buckets
+    }
+
     pub(crate) fn percentiles(&self) -> Percentiles {
         let at = |quantile| self.histogram.value_at_quantile(quantile);
         Percentiles { p50_us: at(0.5), p90_us: at(0.9), p99_us: at(0.99), p999_us: at(0.999), max_us: self.histogram.max() }
@@ -57,6 +74,19 @@ mod tests {
         check(p99_us, 990_000);
         check(max_us, 1_000_000);
         assert_eq!(latencies.count(), 1_000);
+    }
+
+    #[test]
+    fn buckets_have_everything_and_add_up() {
+        let (mut latencies, mut others) = (Latencies::new(), Latencies::new());
+        latencies.record(Duration::from_micros(10));
+        others.record(Duration::from_micros(200));
+        others.record(Duration::from_micros(210));
+        latencies.add(&others);
+        let buckets = latencies.buckets();
+        assert_eq!(buckets.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [1, 0, 2], "{buckets:?}");
+        assert!(buckets.windows(2).all(|pair| pair[1].0 > pair[0].0), "{buckets:?}");
+        assert_eq!(Latencies::new().buckets(), []);
     }
 
     #[test]

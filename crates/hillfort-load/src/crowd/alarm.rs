@@ -9,19 +9,19 @@ use mio::{Interest, Registry, Token};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime};
 
 #[derive(Debug)]
-pub(super) struct Alarm {
+pub(crate) struct Alarm {
     timer: OwnedFd,
 }
 
 impl Alarm {
-    pub(super) fn register(registry: &Registry, token: Token) -> anyhow::Result<Self> {
+    pub(crate) fn register(registry: &Registry, token: Token) -> anyhow::Result<Self> {
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         registry.register(&mut SourceFd(&timer.as_raw_fd()), token, Interest::READABLE)?;
         Ok(Self { timer })
     }
 
     /// Goes off once, `wait` from now; replaces what was set before.
-    pub(super) fn set(&self, wait: Duration) -> anyhow::Result<()> {
+    pub(crate) fn set(&self, wait: Duration) -> anyhow::Result<()> {
         // Zero would disarm it.
         let wait = wait.max(Duration::from_nanos(1));
         let value = Timespec { tv_sec: i64::try_from(wait.as_secs())?, tv_nsec: i64::from(wait.subsec_nanos()) };

@@ -3,5 +3,6 @@
 mod attack;
 mod bots;
 mod limits;
+mod people;
 mod siege;
 mod stand_in;

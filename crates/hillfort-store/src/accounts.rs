@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use std::fmt::Debug;
 
-use crate::{LedgerEntry, Millis, Object, Page, Result, Session, UserId, Wallet, check};
+use crate::{Millis, Page, PersonExport, Result, UserId, check};
 
 /// Longest metadata, bytes.
 pub const METADATA_MAX: usize = 64 << 10;
@@ -279,19 +279,13 @@ pub struct Tombstone {
     pub by: String,
 }
 
-/// Everything that is kept about a person, but for the hash of the password and of tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PersonExport {
-    /// Profile and identities.
-    pub account: Account,
-    /// What it owns, by name.
-    pub wallet: Wallet,
-    /// All changes of it, oldest first.
-    pub ledger: Vec<LedgerEntry>,
-    /// All objects it owns, whatever their permissions.
-    pub objects: Vec<Object>,
-    /// Where it is signed in.
-    pub sessions: Vec<Session>,
+/// What becomes of the other ways to sign in when a password is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherWays {
+    /// They stay.
+    Keep,
+    /// Nothing but the address and the new password signs in any more. An account without an address keeps them.
+    Unlink,
 }
 
 /// The port. Each method is a unit of work.
@@ -327,7 +321,10 @@ pub trait Accounts: Send + Sync + Debug {
     async fn password(&self, email: String) -> Result<(UserId, Option<String>)>;
 
     /// Sets or clears the password and revokes all sessions; the new generation.
-    async fn set_password(&self, user: UserId, hash: Option<String>, now: Millis) -> Result<i64>;
+    async fn set_password(&self, user: UserId, hash: Option<String>, others: OtherWays, now: Millis) -> Result<i64>;
+
+    /// Replaces the password's hash by another of the same password, if it still is `old`; sessions stay. Whether it was.
+    async fn rehash(&self, user: UserId, old: String, new: String) -> Result<bool>;
 
     /// Notes that the address is verified.
     async fn set_verified(&self, user: UserId, now: Millis) -> Result<()>;
@@ -344,8 +341,9 @@ pub trait Accounts: Send + Sync + Debug {
     /// What is left of a deleted account.
     async fn tombstone(&self, user: UserId) -> Result<Option<Tombstone>>;
 
-    /// Everything that is kept about the person.
-    async fn export(&self, user: UserId) -> Result<PersonExport>;
+    /// A part of everything that is kept about the person; the first without a cursor. What changes between two parts is told as it is
+    /// when its part is.
+    async fn export(&self, user: UserId, cursor: Option<String>) -> Result<PersonExport>;
 
     /// Accounts in the order of their usernames.
     async fn list(&self, filter: AccountFilter, limit: usize, cursor: Option<String>) -> Result<Page<Account>>;

@@ -8,7 +8,7 @@ use crate::ids::{hex, unhex};
 use crate::{BATCH_MAX, Result, StoreError};
 
 /// Longest cursor that is read, bytes.
-const CURSOR_MAX: usize = 2048;
+const CURSOR_MAX: usize = 4096;
 
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +45,7 @@ impl<P: Serialize + DeserializeOwned> Window<P> {
     pub(crate) fn page<T>(&self, mut items: Vec<T>, place: impl Fn(&T) -> P) -> Page<T> {
         let more = items.len() > self.limit;
         items.truncate(self.limit);
-        let cursor = items.last().filter(|_| more).map(|last| write(&place(last)));
-        Page { items, cursor }
+        cut(items, more, place)
     }
 
     /// Items to fetch: one more than the page has.
@@ -55,18 +54,34 @@ impl<P: Serialize + DeserializeOwned> Window<P> {
     }
 }
 
-fn write<P: Serialize>(place: &P) -> String {
+/// A page of these items; `more`: the list goes on behind them.
+pub(crate) fn cut<T, P: Serialize>(items: Vec<T>, more: bool, place: impl Fn(&T) -> P) -> Page<T> {
+    let cursor = items.last().filter(|_| more).map(|last| write(&place(last)));
+    Page { items, cursor }
+}
+
+/// How many of the first values, at least one, have at most `budget` bytes together.
+pub(crate) fn fitting(sizes: impl IntoIterator<Item = usize>, budget: usize) -> usize {
+    let mut total = 0_usize;
+    let fits = |size: &usize| {
+        total = total.saturating_add(*size);
+        total <= budget
+    };
+    sizes.into_iter().take_while(fits).count().max(1)
+}
+
+pub(crate) fn write<P: Serialize>(place: &P) -> String {
     hex(&serde_json::to_vec(place).expect("places are numbers and text"))
 }
 
-fn read<P: DeserializeOwned>(cursor: &str) -> Option<P> {
+pub(crate) fn read<P: DeserializeOwned>(cursor: &str) -> Option<P> {
     let bytes = (cursor.len() <= CURSOR_MAX).then(|| unhex(cursor)).flatten()?;
     serde_json::from_slice(&bytes).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Window;
+    use super::{Window, fitting};
 
     #[test]
     fn cursors_come_back() {
@@ -79,10 +94,17 @@ mod tests {
     }
 
     #[test]
+    fn what_fits_is_one_at_least() {
+        for (sizes, fits) in [(&[][..], 1), (&[11], 1), (&[10], 1), (&[5, 5], 2), (&[5, 6], 1), (&[1, 9, 0, 1], 3)] {
+            assert_eq!(fitting(sizes.iter().copied(), 10), fits, "{sizes:?}");
+        }
+    }
+
+    #[test]
     fn bad_windows_are_refused() {
         for (limit, cursor) in [(0, None), (1025, None), (1, Some("zz")), (1, Some("00")), (1, Some("5b5d")), (1, Some("5"))] {
             assert!(Window::<(String, i64)>::new(limit, cursor).is_err(), "{limit} {cursor:?}");
         }
-        assert!(Window::<i64>::new(1, Some(&"3".repeat(4096))).is_err());
+        assert!(Window::<i64>::new(1, Some(&"3".repeat(4098))).is_err());
     }
 }

@@ -21,6 +21,9 @@ pub enum StoreError {
     /// An argument cannot be stored by any database: too long, not JSON, a NUL character, a damaged cursor. Says which and why.
     #[error("{0}")]
     Invalid(String),
+    /// The answer would have more bytes of values than one answer may have ([`crate::ANSWER_MAX`]). Asking for less at a time works.
+    #[error("the answer would be larger than {} bytes: ask for fewer at a time", crate::ANSWER_MAX)]
+    TooLarge,
     /// The database cannot be reached, is full, or failed. A fault of a neighbour, to be logged; says what it said.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),

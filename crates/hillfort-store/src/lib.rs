@@ -34,6 +34,7 @@ mod meta;
 mod objects;
 mod operators;
 mod outbox;
+mod person;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod schema;
@@ -48,7 +49,7 @@ mod write_behind;
 
 pub use accounts::{
     Account, AccountFilter, AccountUpdate, Accounts, Ban, DEVICES_MAX, Found, Identity, IdentityKind, METADATA_MAX, NewAccount,
-    PersonExport, Tombstone,
+    OtherWays, Tombstone,
 };
 pub use audit::{Audit, AuditEntry, AuditFilter, NewAuditEntry};
 pub use backup::{backup, create_private, migrate, restore};
@@ -62,6 +63,7 @@ pub use objects::{
 };
 pub use operators::{Operator, OperatorUpdate, Operators, Role};
 pub use outbox::{NewOutboxEntry, Outbox, OutboxEntry, PAYLOAD_MAX};
+pub use person::PersonExport;
 pub use sessions::{NewSession, Rotate, Rotation, SESSIONS_MAX, Session, Sessions, TokenHash};
 pub use store::{Options, Store};
 pub use transfer::{Moved, export, import};
@@ -71,3 +73,7 @@ pub use write_behind::{WriteBehind, WriteBehindOptions};
 
 /// Most items that one call may carry, and most that a page has.
 pub const BATCH_MAX: usize = 1024;
+
+/// Most bytes of values in one answer: of objects that are read or listed, and of a part of an export. A list stops early and has a
+/// cursor; a read is [`StoreError::TooLarge`].
+pub const ANSWER_MAX: usize = 4 << 20;

@@ -67,7 +67,11 @@ struct State {
     identities_of: Table<(UserId, IdentityKind, String), ()>,
     tombstones: Table<UserId, Tombstone>,
     sessions: Table<SessionId, SessionRow>,
+    sessions_of: Table<(UserId, SessionId), ()>,
+    sessions_by_end: Table<(Millis, SessionId), ()>,
     resets: Table<UserId, (TokenHash, Millis)>,
+    reset_tokens: Table<TokenHash, UserId>,
+    resets_by_end: Table<(Millis, UserId), ()>,
     objects: Table<(UserId, String, String), Object>,
     wallets: Table<UserId, Wallet>,
     ledger: Table<i64, LedgerEntry>,
@@ -88,7 +92,11 @@ impl State {
         self.identities_of.settle(keep);
         self.tombstones.settle(keep);
         self.sessions.settle(keep);
+        self.sessions_of.settle(keep);
+        self.sessions_by_end.settle(keep);
         self.resets.settle(keep);
+        self.reset_tokens.settle(keep);
+        self.resets_by_end.settle(keep);
         self.objects.settle(keep);
         self.wallets.settle(keep);
         self.ledger.settle(keep);
@@ -97,6 +105,12 @@ impl State {
         self.audit.settle(keep);
         self.operators.settle(keep);
         self.meta.settle(keep);
+    }
+
+    /// Rows of sessions that lists looked at.
+    #[cfg(test)]
+    fn looked_at(&self) -> u64 {
+        self.sessions.looked_at.get() + self.sessions_of.looked_at.get() + self.sessions_by_end.looked_at.get()
     }
 
     /// A number that is larger than all before.

@@ -200,6 +200,15 @@ pub struct Ack {
     pub update_time: Millis,
 }
 
+/// The least permission with which `caller` may read what `owner` has; `None` is everybody.
+pub(crate) fn least(caller: Caller, owner: Option<UserId>) -> ReadPermission {
+    match caller {
+        Caller::Server => ReadPermission::Nobody,
+        Caller::User(user) if owner == Some(user) => ReadPermission::Owner,
+        Caller::User(_) => ReadPermission::Public,
+    }
+}
+
 /// A stored object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Object {
@@ -221,12 +230,7 @@ pub struct Object {
 
 impl Object {
     pub(crate) fn is_readable(&self, caller: Caller) -> bool {
-        match caller {
-            Caller::Server => true,
-            Caller::User(user) => {
-                self.read == ReadPermission::Public || self.read == ReadPermission::Owner && user == self.id.user
-            }
-        }
+        self.read >= least(caller, Some(self.id.user))
     }
 }
 
@@ -271,13 +275,15 @@ pub trait Objects: Send + Sync + Debug {
     /// allows it; the owner must have an account.
     async fn write(&self, caller: Caller, writes: Vec<WriteObject>, now: Millis) -> Result<Vec<Ack>>;
 
-    /// Those of the objects that are there and that the caller may read, in the order asked for.
+    /// Those of the objects that are there and that the caller may read, in the order asked for. [`StoreError::TooLarge`] when their
+    /// values have more than [`crate::ANSWER_MAX`] bytes: to leave some out would look as if they were not there.
     async fn read(&self, caller: Caller, ids: Vec<ObjectId>) -> Result<Vec<Object>>;
 
     /// Deletes all or nothing, in order. For a person, one that is not there is a conflict.
     async fn delete(&self, caller: Caller, deletes: Vec<DeleteObject>) -> Result<()>;
 
-    /// A page of a collection, of what the caller may read: of one owner by key; of all by read permission, key and owner.
+    /// A page of a collection, of what the caller may read: of one owner by key; of all by read permission, key and owner. It ends
+    /// early, with a cursor, before its values have more than [`crate::ANSWER_MAX`] bytes.
     async fn list(&self, caller: Caller, list: ListObjects) -> Result<Page<Object>>;
 
     /// Names of collections in byte order, after `after`, at most [`crate::BATCH_MAX`]: for the console.

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use std::fmt::Debug;
 
-use crate::{Millis, Result, SessionId, UserId, check};
+use crate::{Millis, OtherWays, Result, SessionId, UserId, check};
 
 /// Most sessions of one account: with one more, the one that was used least recently ends.
 pub const SESSIONS_MAX: usize = 64;
@@ -127,5 +127,5 @@ pub trait Sessions: Send + Sync + Debug {
     async fn create_reset(&self, user: UserId, token: TokenHash, expires: Millis, now: Millis) -> Result<()>;
 
     /// Takes such a token, once: sets the password and revokes all sessions.
-    async fn use_reset(&self, token: TokenHash, password_hash: String, now: Millis) -> Result<UserId>;
+    async fn use_reset(&self, token: TokenHash, password_hash: String, others: OtherWays, now: Millis) -> Result<UserId>;
 }

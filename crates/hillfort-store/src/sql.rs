@@ -17,6 +17,7 @@ mod wallets;
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::cursor::fitting;
 #[cfg(feature = "postgres")]
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
@@ -222,6 +223,25 @@ pub(crate) trait Conn: Send {
 pub(crate) enum Alone {
     Outbox = 0x6869_6c6c_0001,
     Operators = 0x6869_6c6c_0002,
+}
+
+/// Whether rows fit into an answer.
+struct Fit {
+    /// How many do, at least one.
+    rows: usize,
+    /// Whether there are more than those.
+    more: bool,
+    /// Bytes that they have.
+    bytes: usize,
+}
+
+/// How many of at most `limit` rows have at most `budget` bytes. `sizes` gives their bytes; its last parameter is how many.
+async fn fit(conn: &mut dyn Conn, sizes: &str, mut values: Vec<Value>, limit: usize, budget: usize) -> Result<Fit, Fail> {
+    values.push((limit + 1).into());
+    let rows = conn.rows(sizes, values).await?;
+    let sizes = rows.iter().map(|row| row.int(0).map(|bytes| bytes.unsigned_abs() as usize)).collect::<Result<Vec<_>, _>>()?;
+    let fits = fitting(sizes.iter().take(limit).copied(), budget);
+    Ok(Fit { rows: fits, more: sizes.len() > fits, bytes: sizes.iter().take(fits).sum() })
 }
 
 /// At most one row.

@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 
-use super::{AccountRow, Memory, SessionRow, State};
+use super::{AccountRow, Memory, State};
 use crate::accounts::{check_hash, check_link, check_unlink, distinct};
-use crate::cursor::Window;
+use crate::cursor::{Window, fitting};
+use crate::person;
 use crate::{
-    Account, AccountFilter, AccountUpdate, Accounts, Ban, Conflict, DEVICES_MAX, Found, Identity, IdentityKind, Millis, Missing,
-    NewAccount, Page, PersonExport, Result, Tombstone, UserId, check,
+    ANSWER_MAX, Account, AccountFilter, AccountUpdate, Accounts, Ban, Conflict, DEVICES_MAX, Found, Identity, IdentityKind,
+    LedgerEntry, Millis, Missing, NewAccount, Object, OtherWays, Page, PersonExport, Result, Tombstone, UserId, check,
 };
 
 impl State {
@@ -53,8 +54,22 @@ impl State {
     /// Ends all sessions; the new generation.
     pub(super) fn revoke_all(&mut self, user: UserId) -> Result<i64> {
         let row = self.change(user, |row| row.account.generation += 1)?;
-        self.sessions.remove_where(|_, session: &SessionRow| session.user == user);
+        self.end_sessions(user);
         Ok(row.account.generation)
+    }
+
+    /// Sets or clears the password and ends all sessions; the new generation.
+    pub(super) fn set_password(&mut self, user: UserId, hash: Option<String>, others: OtherWays, now: Millis) -> Result<i64> {
+        self.change(user, |row| row.password_hash = hash)?;
+        let all = self.identities_of(user);
+        let is_address = |identity: &Identity| identity.kind == IdentityKind::Email;
+        if others == OtherWays::Unlink && all.iter().any(is_address) && !all.iter().all(is_address) {
+            for other in all.iter().filter(|identity| !is_address(identity)) {
+                self.remove_identity(user, other);
+            }
+            self.change(user, |row| row.account.update_time = now)?;
+        }
+        self.revoke_all(user)
     }
 
     fn create(&mut self, identity: Identity, new: NewAccount, now: Millis) -> Result<Account> {
@@ -172,11 +187,19 @@ impl Accounts for Memory {
         })
     }
 
-    async fn set_password(&self, user: UserId, hash: Option<String>, _now: Millis) -> Result<i64> {
+    async fn set_password(&self, user: UserId, hash: Option<String>, others: OtherWays, now: Millis) -> Result<i64> {
         check_hash(hash.as_deref())?;
+        self.unit(|state| state.set_password(user, hash, others, now))
+    }
+
+    async fn rehash(&self, user: UserId, old: String, new: String) -> Result<bool> {
+        check_hash(Some(&new))?;
         self.unit(|state| {
-            state.change(user, |row| row.password_hash = hash)?;
-            state.revoke_all(user)
+            let same = state.accounts.get(&user).is_some_and(|row| row.password_hash.as_ref() == Some(&old));
+            if same {
+                state.change(user, |row| row.password_hash = Some(new))?;
+            }
+            Ok(same)
         })
     }
 
@@ -205,8 +228,8 @@ impl Accounts for Memory {
             }
             state.usernames.remove(&row.account.username);
             state.accounts.remove(&user);
-            state.sessions.remove_where(|_, session| session.user == user);
-            state.resets.remove(&user);
+            state.end_sessions(user);
+            state.end_reset(user);
             state.objects.remove_where(|(owner, ..), _| *owner == user);
             state.wallets.remove(&user);
             let lines: Vec<_> =
@@ -226,19 +249,32 @@ impl Accounts for Memory {
         self.unit(|state| Ok(state.tombstones.get(&user).cloned()))
     }
 
-    async fn export(&self, user: UserId) -> Result<PersonExport> {
+    async fn export(&self, user: UserId, cursor: Option<String>) -> Result<PersonExport> {
+        let (after, from) = person::place(cursor.as_deref())?;
         self.unit(|state| {
             let account = state.account(user)?;
+            let rows = state.ledger.range(after.saturating_add(1)..).filter(|(_, line)| line.user == user);
+            let rows: Vec<(&i64, &LedgerEntry)> = if from.is_none() { rows.collect() } else { Vec::new() };
+            let size =
+                |line: &LedgerEntry| line.metadata.len() + line.changeset.keys().map(|name| name.len() + 24).sum::<usize>();
+            let lines = fitting(rows.iter().map(|(_, line)| size(line)), ANSWER_MAX);
+            let more_lines = rows.len() > lines;
+            let rows = &rows[..rows.len().min(lines)];
+            let left = ANSWER_MAX.saturating_sub(rows.iter().map(|(_, line)| size(line)).sum());
+            let (collection, key) = from.unwrap_or_default();
+            let first = (user, collection, key);
+            let objects = state.objects.range(&first..).map(|(_, object)| object).take_while(|object| object.id.user == user);
+            let objects = objects.filter(|object| (&object.id.collection, &object.id.key) > (&first.1, &first.2));
+            let objects: Vec<&Object> = if more_lines { Vec::new() } else { objects.collect() };
+            let fits = fitting(objects.iter().map(|object| object.value.len()), left);
+            let more_objects = objects.len() > fits;
+            let objects: Vec<Object> = objects.into_iter().take(fits).cloned().collect();
             Ok(PersonExport {
                 wallet: state.wallets.get(&user).cloned().unwrap_or_default(),
-                ledger: state.ledger.iter().map(|(_, line)| line).filter(|line| line.user == user).cloned().collect(),
-                objects: state
-                    .objects
-                    .iter()
-                    .filter(|((owner, ..), _)| *owner == user)
-                    .map(|(_, object)| object.clone())
-                    .collect(),
                 sessions: state.sessions_of(user, account.generation),
+                cursor: person::next(rows.last().map(|(at, _)| **at), more_lines, &objects, more_objects),
+                ledger: rows.iter().map(|(_, line)| (*line).clone()).collect(),
+                objects,
                 account,
             })
         })

@@ -1,17 +1,26 @@
 //! Owns the model of storage objects, and the unit of work over several ports.
 
 use async_trait::async_trait;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Memory, State};
-use crate::objects::in_order;
+use crate::cursor::{Window, cut, fitting};
+use crate::objects::{in_order, least};
 use crate::{
-    Ack, BATCH_MAX, Caller, Conflict, DeleteObject, Expect, ListObjects, Millis, Missing, Object, ObjectId, Objects, Page,
-    ReadPermission, Result, Update, Updated, Updates, UserId, WriteObject, WritePermission, check, version_of,
+    ANSWER_MAX, Ack, BATCH_MAX, Caller, Conflict, DeleteObject, Expect, ListObjects, Millis, Missing, Object, ObjectId, Objects,
+    Page, Result, StoreError, Update, Updated, Updates, UserId, WriteObject, WritePermission, check, version_of,
 };
 
 fn place(id: &ObjectId) -> (UserId, String, String) {
     (id.user, id.collection.clone(), id.key.clone())
+}
+
+/// The page of these rows, as far as their values fit.
+fn page<P: Serialize>(window: &Window<P>, rows: Vec<&Object>, place: impl Fn(&Object) -> P) -> Page<Object> {
+    let fits = fitting(rows.iter().take(window.limit).map(|object| object.value.len()), ANSWER_MAX);
+    let more = rows.len() > fits;
+    cut(rows.into_iter().take(fits).cloned().collect(), more, place)
 }
 
 /// Whether what is there allows the caller to change it.
@@ -80,7 +89,11 @@ impl Objects for Memory {
         ids.iter().try_for_each(ObjectId::check)?;
         self.unit(|state| {
             let found = ids.iter().filter_map(|id| state.objects.get(&place(id)));
-            Ok(found.filter(|object| object.is_readable(caller)).cloned().collect())
+            let found: Vec<&Object> = found.filter(|object| object.is_readable(caller)).collect();
+            if found.iter().map(|object| object.value.len()).sum::<usize>() > ANSWER_MAX {
+                return Err(StoreError::TooLarge);
+            }
+            Ok(found.into_iter().cloned().collect())
         })
     }
 
@@ -91,26 +104,28 @@ impl Objects for Memory {
     }
 
     async fn list(&self, caller: Caller, list: ListObjects) -> Result<Page<Object>> {
-        let readable = |(_, object): &(&_, &Object)| object.id.collection == list.collection && object.is_readable(caller);
         match list.user {
             Some(user) => {
                 let window = list.by_key()?;
                 self.unit(|state| {
-                    let rows = state.objects.iter().filter(readable).map(|(_, object)| object);
-                    let rows = rows.filter(|object| object.id.user == user && Some(&object.id.key) > window.after.as_ref());
-                    Ok(window.page(rows.take(window.fetch()).cloned().collect(), |object| object.id.key.clone()))
+                    let first = (user, list.collection.clone(), window.after.clone().unwrap_or_default());
+                    let rows = state.objects.range(first..).map(|(_, object)| object);
+                    let rows = rows.take_while(|object| object.id.user == user && object.id.collection == list.collection);
+                    let rows = rows.filter(|object| Some(&object.id.key) > window.after.as_ref() && object.is_readable(caller));
+                    Ok(page(&window, rows.take(window.fetch()).collect(), |object| object.id.key.clone()))
                 })
             }
             None => {
                 let window = list.by_place()?;
                 let place = |object: &Object| (object.read as i64, object.id.key.clone(), object.id.user);
                 self.unit(|state| {
-                    let rows = state.objects.iter().filter(readable).map(|(_, object)| object);
-                    let rows = rows.filter(|object| caller == Caller::Server || object.read == ReadPermission::Public);
-                    let mut rows: Vec<Object> = rows.filter(|object| Some(place(object)) > window.after).cloned().collect();
-                    rows.sort_by_key(place);
+                    let rows = state.objects.iter().map(|(_, object)| object);
+                    let rows =
+                        rows.filter(|object| object.id.collection == list.collection && object.read >= least(caller, None));
+                    let mut rows: Vec<&Object> = rows.filter(|object| Some(place(object)) > window.after).collect();
+                    rows.sort_by_key(|object| place(object));
                     rows.truncate(window.fetch());
-                    Ok(window.page(rows, place))
+                    Ok(page(&window, rows, place))
                 })
             }
         }

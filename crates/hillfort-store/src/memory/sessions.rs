@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::{Memory, SessionRow, State};
 use crate::accounts::check_hash;
 use crate::{
-    Conflict, Millis, Missing, NewSession, Result, Rotate, Rotation, SESSIONS_MAX, Session, SessionId, Sessions, TokenHash,
-    UserId,
+    Conflict, Millis, Missing, NewSession, OtherWays, Result, Rotate, Rotation, SESSIONS_MAX, Session, SessionId, Sessions,
+    TokenHash, UserId,
 };
 
 impl SessionRow {
@@ -25,20 +25,53 @@ impl SessionRow {
 }
 
 impl State {
+    fn put_session(&mut self, id: SessionId, row: SessionRow) {
+        self.end_session(id);
+        self.sessions_of.put((row.user, id), ());
+        self.sessions_by_end.put((row.expires, id), ());
+        self.sessions.put(id, row);
+    }
+
+    /// Whether there was one.
+    fn end_session(&mut self, id: SessionId) -> bool {
+        let Some(row) = self.sessions.remove(&id) else { return false };
+        self.sessions_of.remove(&(row.user, id));
+        self.sessions_by_end.remove(&(row.expires, id));
+        true
+    }
+
+    fn session_ids(&self, user: UserId) -> Vec<SessionId> {
+        let all = (user, SessionId([0; 16]))..=(user, SessionId([0xff; 16]));
+        self.sessions_of.range(all).map(|((_, id), ())| *id).collect()
+    }
+
+    pub(super) fn end_sessions(&mut self, user: UserId) {
+        for id in self.session_ids(user) {
+            self.end_session(id);
+        }
+    }
+
+    pub(super) fn end_reset(&mut self, user: UserId) {
+        if let Some((token, expires)) = self.resets.remove(&user) {
+            self.reset_tokens.remove(&token);
+            self.resets_by_end.remove(&(expires, user));
+        }
+    }
+
     pub(super) fn sessions_of(&self, user: UserId, generation: i64) -> Vec<Session> {
-        let rows = self.sessions.iter().filter(|(_, row)| row.user == user);
-        let mut sessions: Vec<Session> = rows.map(|(id, row)| row.session(*id, generation)).collect();
+        let rows = self.session_ids(user).into_iter().filter_map(|id| Some((id, self.sessions.get(&id)?)));
+        let mut sessions: Vec<Session> = rows.map(|(id, row)| row.session(id, generation)).collect();
         sessions.sort_by_key(|session| (session.create_time, session.id));
         sessions
     }
 
     fn make_place(&mut self, user: UserId) {
-        let mut mine: Vec<_> =
-            self.sessions.iter().filter(|(_, row)| row.user == user).map(|(id, row)| (row.update_time, *id)).collect();
+        let rows = self.session_ids(user).into_iter().filter_map(|id| Some((self.sessions.get(&id)?.update_time, id)));
+        let mut mine: Vec<_> = rows.collect();
         mine.sort_unstable();
         let over = (mine.len() + 1).saturating_sub(SESSIONS_MAX);
         for (_, id) in mine.into_iter().take(over) {
-            self.sessions.remove(&id);
+            self.end_session(id);
         }
     }
 
@@ -50,14 +83,14 @@ impl State {
             row.previous = Some(row.current);
             row.rotate_time = now;
         } else if row.previous != Some(rotate.presented) || now >= row.rotate_time.saturating_add(rotate.grace) {
-            self.sessions.remove(&rotate.id);
+            self.end_session(rotate.id);
             return Ok(Rotation::Reused(row.user));
         }
         row.current = rotate.next;
         row.expires = rotate.expires;
         row.update_time = now;
         row.vars = rotate.vars.unwrap_or(row.vars);
-        self.sessions.put(rotate.id, row.clone());
+        self.put_session(rotate.id, row.clone());
         Ok(Rotation::Rotated(row.session(rotate.id, self.row(row.user)?.account.generation)))
     }
 }
@@ -83,7 +116,7 @@ impl Sessions for Memory {
                 update_time: now,
                 expires: new.expires,
             };
-            state.sessions.put(new.id, row.clone());
+            state.put_session(new.id, row.clone());
             Ok(row.session(new.id, generation))
         })
     }
@@ -110,7 +143,7 @@ impl Sessions for Memory {
     }
 
     async fn revoke(&self, id: SessionId) -> Result<bool> {
-        self.unit(|state| Ok(state.sessions.remove(&id).is_some()))
+        self.unit(|state| Ok(state.end_session(id)))
     }
 
     async fn revoke_all(&self, user: UserId, _now: Millis) -> Result<i64> {
@@ -123,22 +156,14 @@ impl Sessions for Memory {
 
     async fn purge(&self, now: Millis, limit: usize) -> Result<u64> {
         self.unit(|state| {
-            let mut ended: Vec<_> =
-                state.sessions.iter().filter(|(_, row)| row.expires <= now).map(|(id, row)| (row.expires, *id)).collect();
-            ended.sort_unstable();
-            ended.truncate(limit);
-            ended.iter().for_each(|(_, id)| drop(state.sessions.remove(id)));
-            let mut resets: Vec<_> = state
-                .resets
-                .iter()
-                .filter(|(_, (_, expires))| *expires <= now)
-                .map(|(user, (_, expires))| (*expires, *user))
-                .collect();
-            resets.sort_unstable();
-            resets.truncate(limit - ended.len());
-            for (_, user) in &resets {
-                state.resets.remove(user);
+            let ended = state.sessions_by_end.iter().map(|(key, ())| *key).take_while(|(expires, _)| *expires <= now);
+            let ended: Vec<_> = ended.take(limit).collect();
+            for (_, id) in &ended {
+                state.end_session(*id);
             }
+            let resets = state.resets_by_end.iter().map(|(key, ())| *key).take_while(|(expires, _)| *expires <= now);
+            let resets: Vec<_> = resets.take(limit - ended.len()).collect();
+            resets.iter().for_each(|(_, user)| state.end_reset(*user));
             Ok((ended.len() + resets.len()) as u64)
         })
     }
@@ -146,23 +171,59 @@ impl Sessions for Memory {
     async fn create_reset(&self, user: UserId, token: TokenHash, expires: Millis, _now: Millis) -> Result<()> {
         self.unit(|state| {
             state.row(user)?;
-            if state.resets.iter().any(|(other, (taken, _))| *other != user && *taken == token) {
+            if state.reset_tokens.get(&token).is_some_and(|other| *other != user) {
                 return Err(Conflict::Id.into());
             }
+            state.end_reset(user);
             state.resets.put(user, (token, expires));
+            state.reset_tokens.put(token, user);
+            state.resets_by_end.put((expires, user), ());
             Ok(())
         })
     }
 
-    async fn use_reset(&self, token: TokenHash, password_hash: String, now: Millis) -> Result<UserId> {
+    async fn use_reset(&self, token: TokenHash, password_hash: String, others: OtherWays, now: Millis) -> Result<UserId> {
         check_hash(Some(&password_hash))?;
         self.unit(|state| {
-            let found = state.resets.iter().find(|(_, (hash, expires))| *hash == token && now < *expires);
-            let user = *found.ok_or(Missing::ResetToken)?.0;
-            state.resets.remove(&user);
-            state.change(user, |row| row.password_hash = Some(password_hash))?;
-            state.revoke_all(user)?;
+            let user = *state.reset_tokens.get(&token).ok_or(Missing::ResetToken)?;
+            if state.resets.get(&user).is_none_or(|(_, expires)| now >= *expires) {
+                return Err(Missing::ResetToken.into());
+            }
+            state.end_reset(user);
+            state.set_password(user, Some(password_hash), others, now)?;
             Ok(user)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Memory;
+    use crate::{Accounts, Identity, IdentityKind, NewAccount, NewSession, SESSIONS_MAX, SessionId, Sessions, UserId};
+
+    #[test]
+    fn a_sign_in_looks_at_no_other_persons_sessions() {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+            let memory = Memory::default();
+            for person in 0..200_u8 {
+                let user = UserId([person + 1; 16]);
+                let new = NewAccount::named(user, format!("player{person}"));
+                let device = Identity::new(IdentityKind::Device, format!("device{person}"));
+                memory.register_or_find(device, Some(new), 1).await.unwrap();
+                for number in 0..20 {
+                    let id = SessionId::random();
+                    let new =
+                        NewSession { id, user, token: [number; 32], expires: 1000, vars: "{}".into(), origin: String::new() };
+                    let before = memory.state.lock().unwrap().looked_at();
+                    memory.create(new, 1).await.unwrap();
+                    let looked = memory.state.lock().unwrap().looked_at() - before;
+                    assert!(looked <= SESSIONS_MAX as u64 + 8, "{looked} rows");
+                }
+            }
+            let before = memory.state.lock().unwrap().looked_at();
+            memory.revoke_all(UserId([7; 16]), 2).await.unwrap();
+            assert_eq!(memory.purge(2, 1000).await, Ok(0));
+            assert!(memory.state.lock().unwrap().looked_at() - before <= SESSIONS_MAX as u64 + 8);
+        });
     }
 }

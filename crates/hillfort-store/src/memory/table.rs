@@ -8,11 +8,19 @@ pub(super) struct Table<K, V> {
     rows: BTreeMap<K, V>,
     /// What was there before each change, oldest first.
     undo: Vec<(K, Option<V>)>,
+    /// Rows that lists looked at.
+    #[cfg(test)]
+    pub(super) looked_at: std::cell::Cell<u64>,
 }
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { rows: BTreeMap::new(), undo: Vec::new() }
+        Self {
+            rows: BTreeMap::new(),
+            undo: Vec::new(),
+            #[cfg(test)]
+            looked_at: std::cell::Cell::default(),
+        }
     }
 }
 
@@ -30,11 +38,17 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
     }
 
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
-        self.rows.iter()
+        self.rows.iter().inspect(|_| self.look())
     }
 
     pub(super) fn range(&self, range: impl RangeBounds<K>) -> impl DoubleEndedIterator<Item = (&K, &V)> {
-        self.rows.range(range)
+        self.rows.range(range).inspect(|_| self.look())
+    }
+
+    /// Counts in tests how many rows a list looks at.
+    fn look(&self) {
+        #[cfg(test)]
+        self.looked_at.set(self.looked_at.get() + 1);
     }
 
     pub(super) fn put(&mut self, key: K, value: V) {
@@ -50,7 +64,7 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
 
     /// Removes what the test names; how many.
     pub(super) fn remove_where(&mut self, test: impl Fn(&K, &V) -> bool) -> usize {
-        let keys: Vec<K> = self.rows.iter().filter(|(key, value)| test(key, value)).map(|(key, _)| key.clone()).collect();
+        let keys: Vec<K> = self.iter().filter(|(key, value)| test(key, value)).map(|(key, _)| key.clone()).collect();
         keys.iter().for_each(|key| drop(self.remove(key)));
         keys.len()
     }

@@ -6,8 +6,8 @@ use super::{BoxFuture, Conn, Fail, Row, Sql, Value, lock_account, one, values};
 use crate::accounts::{check_hash, check_link, check_unlink, distinct};
 use crate::cursor::Window;
 use crate::{
-    Account, AccountFilter, AccountUpdate, Accounts, Ban, Conflict, Found, Identity, IdentityKind, Millis, Missing, NewAccount,
-    Page, PersonExport, Result, Tombstone, UserId, check,
+    ANSWER_MAX, Account, AccountFilter, AccountUpdate, Accounts, Ban, Conflict, Found, Identity, IdentityKind, Millis, Missing,
+    NewAccount, OtherWays, Page, PersonExport, Result, Tombstone, UserId, check, person,
 };
 
 /// Accounts with their identities, a row for each identity. `a` names rows of `accounts` that the caller has chosen.
@@ -127,9 +127,20 @@ fn set<'a>(conn: &'a mut dyn Conn, sql: &'static str, values: Vec<Value>) -> Box
     Box::pin(async move { one(conn.rows(sql, values).await?).map(drop).ok_or_else(|| Missing::Account.into()) })
 }
 
-pub(super) async fn set_password(conn: &mut dyn Conn, user: UserId, hash: Option<&String>) -> Result<i64, Fail> {
+pub(super) async fn set_password(
+    conn: &mut dyn Conn,
+    user: UserId,
+    hash: Option<&String>,
+    others: OtherWays,
+    now: Millis,
+) -> Result<i64, Fail> {
+    const UNLINK: &str = "DELETE FROM identities WHERE account_id = $1 AND kind <> 'email' \
+         AND EXISTS (SELECT 1 FROM identities own WHERE own.account_id = $1 AND own.kind = 'email') RETURNING kind";
     let sql = "UPDATE accounts SET password_hash = $2 WHERE id = $1 AND username <> '' RETURNING id";
     set(conn, sql, values![user, hash]).await?;
+    if others == OtherWays::Unlink && !conn.rows(UNLINK, values![user]).await?.is_empty() {
+        conn.rows("UPDATE accounts SET update_time = $2 WHERE id = $1", values![user, now]).await?;
+    }
     revoke_all(conn, user).await
 }
 
@@ -148,13 +159,25 @@ async fn tombstone(conn: &mut dyn Conn, user: UserId) -> Result<Option<Tombstone
     one(rows).map(|mut row| Ok(Tombstone { id: user, time: row.int(0)?, by: row.text(1)? })).transpose()
 }
 
-async fn export(conn: &mut dyn Conn, user: UserId) -> Result<PersonExport, Fail> {
+async fn export(conn: &mut dyn Conn, user: UserId, place: &person::Place) -> Result<PersonExport, Fail> {
     let account = by_id(conn, user).await?;
+    let (after, from) = place;
+    let (ledger, more_lines, bytes) = match from {
+        None => super::wallets::part_of_ledger(conn, user, *after).await?,
+        Some(_) => (Vec::new(), false, 0),
+    };
+    let (objects, more_objects) = if more_lines {
+        (Vec::new(), false)
+    } else {
+        let from = from.as_ref().map_or(("", ""), |(collection, key)| (collection.as_str(), key.as_str()));
+        super::objects::part_of(conn, user, from, ANSWER_MAX.saturating_sub(bytes)).await?
+    };
     Ok(PersonExport {
         wallet: super::wallets::wallet(conn, user).await?,
-        ledger: super::wallets::whole_ledger(conn, user).await?,
-        objects: super::objects::all_of(conn, user).await?,
         sessions: super::sessions::all_of(conn, user).await?,
+        cursor: person::next(ledger.last().map(|(number, _)| *number), more_lines, &objects, more_objects),
+        ledger: ledger.into_iter().map(|(_, line)| line).collect(),
+        objects,
         account,
     })
 }
@@ -257,9 +280,21 @@ impl Accounts for Sql {
         .await
     }
 
-    async fn set_password(&self, user: UserId, hash: Option<String>, _now: Millis) -> Result<i64> {
+    async fn set_password(&self, user: UserId, hash: Option<String>, others: OtherWays, now: Millis) -> Result<i64> {
         check_hash(hash.as_deref())?;
-        self.write((user, hash), |(user, hash), conn| Box::pin(set_password(conn, *user, hash.as_ref()))).await
+        self.write((user, hash, others, now), |(user, hash, others, now), conn| {
+            Box::pin(set_password(conn, *user, hash.as_ref(), *others, *now))
+        })
+        .await
+    }
+
+    async fn rehash(&self, user: UserId, old: String, new: String) -> Result<bool> {
+        check_hash(Some(&new))?;
+        self.write(values![user, old, new], |values, conn| {
+            let sql = "UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2 RETURNING id";
+            Box::pin(async move { Ok(!conn.rows(sql, values.clone()).await?.is_empty()) })
+        })
+        .await
     }
 
     async fn set_verified(&self, user: UserId, now: Millis) -> Result<()> {
@@ -306,8 +341,9 @@ impl Accounts for Sql {
         self.read(user, |user, conn| Box::pin(tombstone(conn, *user))).await
     }
 
-    async fn export(&self, user: UserId) -> Result<PersonExport> {
-        self.snapshot(user, |user, conn| Box::pin(export(conn, *user))).await
+    async fn export(&self, user: UserId, cursor: Option<String>) -> Result<PersonExport> {
+        let place = person::place(cursor.as_deref())?;
+        self.snapshot((user, place), |(user, place), conn| Box::pin(export(conn, *user, place))).await
     }
 
     async fn list(&self, filter: AccountFilter, limit: usize, cursor: Option<String>) -> Result<Page<Account>> {

@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 
-use super::{Conn, Fail, Row, Sql, Value, one, values};
-use crate::objects::in_order;
+use super::{Conn, Fail, Row, Sql, Value, fit, one, values};
+use crate::cursor::cut;
+use crate::objects::{in_order, least};
 use crate::{
-    Ack, BATCH_MAX, Caller, Conflict, DeleteObject, Expect, ListObjects, Millis, Object, ObjectId, Objects, Page, ReadPermission,
-    Result, UserId, WriteObject, WritePermission, check, version_of,
+    ANSWER_MAX, Ack, BATCH_MAX, Caller, Conflict, DeleteObject, Expect, ListObjects, Millis, OBJECT_VALUE_MAX, Object, ObjectId,
+    Objects, Page, ReadPermission, Result, StoreError, UserId, WriteObject, WritePermission, check, version_of,
 };
 
 /// `$9` is 1 when permissions do not bind the caller.
@@ -38,6 +39,15 @@ macro_rules! objects {
         )
     };
 }
+
+macro_rules! sizes {
+    ($rest:literal) => {
+        concat!("SELECT octet_length(value) FROM objects WHERE ", $rest)
+    };
+}
+
+/// So many objects fit into an answer, whatever is in them.
+const FEW: usize = ANSWER_MAX / OBJECT_VALUE_MAX;
 
 fn place(id: &ObjectId) -> Vec<Value> {
     values![id.user, &id.collection, &id.key]
@@ -139,17 +149,80 @@ pub(super) async fn delete(conn: &mut dyn Conn, caller: Caller, deletes: &[Delet
 }
 
 async fn read(conn: &mut dyn Conn, caller: Caller, ids: &[ObjectId]) -> Result<Vec<Object>, Fail> {
-    let sql = objects!("account_id = $1 AND collection = $2 AND key = $3");
+    macro_rules! one_of_them {
+        ($select:ident) => {
+            $select!("account_id = $1 AND collection = $2 AND key = $3 AND read_permission >= $4")
+        };
+    }
+    let readable = |id: &ObjectId| {
+        let mut values = place(id);
+        values.push((least(caller, Some(id.user)) as i64).into());
+        values
+    };
+    let batch: Vec<_> = ids.iter().map(readable).collect();
+    if batch.len() > FEW {
+        let sizes = conn.each(one_of_them!(sizes), batch.clone()).await?;
+        let bytes = sizes.iter().flatten().map(|row| row.int(0)).sum::<Result<i64, Fail>>()?;
+        if bytes > ANSWER_MAX as i64 {
+            return Err(StoreError::TooLarge.into());
+        }
+    }
     let mut objects = Vec::new();
-    for rows in conn.each(sql, ids.iter().map(place).collect()).await? {
+    for rows in conn.each(one_of_them!(objects), batch).await? {
         objects.extend(read_objects(rows)?);
     }
-    objects.retain(|object| object.is_readable(caller));
     Ok(objects)
 }
 
-pub(super) async fn all_of(conn: &mut dyn Conn, user: UserId) -> Result<Vec<Object>, Fail> {
-    read_objects(conn.rows(objects!("account_id = $1 ORDER BY collection, key"), values![user]).await?)
+/// A page of a list, in two texts: the sizes of its values, and the objects. Both have the same parameters, and a limit as the last.
+#[derive(Debug)]
+struct Listing {
+    sizes: &'static str,
+    objects: &'static str,
+    values: Vec<Value>,
+    limit: usize,
+    budget: usize,
+}
+
+/// What fits of a page, and whether there is more.
+async fn list(conn: &mut dyn Conn, listing: &Listing) -> Result<(Vec<Object>, bool), Fail> {
+    let mut values = listing.values.clone();
+    let fit = if listing.limit < FEW {
+        None
+    } else {
+        Some(fit(conn, listing.sizes, values.clone(), listing.limit, listing.budget).await?)
+    };
+    values.push(fit.as_ref().map_or(listing.limit + 1, |fit| fit.rows).into());
+    let mut objects = read_objects(conn.rows(listing.objects, values).await?)?;
+    let more = fit.map_or(objects.len() > listing.limit, |fit| fit.more);
+    objects.truncate(listing.limit);
+    Ok((objects, more))
+}
+
+/// A part of an owner's objects, behind a collection and key.
+pub(super) async fn part_of(
+    conn: &mut dyn Conn,
+    user: UserId,
+    after: (&str, &str),
+    budget: usize,
+) -> Result<(Vec<Object>, bool), Fail> {
+    macro_rules! all_of_one {
+        ($select:ident) => {
+            $select!("account_id = $1 AND (collection, key) > ($2, $3) ORDER BY account_id, collection, key LIMIT $4")
+        };
+    }
+    let (sizes, objects) = (all_of_one!(sizes), all_of_one!(objects));
+    list(conn, &Listing { sizes, objects, values: values![user, after.0, after.1], limit: BATCH_MAX, budget }).await
+}
+
+impl Sql {
+    async fn page(&self, listing: Listing) -> Result<(Vec<Object>, bool)> {
+        if listing.limit < FEW {
+            return self.read(listing, |listing, conn| Box::pin(list(conn, listing))).await;
+        }
+        // What was measured is what is read.
+        self.snapshot(listing, |listing, conn| Box::pin(list(conn, listing))).await
+    }
 }
 
 #[async_trait]
@@ -163,7 +236,10 @@ impl Objects for Sql {
     async fn read(&self, caller: Caller, ids: Vec<ObjectId>) -> Result<Vec<Object>> {
         check::batch("ids", &ids)?;
         ids.iter().try_for_each(ObjectId::check)?;
-        self.read((caller, ids), |(caller, ids), conn| Box::pin(read(conn, *caller, ids))).await
+        if ids.len() <= FEW {
+            return self.read((caller, ids), |(caller, ids), conn| Box::pin(read(conn, *caller, ids))).await;
+        }
+        self.snapshot((caller, ids), |(caller, ids), conn| Box::pin(read(conn, *caller, ids))).await
     }
 
     async fn delete(&self, caller: Caller, deletes: Vec<DeleteObject>) -> Result<()> {
@@ -174,37 +250,41 @@ impl Objects for Sql {
 
     async fn list(&self, caller: Caller, list: ListObjects) -> Result<Page<Object>> {
         // What the caller may see is a condition of its own: a cursor is only a place.
-        let lowest = |of: Option<UserId>| match caller {
-            Caller::Server => ReadPermission::Nobody,
-            Caller::User(user) if of == Some(user) => ReadPermission::Owner,
-            Caller::User(_) => ReadPermission::Public,
-        };
+        let lowest = least(caller, list.user) as i64;
         match list.user {
             Some(user) => {
+                macro_rules! of_one {
+                    ($select:ident) => {
+                        $select!(
+                            "account_id = $1 AND collection = $2 AND key > $3 AND read_permission >= $4 \
+                             ORDER BY account_id, collection, key LIMIT $5"
+                        )
+                    };
+                }
                 let window = list.by_key()?;
                 let after = window.after.clone().unwrap_or_default();
-                let values = values![user, list.collection, after, lowest(Some(user)) as i64, window.fetch()];
-                let objects = self.read(values, |values, conn| {
-                    let sql = objects!(
-                        "account_id = $1 AND collection = $2 AND key > $3 AND read_permission >= $4 ORDER BY account_id, collection, key LIMIT $5"
-                    );
-                    Box::pin(async move { read_objects(conn.rows(sql, values.clone()).await?) })
-                });
-                Ok(window.page(objects.await?, |object| object.id.key.clone()))
+                let values = values![user, list.collection, after, lowest];
+                let (sizes, objects) = (of_one!(sizes), of_one!(objects));
+                let listing = Listing { sizes, objects, values, limit: window.limit, budget: ANSWER_MAX };
+                let (objects, more) = self.page(listing).await?;
+                Ok(cut(objects, more, |object| object.id.key.clone()))
             }
             None => {
+                macro_rules! of_all {
+                    ($select:ident) => {
+                        $select!(
+                            "collection = $1 AND (read_permission, key, account_id) > ($2, $3, $4) AND read_permission >= $5 \
+                             ORDER BY collection, read_permission, key, account_id LIMIT $6"
+                        )
+                    };
+                }
                 let window = list.by_place()?;
-                let lowest = lowest(None) as i64;
                 let (read, key, user) = window.after.clone().unwrap_or((-1, String::new(), UserId::SYSTEM));
-                let values = values![list.collection, read, key, user, lowest, window.fetch()];
-                let objects = self.read(values, |values, conn| {
-                    let sql = objects!(
-                        "collection = $1 AND (read_permission, key, account_id) > ($2, $3, $4) AND read_permission >= $5 \
-                         ORDER BY collection, read_permission, key, account_id LIMIT $6"
-                    );
-                    Box::pin(async move { read_objects(conn.rows(sql, values.clone()).await?) })
-                });
-                Ok(window.page(objects.await?, |object| (object.read as i64, object.id.key.clone(), object.id.user)))
+                let values = values![list.collection, read, key, user, lowest];
+                let (sizes, objects) = (of_all!(sizes), of_all!(objects));
+                let listing = Listing { sizes, objects, values, limit: window.limit, budget: ANSWER_MAX };
+                let (objects, more) = self.page(listing).await?;
+                Ok(cut(objects, more, |object| (object.read as i64, object.id.key.clone(), object.id.user)))
             }
         }
     }

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::{Conn, Fail, Row, Sql, lock_account, one, values};
 use crate::accounts::check_hash;
 use crate::{
-    Conflict, Millis, Missing, NewSession, Result, Rotate, Rotation, SESSIONS_MAX, Session, SessionId, Sessions, TokenHash,
-    UserId,
+    Conflict, Millis, Missing, NewSession, OtherWays, Result, Rotate, Rotation, SESSIONS_MAX, Session, SessionId, Sessions,
+    TokenHash, UserId,
 };
 
 macro_rules! sessions {
@@ -107,10 +107,10 @@ async fn purge(conn: &mut dyn Conn, now: Millis, limit: usize) -> Result<u64, Fa
     Ok((ended + more) as u64)
 }
 
-async fn use_reset(conn: &mut dyn Conn, token: TokenHash, hash: &String, now: Millis) -> Result<UserId, Fail> {
+async fn use_reset(conn: &mut dyn Conn, token: TokenHash, hash: &String, others: OtherWays, now: Millis) -> Result<UserId, Fail> {
     let sql = "DELETE FROM resets WHERE token = $1 AND expires > $2 RETURNING account_id";
     let user = one(conn.rows(sql, values![token, now]).await?).ok_or(Missing::ResetToken)?.user(0)?;
-    super::accounts::set_password(conn, user, Some(hash)).await?;
+    super::accounts::set_password(conn, user, Some(hash), others, now).await?;
     Ok(user)
 }
 
@@ -174,8 +174,11 @@ impl Sessions for Sql {
         .await
     }
 
-    async fn use_reset(&self, token: TokenHash, password_hash: String, now: Millis) -> Result<UserId> {
+    async fn use_reset(&self, token: TokenHash, password_hash: String, others: OtherWays, now: Millis) -> Result<UserId> {
         check_hash(Some(&password_hash))?;
-        self.write((token, password_hash, now), |(token, hash, now), conn| Box::pin(use_reset(conn, *token, hash, *now))).await
+        self.write((token, password_hash, others, now), |(token, hash, others, now), conn| {
+            Box::pin(use_reset(conn, *token, hash, *others, *now))
+        })
+        .await
     }
 }

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 
-use super::{Conn, Fail, Row, Sql, lock_account, one, values};
+use super::{Conn, Fail, Row, Sql, fit, lock_account, one, values};
 use crate::cursor::Window;
 use crate::wallets::{by_user, changed, laid_over};
 use crate::{
-    LedgerEntry, LedgerId, METADATA_MAX, Millis, Missing, Page, Result, StoreError, UserId, Wallet, WalletChange, WalletState,
-    Wallets, check,
+    ANSWER_MAX, BATCH_MAX, LedgerEntry, LedgerId, METADATA_MAX, Millis, Missing, Page, Result, StoreError, UserId, Wallet,
+    WalletChange, WalletState, Wallets, check,
 };
 
 macro_rules! ledger {
@@ -65,9 +65,18 @@ fn read_line(mut row: Row) -> Result<(i64, LedgerEntry), Fail> {
     Ok((row.int(0)?, entry))
 }
 
-pub(super) async fn whole_ledger(conn: &mut dyn Conn, user: UserId) -> Result<Vec<LedgerEntry>, Fail> {
-    let rows = conn.rows(ledger!("WHERE account_id = $1 ORDER BY number"), values![user]).await?;
-    rows.into_iter().map(|row| read_line(row).map(|(_, line)| line)).collect()
+/// A part of the account's lines behind this number, oldest first; whether there are more, and how many bytes these have.
+pub(super) async fn part_of_ledger(
+    conn: &mut dyn Conn,
+    user: UserId,
+    after: i64,
+) -> Result<(Vec<(i64, LedgerEntry)>, bool, usize), Fail> {
+    let sizes = "SELECT octet_length(changeset) + octet_length(metadata) FROM ledger WHERE account_id = $1 AND number > $2 \
+         ORDER BY number LIMIT $3";
+    let fit = fit(conn, sizes, values![user, after], BATCH_MAX, ANSWER_MAX).await?;
+    let sql = ledger!("WHERE account_id = $1 AND number > $2 ORDER BY number LIMIT $3");
+    let rows = conn.rows(sql, values![user, after, fit.rows]).await?;
+    Ok((rows.into_iter().map(read_line).collect::<Result<_, _>>()?, fit.more, fit.bytes))
 }
 
 #[async_trait]

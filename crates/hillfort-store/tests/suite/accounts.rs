@@ -1,8 +1,8 @@
 //! Accounts: registering, linking, changing, banning, deleting, finding.
 
 use hillfort_store::{
-    AccountFilter, AccountUpdate, Ban, Conflict, DEVICES_MAX, Identity, IdentityKind, METADATA_MAX, Missing, NewAccount,
-    NewSession, SessionId, Store, StoreError, UserId, WalletChange, WriteObject,
+    ANSWER_MAX, AccountFilter, AccountUpdate, Ban, Conflict, DEVICES_MAX, Identity, IdentityKind, METADATA_MAX, Missing,
+    NewAccount, NewSession, OBJECT_VALUE_MAX, OtherWays, SessionId, Store, StoreError, UserId, WalletChange, WriteObject,
 };
 
 use crate::stores::{cases, device, nobody, pages, person};
@@ -14,6 +14,8 @@ cases![
     links,
     last_identity,
     password_goes_with_the_address,
+    rehashed_once,
+    other_ways,
     updates,
     update_limits,
     unicode,
@@ -21,6 +23,7 @@ cases![
     bans,
     deletion,
     export,
+    export_in_parts,
     finds,
     lists,
     system_is_nobody,
@@ -158,7 +161,7 @@ async fn password_goes_with_the_address(store: Store) {
     store.accounts.link(a.id, email.clone(), Some("hash".into()), 50).await.unwrap();
     store.accounts.set_verified(a.id, 55).await.unwrap();
     assert_eq!(store.accounts.get(a.id).await.unwrap().verify_time, Some(55));
-    assert_eq!(store.accounts.set_password(a.id, Some("other".into()), 56).await, Ok(1));
+    assert_eq!(store.accounts.set_password(a.id, Some("other".into()), OtherWays::Keep, 56).await, Ok(1));
     assert_eq!(store.accounts.password("a@example.org".into()).await, Ok((a.id, Some("other".into()))));
     assert_eq!(store.accounts.link(a.id, email.clone(), Some("third".into()), 57).await, Ok(()), "again, with another password");
     assert_eq!(store.accounts.password("a@example.org".into()).await, Ok((a.id, Some("third".into()))));
@@ -166,7 +169,48 @@ async fn password_goes_with_the_address(store: Store) {
     assert_eq!(store.accounts.get(a.id).await.unwrap().verify_time, None);
     store.accounts.link(a.id, email, None, 70).await.unwrap();
     assert_eq!(store.accounts.password("a@example.org".into()).await, Ok((a.id, None)));
-    assert_eq!(store.accounts.set_password(nobody(), None, 1).await, Err(missing(Missing::Account)));
+    assert_eq!(store.accounts.set_password(nobody(), None, OtherWays::Keep, 1).await, Err(missing(Missing::Account)));
+}
+
+/// A hash is renewed only where it still is the one that was checked.
+async fn rehashed_once(store: Store) {
+    let a = person(&store, "a").await;
+    let email = Identity::new(IdentityKind::Email, "a@example.org");
+    store.accounts.link(a.id, email, Some("old".into()), 50).await.unwrap();
+    let hash = async || store.accounts.password("a@example.org".into()).await.unwrap().1;
+    let open = store.sessions.create(session(a.id), 12).await.unwrap();
+    assert_eq!(store.accounts.rehash(a.id, "old".into(), "dearer".into()).await, Ok(true));
+    assert_eq!(store.sessions.get(open.id, 13).await.unwrap().map(|session| session.generation), Some(0), "sessions go on");
+    store.accounts.set_password(a.id, Some("new".into()), OtherWays::Keep, 56).await.unwrap();
+    assert_eq!(store.accounts.rehash(a.id, "dearer".into(), "of the old password".into()).await, Ok(false));
+    assert_eq!(hash().await.as_deref(), Some("new"));
+    store.accounts.set_password(a.id, None, OtherWays::Keep, 57).await.unwrap();
+    assert_eq!(store.accounts.rehash(a.id, "new".into(), "x".into()).await, Ok(false));
+    assert_eq!(store.accounts.rehash(nobody(), "new".into(), "x".into()).await, Ok(false));
+    assert_eq!(hash().await, None);
+}
+
+async fn other_ways(store: Store) {
+    let (a, b) = (person(&store, "a").await, person(&store, "b").await);
+    let custom = |name: &str| Identity::new(IdentityKind::Custom, name);
+    store.accounts.link(a.id, custom("custom-a"), None, 50).await.unwrap();
+    let kinds = async |user| {
+        let account = store.accounts.get(user).await.unwrap();
+        account.identities.iter().map(|identity| identity.kind).collect::<Vec<_>>()
+    };
+    let set = async |others| store.accounts.set_password(a.id, Some("hash".into()), others, 60).await.map(drop);
+    set(OtherWays::Unlink).await.unwrap();
+    assert_eq!(kinds(a.id).await, [IdentityKind::Custom, IdentityKind::Device], "without an address nothing is taken away");
+    store.accounts.link(a.id, Identity::new(IdentityKind::Email, "a@example.org"), None, 50).await.unwrap();
+    set(OtherWays::Keep).await.unwrap();
+    assert_eq!(kinds(a.id).await, [IdentityKind::Custom, IdentityKind::Device, IdentityKind::Email]);
+    set(OtherWays::Unlink).await.unwrap();
+    assert_eq!(kinds(a.id).await, [IdentityKind::Email]);
+    assert_eq!(store.accounts.get(a.id).await.unwrap().update_time, 60);
+    store.accounts.link(a.id, device("a"), None, 61).await.unwrap();
+    store.sessions.create_reset(a.id, [1; 32], 100, 62).await.unwrap();
+    store.sessions.use_reset([1; 32], "hash".into(), OtherWays::Unlink, 63).await.unwrap();
+    assert_eq!((kinds(a.id).await, kinds(b.id).await), (vec![IdentityKind::Email], vec![IdentityKind::Device]));
 }
 
 async fn updates(store: Store) {
@@ -294,20 +338,23 @@ async fn deletion(store: Store) {
     let (a, b) = (person(&store, "a").await, person(&store, "b").await);
     fill(&store, a.id).await;
     fill(&store, b.id).await;
-    let kept = store.accounts.export(b.id).await.unwrap();
+    let kept = store.accounts.export(b.id, None).await.unwrap();
     assert_eq!(store.accounts.delete(a.id, Some("ops".into()), 500).await, Ok(()));
     assert_eq!(store.accounts.delete(a.id, None, 501).await, Err(missing(Missing::Account)));
     assert_eq!(store.accounts.get(a.id).await, Err(missing(Missing::Account)));
-    assert_eq!(store.accounts.export(a.id).await, Err(missing(Missing::Account)));
+    assert_eq!(store.accounts.export(a.id, None).await, Err(missing(Missing::Account)));
     let tombstone = store.accounts.tombstone(a.id).await.unwrap().unwrap();
     assert_eq!((tombstone.id, tombstone.time, tombstone.by.as_str()), (a.id, 500, "ops"));
     assert_eq!(store.wallets.get(a.id).await, Err(missing(Missing::Account)));
     assert_eq!(store.wallets.ledger(a.id, 10, None).await.unwrap().items, []);
-    assert_eq!(store.sessions.use_reset([a.id.0[0]; 32], "hash".into(), 20).await.is_ok(), a.id.0[0] == b.id.0[0]);
+    assert_eq!(
+        store.sessions.use_reset([a.id.0[0]; 32], "hash".into(), OtherWays::Keep, 20).await.is_ok(),
+        a.id.0[0] == b.id.0[0]
+    );
     let list = hillfort_store::ListObjects { collection: "saves".into(), user: Some(a.id), limit: 10, cursor: None };
     assert_eq!(store.objects.list(hillfort_store::Caller::Server, list).await.unwrap().items, []);
     if a.id.0[0] != b.id.0[0] {
-        assert_eq!(store.accounts.export(b.id).await.unwrap(), kept, "the other keeps everything");
+        assert_eq!(store.accounts.export(b.id, None).await.unwrap(), kept, "the other keeps everything");
     }
     assert_eq!(person(&store, "a").await.username, "a", "name and device are free");
     store.accounts.delete(b.id, None, 501).await.unwrap();
@@ -317,12 +364,48 @@ async fn deletion(store: Store) {
 async fn export(store: Store) {
     let a = person(&store, "a").await;
     fill(&store, a.id).await;
-    let export = store.accounts.export(a.id).await.unwrap();
+    let export = store.accounts.export(a.id, None).await.unwrap();
     assert_eq!(export.account, store.accounts.get(a.id).await.unwrap());
     assert_eq!(export.wallet["coins"], 7);
     assert_eq!((export.ledger.len(), export.ledger[0].metadata.as_str()), (1, "{\"why\":\"gift\"}"));
     assert_eq!(export.objects.iter().map(|object| object.id.key.as_str()).collect::<Vec<_>>(), ["one", "two"]);
     assert_eq!(export.sessions[0].origin, "192.0.2.1");
+}
+
+/// Whatever a person has: in parts of a bounded size, each thing once.
+async fn export_in_parts(store: Store) {
+    let (a, b) = (person(&store, "a").await.id, person(&store, "b").await.id);
+    fill(&store, b).await;
+    let metadata = format!("{{\"m\":\"{}\"}}", "x".repeat(METADATA_MAX - 8));
+    let change = WalletChange { user: a, changeset: [("coins".to_owned(), 1)].into(), metadata };
+    store.wallets.apply(vec![change; 70], true, 1).await.unwrap();
+    let big = format!("{{\"m\":\"{}\"}}", "x".repeat((1 << 20) - 8));
+    for number in 0..6 {
+        // Characters that are longest in a cursor.
+        let id = hillfort_store::ObjectId::new("\u{1}".repeat(128), format!("{}{number}", "\u{1}".repeat(127)), a);
+        store.objects.write(hillfort_store::Caller::Server, vec![WriteObject::new(id, big.clone())], 10).await.unwrap();
+    }
+    let (mut parts, mut cursor) = (Vec::new(), None);
+    loop {
+        let part = store.accounts.export(a, cursor).await.unwrap();
+        let lines = part.ledger.iter().map(|line| line.metadata.len()).sum::<usize>();
+        let bytes = lines + part.objects.iter().map(|object| object.value.len()).sum::<usize>();
+        assert!(bytes <= ANSWER_MAX + OBJECT_VALUE_MAX, "{bytes}");
+        assert_eq!((part.account.id, part.wallet["coins"]), (a, 70));
+        cursor = part.cursor.clone();
+        parts.push(part);
+        if cursor.is_none() {
+            break;
+        }
+        assert!(parts.len() < 20, "it has no end");
+    }
+    assert!(parts.len() >= 3, "{}", parts.len());
+    assert_eq!(parts.iter().map(|part| part.ledger.len()).sum::<usize>(), 70);
+    let keys: Vec<_> = parts.iter().flat_map(|part| &part.objects).map(|object| object.id.key.clone()).collect();
+    assert!(keys.len() == 6 && keys.is_sorted(), "{}", keys.len());
+    for cursor in ["zz", "00", "5b312c6e756c6c", "5b312c5b2261225d5d"] {
+        assert!(matches!(store.accounts.export(a, Some(cursor.into())).await, Err(StoreError::Invalid(_))), "{cursor}");
+    }
 }
 
 async fn finds(store: Store) {
@@ -379,7 +462,7 @@ async fn system_is_nobody(store: Store) {
     assert_eq!(store.accounts.by_usernames(vec![String::new()]).await, Ok(vec![]));
     assert_eq!(store.accounts.update(system, AccountUpdate::default(), 1).await, gone());
     assert_eq!(store.accounts.delete(system, None, 1).await, gone().map(|_: hillfort_store::Account| ()));
-    assert_eq!(store.accounts.set_password(system, None, 1).await, gone().map(|_: hillfort_store::Account| 0));
+    assert_eq!(store.accounts.set_password(system, None, OtherWays::Unlink, 1).await, gone().map(|_: hillfort_store::Account| 0));
     assert_eq!(store.accounts.link(system, device("x"), None, 1).await, gone().map(|_: hillfort_store::Account| ()));
     assert_eq!(store.wallets.get(system).await, gone().map(|_: hillfort_store::Account| Default::default()));
     assert!(store.sessions.create(session(system), 1).await.is_err());

@@ -37,7 +37,7 @@ async fn whole(store: &Store, user: UserId) -> i64 {
     let list = ListObjects { collection: "c".into(), user: Some(user), limit: 1024, cursor: None };
     let objects = store.objects.list(Caller::Server, list).await.unwrap().items;
     let coins = store.wallets.get(user).await.unwrap().get("coins").copied().unwrap_or(0);
-    let lines = store.accounts.export(user).await.unwrap().ledger.len() as i64;
+    let lines = store.accounts.export(user, None).await.unwrap().ledger.len() as i64;
     let messages = store.outbox.pending("t".into()).await.unwrap() as i64;
     assert_eq!((objects.len() as i64, lines, messages), (2 * coins, coins, coins), "a round is there in parts");
     assert!(objects.chunks(2).all(|pair| pair[0].value == pair[1].value));
@@ -59,7 +59,7 @@ fn callers_go_away(kind: Kind, rounds: u64) {
             finished += i64::from(dropped_after(polls, store.updates.apply(update(user, round), 1)).await);
             // Reads are cut as well.
             dropped_after(seed.below(6), store.accounts.get(user)).await;
-            dropped_after(seed.below(6), store.accounts.export(user)).await;
+            dropped_after(seed.below(6), store.accounts.export(user, None)).await;
         }
         // The queue is in order, so what was asked before this one has happened or never will. On a server, transactions of callers
         // that went away end by themselves; each holds the account until then.

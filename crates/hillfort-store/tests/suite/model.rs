@@ -2,8 +2,8 @@
 
 use hillfort_store::{
     AccountFilter, AccountUpdate, Ban, Caller, DeleteObject, Expect, Identity, IdentityKind, ListObjects, NewAccount,
-    NewOutboxEntry, NewSession, ObjectId, OutboxEntry, ReadPermission, Rotate, SessionId, Store, StoreError, Update, UserId,
-    WalletChange, WriteObject, WritePermission, version_of,
+    NewOutboxEntry, NewSession, ObjectId, OtherWays, OutboxEntry, ReadPermission, Rotate, SessionId, Store, StoreError, Update,
+    UserId, WalletChange, WriteObject, WritePermission, version_of,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -83,6 +83,10 @@ fn profile() -> impl Strategy<Value = AccountUpdate> {
     )
 }
 
+fn others(unlink: bool) -> OtherWays {
+    if unlink { OtherWays::Unlink } else { OtherWays::Keep }
+}
+
 #[derive(Debug, Clone)]
 enum Call {
     Register(Identity, Option<(UserId, String)>),
@@ -90,7 +94,7 @@ enum Call {
     Unlink(UserId, IdentityKind, Option<String>),
     Profile(UserId, AccountUpdate),
     Ban(UserId, bool),
-    Password(UserId),
+    Password(UserId, bool),
     Erase(UserId, bool),
     People(AccountFilter, usize),
     Find(Vec<UserId>, Vec<String>, Vec<Identity>),
@@ -105,7 +109,7 @@ enum Call {
     Revoke(u8),
     RevokeAll(UserId),
     Reset(UserId, u8),
-    UseReset(u8),
+    UseReset(u8, bool),
     Purge,
     Take(usize),
     Done(usize),
@@ -134,7 +138,7 @@ fn call() -> impl Strategy<Value = Call> {
         2 => (user(), kind, proptest::option::of(name())).prop_map(|(user, kind, value)| Call::Unlink(user, kind, value)),
         2 => (user(), profile()).prop_map(|(user, update)| Call::Profile(user, update)),
         1 => (user(), any::<bool>()).prop_map(|(user, on)| Call::Ban(user, on)),
-        1 => user().prop_map(Call::Password),
+        1 => (user(), any::<bool>()).prop_map(|(user, unlink)| Call::Password(user, unlink)),
         1 => (user(), any::<bool>()).prop_map(|(user, keep)| Call::Erase(user, keep)),
         2 => (filter, 1..5_usize).prop_map(|(filter, limit)| Call::People(filter, limit)),
         1 => (vec(user(), 0..4), vec(name(), 0..4), vec(identity(), 0..4)).prop_map(|(a, b, c)| Call::Find(a, b, c)),
@@ -149,7 +153,7 @@ fn call() -> impl Strategy<Value = Call> {
         1 => (1..5_u8).prop_map(Call::Revoke),
         1 => user().prop_map(Call::RevokeAll),
         1 => (user(), 0..3_u8).prop_map(|(user, token)| Call::Reset(user, token)),
-        1 => (0..3_u8).prop_map(Call::UseReset),
+        1 => (0..3_u8, any::<bool>()).prop_map(|(token, unlink)| Call::UseReset(token, unlink)),
         1 => Just(Call::Purge),
         2 => (1..4_usize).prop_map(Call::Take),
         1 => (0..4_usize).prop_map(Call::Done),
@@ -189,8 +193,8 @@ impl Side {
                 text(accounts.disable(user, Ban { since: now, until: None, reason: "r".into(), by: "b".into() }, now).await)
             }
             Call::Ban(user, false) => text(accounts.enable(user, now).await),
-            Call::Password(user) => {
-                let set = text(accounts.set_password(user, Some(format!("hash{now}")), now).await);
+            Call::Password(user, unlink) => {
+                let set = text(accounts.set_password(user, Some(format!("hash{now}")), others(unlink), now).await);
                 format!("{set} {} {}", text(accounts.password("a".into()).await), text(accounts.password("中".into()).await))
             }
             Call::Erase(user, keep) => {
@@ -250,7 +254,7 @@ impl Side {
                 format!("{} {}", text(sessions.revoke_all(user, now).await), text(sessions.generation(user).await))
             }
             Call::Reset(user, token) => text(sessions.create_reset(user, [token; 32], now + 10, now).await),
-            Call::UseReset(token) => text(sessions.use_reset([token; 32], "hash".into(), now).await),
+            Call::UseReset(token, unlink) => text(sessions.use_reset([token; 32], "hash".into(), others(unlink), now).await),
             Call::Purge => text(sessions.purge(now, 2).await),
             Call::Take(limit) => {
                 let taken = outbox.take("t".into(), limit, 10, now).await.unwrap();

@@ -1,8 +1,9 @@
 //! Storage objects: versions, permissions, batches, lists, and the unit over several ports.
 
 use hillfort_store::{
-    AccountUpdate, Caller, Conflict, DeleteObject, Expect, ListObjects, Missing, NewOutboxEntry, OBJECT_VALUE_MAX, Object,
-    ObjectId, ReadPermission, Result, Store, StoreError, Update, UserId, WalletChange, WriteObject, WritePermission, version_of,
+    ANSWER_MAX, AccountUpdate, Caller, Conflict, DeleteObject, Expect, ListObjects, Missing, NewOutboxEntry, OBJECT_VALUE_MAX,
+    Object, ObjectId, ReadPermission, Result, Store, StoreError, Update, UserId, WalletChange, WriteObject, WritePermission,
+    version_of,
 };
 
 use crate::stores::{cases, nobody, pages, person};
@@ -20,6 +21,7 @@ cases![
     lists_of_one,
     lists_of_all,
     a_cursor_is_no_key,
+    answers_are_bounded,
     collections,
     counted_at_once,
     made_at_once,
@@ -276,6 +278,41 @@ async fn a_cursor_is_no_key(store: Store) {
             "{cursor}"
         );
     }
+}
+
+/// No answer has more than 4 MiB of values: a list goes on by its cursor, a read says so.
+async fn answers_are_bounded(store: Store) {
+    let (a, b) = (person(&store, "a").await.id, person(&store, "b").await.id);
+    let value = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
+    let full = value(OBJECT_VALUE_MAX);
+    let write = |key: &str, value: &str| {
+        let (read, id) = (ReadPermission::Public, id("c", key, a));
+        store.objects.write(SERVER, vec![WriteObject { read, ..WriteObject::new(id, value) }], 10)
+    };
+    for key in ["0", "1", "2", "3"] {
+        write(key, &full).await.unwrap();
+    }
+    write("4", "{}").await.unwrap();
+    let ids = |keys: &str| keys.chars().map(|key| id("c", &key.to_string(), a)).collect::<Vec<_>>();
+    for caller in [SERVER, Caller::User(a), Caller::User(b)] {
+        assert_eq!(store.objects.read(caller, ids("0123")).await.unwrap().len(), 4, "4 MiB are not too much");
+        assert_eq!(store.objects.read(caller, ids("01230123")).await, Err(StoreError::TooLarge));
+        assert_eq!(store.objects.read(caller, ids("01234")).await, Err(StoreError::TooLarge), "two bytes more are");
+        assert_eq!(store.objects.read(caller, ids("1234567")).await.unwrap().len(), 4);
+        for owner in [Some(a), None] {
+            for limit in [3, 4, 1024] {
+                let listed = pages(|cursor| store.objects.list(caller, list(owner, limit, cursor))).await;
+                assert!(listed.iter().all(|page| page.iter().map(|object| object.value.len()).sum::<usize>() <= ANSWER_MAX));
+                let keys: String = listed.concat().into_iter().map(|object| object.id.key).collect();
+                assert_eq!((keys.as_str(), listed.len()), ("01234", 5_usize.div_ceil(limit.min(4))), "{limit}");
+            }
+        }
+    }
+    // What one may not read does not count.
+    let hidden = WriteObject { read: ReadPermission::Owner, ..WriteObject::new(id("c", "5", a), full) };
+    store.objects.write(SERVER, vec![hidden], 10).await.unwrap();
+    assert_eq!(store.objects.read(Caller::User(b), ids("0125678")).await.unwrap().len(), 3);
+    assert_eq!(store.objects.read(Caller::User(a), ids("0125678")).await.unwrap().len(), 4);
 }
 
 async fn collections(store: Store) {

@@ -1,8 +1,8 @@
 //! Sessions: rotation, theft, logout everywhere, new passwords.
 
 use hillfort_store::{
-    Conflict, Identity, IdentityKind, Missing, NewSession, Rotate, Rotation, SESSIONS_MAX, Session, SessionId, Store, StoreError,
-    UserId,
+    Conflict, Identity, IdentityKind, Missing, NewSession, OtherWays, Rotate, Rotation, SESSIONS_MAX, Session, SessionId, Store,
+    StoreError, UserId,
 };
 
 use crate::stores::{cases, nobody, person};
@@ -150,7 +150,7 @@ async fn purges(store: Store) {
     assert_eq!(store.sessions.purge(102, 2).await, Ok(2));
     assert_eq!(store.sessions.purge(102, 100).await, Ok(2), "one session and one token");
     assert_eq!(store.sessions.of_user(a, 10).await.unwrap().len(), 2);
-    assert!(store.sessions.use_reset([2; 32], "hash".into(), 200).await.is_ok());
+    assert!(store.sessions.use_reset([2; 32], "hash".into(), OtherWays::Keep, 200).await.is_ok());
 }
 
 async fn resets(store: Store) {
@@ -162,10 +162,10 @@ async fn resets(store: Store) {
     store.sessions.create_reset(a, [1; 32], 100, 10).await.unwrap();
     assert_eq!(store.sessions.create_reset(b, [1; 32], 100, 10).await, Err(Conflict::Id.into()));
     store.sessions.create_reset(a, [2; 32], 100, 20).await.unwrap();
-    assert_eq!(store.sessions.use_reset([1; 32], "new".into(), 30).await, none, "replaced");
-    assert_eq!(store.sessions.use_reset([2; 32], "new".into(), 100).await, none, "too late");
-    assert_eq!(store.sessions.use_reset([2; 32], "new".into(), 99).await, Ok(a));
-    assert_eq!(store.sessions.use_reset([2; 32], "again".into(), 99).await, none, "once");
+    assert_eq!(store.sessions.use_reset([1; 32], "new".into(), OtherWays::Keep, 30).await, none, "replaced");
+    assert_eq!(store.sessions.use_reset([2; 32], "new".into(), OtherWays::Keep, 100).await, none, "too late");
+    assert_eq!(store.sessions.use_reset([2; 32], "new".into(), OtherWays::Keep, 99).await, Ok(a));
+    assert_eq!(store.sessions.use_reset([2; 32], "again".into(), OtherWays::Keep, 99).await, none, "once");
     assert_eq!(store.accounts.password("a@example.org".into()).await, Ok((a, Some("new".into()))));
     assert_eq!((store.sessions.of_user(a, 99).await, store.sessions.generation(a).await), (Ok(vec![]), Ok(1)));
     assert_eq!(store.sessions.create_reset(nobody(), [3; 32], 1, 1).await, Err(Missing::Account.into()));
@@ -177,7 +177,7 @@ async fn reset_once(store: Store) {
     let tasks: Vec<_> = (0..6)
         .map(|at| {
             let sessions = store.sessions.clone();
-            tokio::spawn(async move { sessions.use_reset([1; 32], format!("hash{at}"), 20).await })
+            tokio::spawn(async move { sessions.use_reset([1; 32], format!("hash{at}"), OtherWays::Keep, 20).await })
         })
         .collect();
     let mut won = 0;

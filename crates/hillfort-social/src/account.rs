@@ -1,12 +1,14 @@
 //! The caller's account, and others as one may see them. Owns the turn from what is stored to what is shown.
 
+use std::sync::Arc;
+
 use hillfort_api::api::{self, AccountDevice, GetUsersRequest, UpdateAccountRequest, User, Users};
 use hillfort_api::{ApiError, Close, Code, UserId};
 use hillfort_store::{Account, AccountUpdate, Ban, Conflict, Identity, IdentityKind, PersonExport, StoreError};
 
 use crate::core::Core;
 use crate::id::{shown, stored};
-use crate::people::Key;
+use crate::people::{Key, once};
 use crate::time::timestamp;
 use crate::{checks, faults};
 
@@ -73,22 +75,28 @@ impl Core {
         }
         // What cannot be a name is nobody's.
         keys.extend(request.usernames.into_iter().filter(|name| checks::username(name).is_ok()).map(Key::Name));
-        let mut people = self.people.find(keys, self.now_ms()).await.map_err(faults::store)?;
+        let people = self.people.find(keys, self.now_ms()).await.map_err(faults::store)?;
         let facebook: Vec<_> = request
             .facebook_ids
             .into_iter()
             .filter(|id| checks::identity("facebook_ids", "Facebook ID", id, 1).is_ok())
             .map(|id| Identity::new(IdentityKind::Facebook, id))
             .collect();
-        if !facebook.is_empty() {
-            let found = self.store.accounts.by_identities(facebook).await.map_err(faults::store)?;
-            for account in found {
-                if people.iter().all(|other| other.id != account.id) {
-                    people.push(account.into());
-                }
-            }
-        }
+        let people = self.with_identities(people, facebook).await?;
         Ok(Users { users: people.iter().map(|account| self.user(account)).collect() })
+    }
+
+    /// These people, and behind them those with these identities who are not among them.
+    pub(crate) async fn with_identities(
+        &self,
+        people: Vec<Arc<Account>>,
+        identities: Vec<Identity>,
+    ) -> Result<Vec<Arc<Account>>, ApiError> {
+        if identities.is_empty() {
+            return Ok(people);
+        }
+        let more = self.store.accounts.by_identities(identities).await.map_err(faults::store)?;
+        Ok(once(people.into_iter().chain(more.into_iter().map(Arc::new)), |account| account.id))
     }
 
     /// `UpdateAccount`.
@@ -143,9 +151,12 @@ impl Core {
         self.ended(user, account.generation.saturating_add(1), Close::Banned, "the account was deleted")
     }
 
-    /// Everything that is kept about a person.
-    pub(crate) async fn export(&self, user: UserId) -> Result<PersonExport, ApiError> {
-        self.store.accounts.export(stored(user)).await.map_err(not_found)
+    /// A part of everything that is kept about a person.
+    pub(crate) async fn export(&self, user: UserId, cursor: Option<String>) -> Result<PersonExport, ApiError> {
+        self.store.accounts.export(stored(user), cursor).await.map_err(|error| match error {
+            StoreError::Invalid(why) => ApiError::invalid("cursor", why),
+            error => not_found(error),
+        })
     }
 
     /// Bans a person: its sessions end, and whoever signs in learns why and until when.

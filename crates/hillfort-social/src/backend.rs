@@ -19,7 +19,7 @@ use hillfort_store::{
 
 use crate::core::{Core, random};
 use crate::id::stored;
-use crate::people::Key;
+use crate::people::{Key, once};
 use crate::sessions::refuse_banned;
 use crate::{checks, faults};
 
@@ -74,7 +74,11 @@ impl Core {
             Ask::AccountDelete { user_id, recorded } => {
                 self.erase(UserId(user_id), recorded.then(|| BY.to_owned())).await.map(|()| Answer::Done)
             }
-            Ask::AccountExport(id) => self.export(UserId(id)).await.and_then(|person| {
+            Ask::AccountExport(id) => self.export(UserId(id), None).await.and_then(|person| {
+                if person.cursor.is_some() {
+                    let text = "The account has too much for one answer: it exports itself in parts by the RPC hillfort.export.";
+                    return Err(ApiError::new(Code::FailedPrecondition, text));
+                }
                 serde_json::to_string(&person)
                     .map(Answer::Text)
                     .map_err(|why| faults::internal("a person's data are no JSON", &why))
@@ -156,16 +160,9 @@ impl Core {
         checks::batch("facebook_ids", &facebook)?;
         let ids = ids.into_iter().map(|id| Key::Id(hillfort_store::UserId(id)));
         let keys = ids.chain(names.into_iter().filter(|name| checks::username(name).is_ok()).map(Key::Name)).collect();
-        let mut found = self.people.find(keys, self.now_ms()).await.map_err(faults::store)?;
+        let found = self.people.find(keys, self.now_ms()).await.map_err(faults::store)?;
         let facebook: Vec<_> = facebook.into_iter().map(|id| Identity::new(IdentityKind::Facebook, id)).collect();
-        if !facebook.is_empty() {
-            let more = self.store.accounts.by_identities(facebook).await.map_err(faults::store)?;
-            for one in more {
-                if found.iter().all(|other| other.id != one.id) {
-                    found.push(one.into());
-                }
-            }
-        }
+        let found = self.with_identities(found, facebook).await?;
         Ok(Answer::Users(found.iter().map(|one| user(one, self.is_online(UserId(one.id.0)))).collect()))
     }
 
@@ -179,11 +176,8 @@ impl Core {
         let mut found = near;
         if found.len() < count {
             let all = self.store.accounts.list(AccountFilter::All, count, None).await.map_err(faults::store)?.items;
-            for one in all {
-                if found.len() < count && found.iter().all(|other| other.id != one.id) {
-                    found.push(one);
-                }
-            }
+            found = once(found.into_iter().chain(all), |account| account.id);
+            found.truncate(count);
         }
         Ok(Answer::Users(found.iter().map(|one| user(one, self.is_online(UserId(one.id.0)))).collect()))
     }

@@ -21,8 +21,12 @@ use crate::ports::{Clock, Matches, Runtime};
 use crate::revoked::Revoked;
 use crate::token::TokenKey;
 
-/// Keys in the tables of limits: half a million accounts and addresses that did something lately, in 16 MiB.
+/// Keys in the table of budgets: half a million accounts and addresses that did something lately, in 8 MiB.
 const LIMITED_MAX: usize = 1 << 19;
+/// Keys in the table of guesses, in 4 MiB.
+const GUESSES_MAX: usize = 1 << 18;
+/// Addresses from which somebody signed in, and sessions that were looked up: 2 MiB each.
+pub(crate) const KNOWN_MAX: usize = 1 << 17;
 
 /// What every handler may use.
 pub(crate) struct Core {
@@ -34,8 +38,12 @@ pub(crate) struct Core {
     pub(crate) passwords: Passwords,
     /// Budgets of calls.
     pub(crate) budgets: Limits,
-    /// Failed sign-ins, known addresses, sessions that were looked up since the start.
-    pub(crate) memory: Limits,
+    /// Failed sign-ins, mails and exports.
+    pub(crate) guesses: Limits,
+    /// Addresses from which somebody signed in. Tables of their own for what is remembered for long: it would push guesses out.
+    pub(crate) known: Limits,
+    /// Sessions that were looked up in the store.
+    pub(crate) looked_up: Limits,
     pub(crate) people: People,
     pub(crate) outside: Outside,
     pub(crate) mail: Outbox,
@@ -125,7 +133,9 @@ impl Core {
             revoked: Revoked::default(),
             passwords,
             budgets: Limits::new(LIMITED_MAX, seed()),
-            memory: Limits::new(LIMITED_MAX, seed()),
+            guesses: Limits::new(GUESSES_MAX, seed()),
+            known: Limits::new(KNOWN_MAX, seed()),
+            looked_up: Limits::new(KNOWN_MAX, seed()),
             people: People::new(store.accounts.clone(), config.people_cache_s, config.alone),
             outside,
             mail,
@@ -140,6 +150,16 @@ impl Core {
             store,
             clock,
         }))
+    }
+
+    /// One over a store in memory, with passwords that cost nothing, at a time that stands still.
+    #[cfg(test)]
+    pub(crate) async fn in_memory(now_ms: i64) -> Arc<Self> {
+        let store = Store::open("memory:", hillfort_store::Options::default()).await.expect("memory is there");
+        let passwords = crate::passwords::PasswordCost { memory_kib: 64, passes: 1, threads: 1, queue: 8 };
+        let mail = Outbox::start(crate::mail::MailConfig::None).expect("no mail");
+        let clock: Clock = Arc::new(move || now_ms);
+        Self::start(Config { passwords, ..Config::default() }, store, mail, clock).await.expect("it starts")
     }
 
     pub(crate) fn now_ms(&self) -> i64 {

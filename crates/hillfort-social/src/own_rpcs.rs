@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use hillfort_api::{ApiError, CALLS, Caller, Code, Who};
-use hillfort_store::SessionId;
+use hillfort_store::{OtherWays, SessionId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -18,6 +18,10 @@ const PREFIX: &str = "hillfort.";
 const EXPORT: u8 = 11;
 /// Exports of one account.
 const EXPORTS: Allowance = Allowance::new(2, 600_000);
+/// Key of further parts of exports.
+const EXPORT_PART: u8 = 12;
+/// Further parts.
+const EXPORT_PARTS: Allowance = Allowance::new(60, 10_000);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +34,8 @@ struct Request {
 struct Reset {
     token: String,
     password: String,
+    #[serde(default)]
+    unlink_others: bool,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +43,14 @@ struct Reset {
 struct Change {
     old: String,
     new: String,
+    #[serde(default)]
+    unlink_others: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Export {
+    cursor: String,
 }
 
 impl Core {
@@ -49,14 +63,21 @@ impl Core {
                 Err(error) => Err(error),
             },
             "password_reset" => match read::<Reset>(payload) {
-                Ok(reset) => self.reset(caller.address.ip(), &reset.token, &reset.password).await.map(|()| "{}".to_owned()),
+                Ok(reset) => {
+                    let others = other_ways(reset.unlink_others);
+                    let ways = self.reset(caller.address.ip(), &reset.token, &reset.password, others).await;
+                    ways.map(|ways| serde_json::json!({ "other_ways": ways }).to_string())
+                }
                 Err(error) => Err(error),
             },
             "password_change" => match read::<Change>(payload) {
-                Ok(change) => self.change_password(caller, &change.old, &change.new).await,
+                Ok(change) => {
+                    let others = other_ways(change.unlink_others);
+                    self.change_password(caller, &change.old, &change.new, others).await
+                }
                 Err(error) => Err(error),
             },
-            "export" => self.own_export(caller).await,
+            "export" => self.own_export(caller, payload).await,
             "routes" => self.routes(caller),
             _ => return None,
         })
@@ -73,19 +94,26 @@ impl Core {
         Ok(serde_json::json!(names).to_string())
     }
 
-    async fn own_export(&self, caller: &Caller) -> Result<String, ApiError> {
+    /// A part of the caller's own data; the cursor in it leads to the next.
+    async fn own_export(&self, caller: &Caller, payload: &str) -> Result<String, ApiError> {
         let Who::User(user) = &caller.who else { return Err(ApiError::new(Code::PermissionDenied, "A session is required.")) };
-        // It reads everything of a person at once.
+        let asked = if payload.trim_ascii().is_empty() { Export::default() } else { read::<Export>(payload)? };
+        // A part reads some MiB at once.
         let too_soon = |again: TryAgainIn| {
             ApiError::new(
                 Code::ResourceExhausted,
                 format!("Exported a moment ago: try again in {} s.", again.0.max(1) / 1000 + 1),
             )
         };
-        self.memory.take(&(EXPORT, user.user_id.0), EXPORTS, self.now_ms()).map_err(too_soon)?;
-        let person = self.export(user.user_id).await?;
+        let (key, allowance) = if asked.cursor.is_empty() { (EXPORT, EXPORTS) } else { (EXPORT_PART, EXPORT_PARTS) };
+        self.guesses.take(&(key, user.user_id.0), allowance, self.now_ms()).map_err(too_soon)?;
+        let person = self.export(user.user_id, Some(asked.cursor)).await?;
         serde_json::to_string(&person).map_err(|why| faults::internal("a person's data are no JSON", &why))
     }
+}
+
+fn other_ways(unlink: bool) -> OtherWays {
+    if unlink { OtherWays::Unlink } else { OtherWays::Keep }
 }
 
 fn read<T: DeserializeOwned>(payload: &str) -> Result<T, ApiError> {

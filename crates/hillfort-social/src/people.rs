@@ -4,6 +4,7 @@
 //! What the filter does not know does not exist, provided that this server alone makes accounts. Where several do, such ids are asked of
 //! the store at a limited rate. Until the filter has read all accounts, everything passes it.
 
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
@@ -115,36 +116,30 @@ impl People {
 
     /// Those of `keys` that exist, in their order; one that was asked for twice comes once.
     pub(crate) async fn find(&self, keys: Vec<Key>, now_ms: i64) -> StoreResult<Vec<Arc<Account>>> {
+        let keys = once(keys, Key::clone);
         let mut found: Vec<(Key, Option<Arc<Account>>)> = Vec::with_capacity(keys.len());
         let mut missing = Vec::new();
         for key in keys {
-            if found.iter().any(|(seen, _)| *seen == key) {
+            let known = self.may_exist(&key);
+            if !known && self.strangers.is_none() {
+                self.stats.refused.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
-            let known = self.may_exist(&key);
-            let kept = match &self.strangers {
-                None if !known => Some(None),
-                _ => self.cache.get(&key).await,
-            };
-            if let (None, false, Some(budget)) = (&kept, known, &self.strangers) {
+            if let Some(kept) = self.cache.get(&key).await {
+                self.stats.kept.fetch_add(1, Ordering::Relaxed);
+                found.push((key, kept));
+                continue;
+            }
+            if let (false, Some(budget)) = (known, &self.strangers) {
                 budget.take(&(), STRANGERS, now_ms).map_err(|_| StoreError::Busy)?;
             }
-            match &kept {
-                Some(_) => self.stats.kept.fetch_add(1, Ordering::Relaxed),
-                None => {
-                    missing.push(key.clone());
-                    self.stats.asked.fetch_add(1, Ordering::Relaxed)
-                }
-            };
-            found.push((key, kept.flatten()));
+            self.stats.asked.fetch_add(1, Ordering::Relaxed);
+            missing.push(key.clone());
+            found.push((key, None));
         }
-        let fetched = self.fetch(missing).await?;
-        let mut people: Vec<Arc<Account>> = Vec::with_capacity(found.len());
-        for (key, kept) in found {
-            let account = kept.or_else(|| fetched.iter().find(|(seen, _)| *seen == key).and_then(|(_, account)| account.clone()));
-            people.extend(account.filter(|account| people.iter().all(|other| other.id != account.id)));
-        }
-        Ok(people)
+        let mut fetched: HashMap<Key, Option<Arc<Account>>> = self.fetch(missing).await?.into_iter().collect();
+        let people = found.into_iter().filter_map(|(key, kept)| kept.or_else(|| fetched.remove(&key).flatten()));
+        Ok(once(people, |account| account.id))
     }
 
     async fn fetch(&self, missing: Vec<Key>) -> StoreResult<Vec<(Key, Option<Arc<Account>>)>> {
@@ -179,23 +174,15 @@ impl People {
         if !names.is_empty() {
             accounts.extend(self.directory.by_names(names).await?.into_iter().map(Arc::new));
         }
-        let answer = |key: &Key| {
-            let found = accounts.iter().find(|account| match key {
-                Key::Id(id) => account.id == *id,
-                Key::Name(name) => account.username == *name,
-            });
-            (key.clone(), found.cloned())
-        };
-        Ok(keys.iter().map(answer).collect())
+        let names = accounts.iter().map(|account| (Key::Name(account.username.clone()), account));
+        let ids = accounts.iter().map(|account| (Key::Id(account.id), account));
+        let by_key: HashMap<Key, &Arc<Account>> = names.chain(ids).collect();
+        Ok(keys.iter().map(|key| (key.clone(), by_key.get(key).map(|account| Arc::clone(account)))).collect())
     }
 
     fn may_exist(&self, key: &Key) -> bool {
         let filters = self.filters.read().expect("no holder panics");
-        let may = filters.current.as_ref().is_none_or(|filter| filter.contains(key));
-        if !may {
-            self.stats.refused.fetch_add(1, Ordering::Relaxed);
-        }
-        may
+        filters.current.as_ref().is_none_or(|filter| filter.contains(key))
     }
 
     /// An account was made, or has a new name: to be said before the person learns of it.
@@ -261,6 +248,12 @@ impl People {
             }
         }
     }
+}
+
+/// The items in their order, of those with equal keys the first.
+pub(crate) fn once<T, K: Eq + Hash>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut seen = HashSet::new();
+    items.into_iter().filter(|item| seen.insert(key(item))).collect()
 }
 
 #[cfg(test)]

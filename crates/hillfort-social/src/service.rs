@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hillfort_api::{Answer, ApiError, Call, Caller, Code, Credentials, Reply, Service, SessionUser, Sessions, UserId, Via, Who};
-use hillfort_store::{PersonExport, Store};
+use hillfort_store::{OtherWays, PersonExport, Store};
 use subtle::ConstantTimeEq;
 
 use crate::aliases::Aliases;
@@ -89,12 +89,12 @@ impl Social {
         self.core.config.signed.contains(&class)
     }
 
-    /// Everything that is kept about a person.
+    /// A part of everything that is kept about a person; the first without a cursor.
     ///
     /// # Errors
-    /// `NotFound`, or the store's.
-    pub async fn export(&self, user: UserId) -> Result<PersonExport, ApiError> {
-        self.core.export(user).await
+    /// `NotFound`, `InvalidArgument` for a cursor that is none, or the store's.
+    pub async fn export(&self, user: UserId, cursor: Option<String>) -> Result<PersonExport, ApiError> {
+        self.core.export(user, cursor).await
     }
 
     /// Erases a person with all that it owns. With `by`, that there was one is kept.
@@ -141,8 +141,8 @@ impl Social {
     ///
     /// # Errors
     /// `InvalidArgument`, naming the field; `ResourceExhausted`.
-    pub async fn reset(&self, address: std::net::IpAddr, token: &str, password: &str) -> Result<(), ApiError> {
-        self.core.reset(address, token, password).await
+    pub async fn reset(&self, address: std::net::IpAddr, token: &str, password: &str, others: OtherWays) -> Result<(), ApiError> {
+        self.core.reset(address, token, password, others).await.map(drop)
     }
 
     /// What became of lookups.

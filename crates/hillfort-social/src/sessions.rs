@@ -1,8 +1,9 @@
 //! Sessions: begun by a sign-in, carried on by refresh tokens that are good once, ended by signing out. Owns what tokens mean; their
 //! format is [`crate::token`]'s.
 //!
-//! A session is one family of refresh tokens. Each refresh gives the next token; an older one that comes again was stolen, or its thief
-//! came first, and ends the session. Access tokens are looked up in memory alone; they are short-lived, and what was revoked before this
+//! A session is one family of refresh tokens. Each has a turn, and each turn has one that follows it: who refreshes with one token twice
+//! within the grace, because an answer was lost or two parts of a client were at it at once, gets the same turn twice, and both answers go
+//! on. An older one that comes again was stolen, or its thief came first, and ends the session. Access tokens are looked up in memory alone; they are short-lived, and what was revoked before this
 //! server started is asked of the store once for each session ([`Core::admit`]).
 
 use std::collections::BTreeMap;
@@ -11,15 +12,13 @@ use std::sync::Arc;
 use hillfort_api::api::{Session, SessionLogoutRequest, SessionRefreshRequest};
 use hillfort_api::{ApiError, Caller, Close, Code, SessionUser, UserId};
 use hillfort_store::{Account, NewSession, Rotate, Rotation, SessionId, TokenHash};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::core::{Core, full, random};
 use crate::id::{shown, stored};
 use crate::token::{Claims, LEEWAY_S, TokenFault, TokenTooLong};
 use crate::{checks, faults, signed};
-
-/// Key of a session that was looked up in the store, in the table of what is remembered.
-const LOOKED_UP: u8 = 10;
 
 impl Core {
     /// Who bears an access token. One MAC and one look into memory.
@@ -48,12 +47,12 @@ impl Core {
         let refused = || ApiError::new(Code::Unauthenticated, "Auth token invalid");
         let session: SessionId = user.token_id.parse().map_err(|_| refused())?;
         let now_ms = self.now_ms();
-        if self.memory.remembers(&(LOOKED_UP, session.0), now_ms) {
+        if self.looked_up.remembers(&session.0, now_ms) {
             return Ok(());
         }
         match self.store.sessions.get(session, now_ms).await.map_err(faults::store)? {
             Some(open) if open.user == stored(user.user_id) => {
-                self.memory.remember(&(LOOKED_UP, session.0), token_s * 1000, now_ms);
+                self.looked_up.remember(&session.0, token_s * 1000, now_ms);
                 Ok(())
             }
             _ => {
@@ -80,11 +79,12 @@ impl Core {
         }
         let id = SessionId::random();
         let claims = self.claims(id, account, generation, vars, now_ms);
-        let (session, hash, user) = self.tokens(claims, created, now_ms)?;
+        let turn = u64::from_ne_bytes(random());
+        let (session, user) = self.tokens(claims, turn, created, now_ms)?;
         let new = NewSession {
             id,
             user: account.id,
-            token: hash,
+            token: turn_hash(id.0, turn),
             expires: now_ms + self.refresh_ms(),
             vars: json(&user.vars),
             origin: caller.address.ip().to_string(),
@@ -147,11 +147,12 @@ impl Core {
         let new_vars = Some(request.vars).filter(|vars| !vars.is_empty());
         let vars = new_vars.clone().unwrap_or(old.vars);
         let claims = self.claims(SessionId(old.session), &account, account.generation, vars, now_ms);
-        let (session, next, user) = self.tokens(claims, false, now_ms)?;
+        let turn = self.next_turn(old.session, old.turn);
+        let (session, user) = self.tokens(claims, turn, false, now_ms)?;
         let rotate = Rotate {
             id: SessionId(old.session),
-            presented: hash(&request.token),
-            next,
+            presented: turn_hash(old.session, old.turn),
+            next: turn_hash(old.session, turn),
             expires: now_ms + self.refresh_ms(),
             vars: new_vars.as_ref().map(json),
             grace: i64::from(self.config.sessions.grace_ms),
@@ -233,8 +234,18 @@ impl Core {
         }
     }
 
-    /// Signs both tokens; the hash of the refresh token is what the store keeps.
-    fn tokens(&self, claims: Claims, created: bool, now_ms: i64) -> Result<(Session, TokenHash, SessionUser), ApiError> {
+    /// The turn that follows: known to this deployment alone, and always the same.
+    fn next_turn(&self, session: crate::id::Id, turn: u64) -> u64 {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secrets.signing).expect("HMAC takes keys of any length");
+        mac.update(b"hillfort refresh turns 1");
+        mac.update(&session);
+        mac.update(&turn.to_be_bytes());
+        let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = mac.finalize().into_bytes().into();
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    /// Signs both tokens; the refresh token is the one of this turn.
+    fn tokens(&self, claims: Claims, turn: u64, created: bool, now_ms: i64) -> Result<(Session, SessionUser), ApiError> {
         let too_long = |TokenTooLong| ApiError::invalid("vars", "vars are too large for a token.");
         let token = self.secrets.access.sign(&claims).map_err(too_long)?;
         let user = SessionUser {
@@ -247,15 +258,9 @@ impl Core {
         };
         let signing =
             if self.config.signed.is_empty() { String::new() } else { signed::key_text(&self.secrets.signing, claims.session) };
-        let refresh = Claims {
-            expires_s: now_ms / 1000 + i64::from(self.config.sessions.refresh_s),
-            turn: u64::from_ne_bytes(random()),
-            signing,
-            ..claims
-        };
+        let refresh = Claims { expires_s: now_ms / 1000 + i64::from(self.config.sessions.refresh_s), turn, signing, ..claims };
         let refresh_token = self.secrets.refresh.sign(&refresh).map_err(too_long)?;
-        let hash = hash(&refresh_token);
-        Ok((Session { created, token, refresh_token }, hash, user))
+        Ok((Session { created, token, refresh_token }, user))
     }
 }
 
@@ -267,7 +272,12 @@ pub(crate) fn refuse_banned(account: &Account, now_ms: i64) -> Result<(), ApiErr
     Err(ApiError::new(Code::PermissionDenied, format!("User account banned{until}.{reason}")))
 }
 
-/// What the store keeps of a token.
+/// What the store keeps of a refresh token.
+fn turn_hash(session: crate::id::Id, turn: u64) -> TokenHash {
+    Sha256::new().chain_update(session).chain_update(turn.to_be_bytes()).finalize().into()
+}
+
+/// What the store keeps of a token for a new password.
 pub(crate) fn hash(token: &str) -> TokenHash {
     Sha256::digest(token).into()
 }

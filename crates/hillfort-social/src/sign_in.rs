@@ -6,9 +6,10 @@ use std::net::IpAddr;
 
 use hillfort_api::api::{AccountEmail, AccountGameCenter, Session};
 use hillfort_api::{ApiError, Call, Caller, Code, SessionUser};
-use hillfort_store::{Account, AccountUpdate, Conflict, Found, Identity, IdentityKind, NewAccount, StoreError, UserId};
+use hillfort_store::{AccountUpdate, Conflict, Found, Identity, IdentityKind, NewAccount, StoreError, UserId};
 
 use crate::core::{Core, random};
+use crate::guesses::Refused;
 use crate::outside::game_center::GameCenterProof;
 use crate::outside::{Person, ProofFault};
 use crate::passwords::{Busy, Checked};
@@ -139,60 +140,56 @@ impl Core {
         let email = given.email.to_lowercase();
         let name = if by_name { username } else { &email };
         let guess = address.map(|address| self.guess(name, address)).transpose()?;
-        let known = if by_name { self.password_of_name(username).await? } else { self.password_of(&email).await? };
+        let tried = self.try_password(&given, create, username).await;
+        Ok((self.settle(guess.as_ref(), tried)?, given.vars))
+    }
+
+    /// What was given has the right form, and the guess is charged.
+    async fn try_password(&self, given: &AccountEmail, create: Option<bool>, username: &str) -> Result<Found, Refused> {
+        let (by_name, email) = (given.email.is_empty(), given.email.to_lowercase());
         let may_create = !by_name && create.unwrap_or(true);
-        match known {
-            None if may_create => {
-                let hash = self.passwords.hash(&given.password).await.map_err(busy)?;
-                let identity = Identity::new(IdentityKind::Email, &email);
-                let found = self.find_or_make(identity, create, username, Some(hash), AccountUpdate::default()).await?;
-                if !found.created {
-                    // Somebody was faster with the same address: it is their password that counts.
-                    let known = self.password_of(&email).await?;
-                    self.check(&given.password, known.as_ref().map(|(_, hash)| hash.as_deref())).await?;
-                }
-                guess.iter().for_each(|guess| self.guessed_right(guess));
-                Ok((found, given.vars))
+        let known = if by_name { self.password_of_name(username).await? } else { self.password_of(&email).await? };
+        if known.is_none() && may_create {
+            let hash = self.passwords.hash(&given.password).await.map_err(busy)?;
+            let identity = Identity::new(IdentityKind::Email, &email);
+            let found = self.find_or_make(identity, create, username, Some(hash), AccountUpdate::default()).await?;
+            if !found.created {
+                // Somebody was faster with the same address: it is their password that counts.
+                let known = self.password_of(&email).await?;
+                self.check(&given.password, known.as_ref().map(|(_, hash)| hash.as_deref())).await?;
             }
-            known => {
-                let (user, stored) = match &known {
-                    Some((user, hash)) => (Some(*user), Some(hash.as_deref())),
-                    None => (None, None),
-                };
-                // As it is before the check: who changes the password meanwhile ends the session that begins here.
-                let account = match user {
-                    Some(user) => Some(self.store.accounts.get(user).await.map_err(faults::store)?),
-                    None => None,
-                };
-                let checked = self.check(&given.password, stored).await?;
-                let account = account.ok_or_else(|| ApiError::new(Code::NotFound, "User account not found."))?;
-                let user = account.id;
-                guess.iter().for_each(|guess| self.guessed_right(guess));
-                if checked == Checked::RightButOld {
-                    self.rehash(user, &account, &given.password).await;
-                }
-                Ok((Found { account, created: false }, given.vars))
-            }
+            return Ok(found);
         }
+        // As it is before the check: who changes the password meanwhile ends the session that begins here.
+        let account = match &known {
+            Some((user, _)) => Some(self.store.accounts.get(*user).await.map_err(faults::store)?),
+            None => None,
+        };
+        let stored = known.map(|(_, hash)| hash);
+        let checked = self.check(&given.password, stored.as_ref().map(Option::as_deref)).await?;
+        let Some(account) = account else { return Err(ApiError::new(Code::NotFound, "User account not found.").into()) };
+        if let (Checked::RightButOld, Some(Some(old))) = (checked, stored) {
+            self.rehash(account.id, old, &given.password).await;
+        }
+        Ok(Found { account, created: false })
     }
 
     /// Whether the password is right. Without an account, as much is computed, and the answer is `NotFound` or `Unauthenticated`.
-    pub(crate) async fn check(&self, password: &str, known: Option<Option<&str>>) -> Result<Checked, ApiError> {
+    pub(crate) async fn check(&self, password: &str, known: Option<Option<&str>>) -> Result<Checked, Refused> {
         let checked = self.passwords.check(password, known.flatten()).await.map_err(busy)?;
-        match (checked, known) {
-            (Checked::Wrong, None) if !self.config.hide_unknown => Err(ApiError::new(Code::NotFound, "User account not found.")),
-            (Checked::Wrong, _) => Err(ApiError::new(Code::Unauthenticated, "Invalid credentials.")),
-            (checked, _) => Ok(checked),
-        }
+        let error = match (checked, known) {
+            (Checked::Wrong, None) if !self.config.hide_unknown => ApiError::new(Code::NotFound, "User account not found."),
+            (Checked::Wrong, _) => ApiError::new(Code::Unauthenticated, "Invalid credentials."),
+            (checked, _) => return Ok(checked),
+        };
+        Err(Refused::Wrong(error))
     }
 
-    /// Hashes a password at today's cost. If it cannot be now, the next sign-in does it.
-    async fn rehash(&self, user: UserId, account: &Account, password: &str) {
+    /// Hashes a password at today's cost, if its hash still is `old`: it may have been changed meanwhile. If it cannot be now, the next
+    /// sign-in does it.
+    async fn rehash(&self, user: UserId, old: String, password: &str) {
         let Ok(hash) = self.passwords.hash(password).await else { return };
-        let Some(email) = account.identity(IdentityKind::Email) else { return };
-        // Linking the same address again replaces the hash and keeps the sessions.
-        let linked = self.store.accounts.link(user, Identity::new(IdentityKind::Email, email), Some(hash), self.now_ms()).await;
-        if let Err(why) = linked {
+        if let Err(why) = self.store.accounts.rehash(user, old, hash).await {
             tracing::debug!(%why, "a password was not hashed anew");
         }
     }
@@ -362,7 +359,28 @@ fn made_up() -> String {
 
 #[cfg(test)]
 mod tests {
+    use hillfort_store::{Identity, IdentityKind, NewAccount, OtherWays, UserId};
+
     use super::made_up;
+    use crate::core::Core;
+
+    #[test]
+    fn a_password_that_is_changed_while_it_is_hashed_anew_stays() {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let core = Core::in_memory(1_700_000_000_000).await;
+            let (user, email) = (UserId::random(), Identity::new(IdentityKind::Email, "ada@example.org"));
+            let new = NewAccount { password_hash: Some("cheap".into()), ..NewAccount::named(user, "ada") };
+            core.store.accounts.register_or_find(email, Some(new), 1).await.unwrap();
+            let hash = async || core.store.accounts.password("ada@example.org".into()).await.unwrap().1.unwrap();
+            core.rehash(user, "cheap".into(), "correct horse").await;
+            assert!(hash().await.starts_with("$argon2id$"));
+            // The sign-in with the old password has read this one; its owner changes it before the new hash is there.
+            let read = hash().await;
+            core.store.accounts.set_password(user, Some("of the new password".into()), OtherWays::Keep, 2).await.unwrap();
+            core.rehash(user, read, "correct horse").await;
+            assert_eq!(hash().await, "of the new password");
+        });
+    }
 
     #[test]
     fn names_are_made_of_letters() {

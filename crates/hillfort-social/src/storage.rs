@@ -9,8 +9,8 @@ use hillfort_api::api::{
 };
 use hillfort_api::{ApiError, Code, UserId};
 use hillfort_store::{
-    Ack, Caller, Conflict, DeleteObject, Expect, ListObjects, OBJECT_VALUE_MAX, Object, ObjectId, ReadPermission, StoreError,
-    WriteObject, WritePermission,
+    ANSWER_MAX, Ack, Caller, Conflict, DeleteObject, Expect, ListObjects, OBJECT_VALUE_MAX, Object, ObjectId, ReadPermission,
+    StoreError, WriteObject, WritePermission,
 };
 
 use crate::core::Core;
@@ -46,7 +46,13 @@ impl Core {
         if ids.is_empty() {
             return Ok(StorageObjects::default());
         }
-        let objects = self.store.objects.read(Caller::User(stored(user)), ids).await.map_err(faults::store)?;
+        let objects = self.store.objects.read(Caller::User(stored(user)), ids).await.map_err(|error| match error {
+            StoreError::TooLarge => {
+                let text = format!("The objects have more than {ANSWER_MAX} bytes together: ask for fewer at a time.");
+                ApiError::invalid("object_ids", text)
+            }
+            error => faults::store(error),
+        })?;
         Ok(StorageObjects { objects: objects.into_iter().map(object).collect() })
     }
 

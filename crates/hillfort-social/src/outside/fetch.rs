@@ -17,6 +17,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 
 /// Largest answer that is read.
@@ -63,7 +64,9 @@ pub struct Trust {
 /// Asks neighbours. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Fetch {
-    tls: Arc<ClientConfig>,
+    /// Read with the first request that needs it: a server that asks nobody keeps no list of authorities.
+    tls: Arc<OnceCell<Arc<ClientConfig>>>,
+    extra: Arc<[CertificateDer<'static>]>,
     patience: Duration,
 }
 
@@ -73,19 +76,25 @@ impl Fetch {
     /// # Errors
     /// The extra certificates are none. A system without authorities is no error: what needs them fails later, and says so.
     pub fn new(trust: &Trust) -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        for extra in CertificateDer::pem_slice_iter(trust.extra_pem.as_bytes()) {
-            let extra = extra.map_err(|why| format!("extra certificates of authorities: {why}"))?;
-            roots.add(extra).map_err(|why| format!("extra certificates of authorities: {why}"))?;
+        let wrong = |why: &dyn std::fmt::Display| format!("extra certificates of authorities: {why}");
+        let mut checked = RootCertStore::empty();
+        let mut extra = Vec::new();
+        for certificate in CertificateDer::pem_slice_iter(trust.extra_pem.as_bytes()) {
+            let certificate = certificate.map_err(|why| wrong(&why))?;
+            checked.add(certificate.clone()).map_err(|why| wrong(&why))?;
+            extra.push(certificate);
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring has the suites of TLS 1.2 and 1.3")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { tls: Arc::new(tls), patience: PATIENCE })
+        Ok(Self { tls: Arc::default(), extra: extra.into(), patience: PATIENCE })
+    }
+
+    /// What TLS needs. Reading the system's authorities takes some milliseconds, which no IO thread has.
+    async fn tls(&self) -> Arc<ClientConfig> {
+        let read = || async {
+            let extra = Arc::clone(&self.extra);
+            let made = tokio::task::spawn_blocking(move || Arc::new(client_config(&extra))).await;
+            made.expect("reading certificates does not panic")
+        };
+        Arc::clone(self.tls.get_or_init(read).await)
     }
 
     /// What `address` answers to a GET.
@@ -100,7 +109,7 @@ impl Fetch {
                 Some("https") => {
                     let name = ServerName::try_from(host.clone()).map_err(|_| FetchFault::Address(host.clone()))?;
                     let stream = connect(&host, uri.port_u16().unwrap_or(443)).await?;
-                    let connector = TlsConnector::from(Arc::clone(&self.tls));
+                    let connector = TlsConnector::from(self.tls().await);
                     let stream = connector.connect(name, stream).await.map_err(|why| broken(&host, why))?;
                     ask(stream, &host, &uri).await
                 }
@@ -110,6 +119,18 @@ impl Fetch {
         };
         tokio::time::timeout(self.patience, asked).await.unwrap_or_else(|_| Err(FetchFault::Slow(host.clone())))
     }
+}
+
+/// Trusts the system's authorities and these.
+fn client_config(extra: &[CertificateDer<'static>]) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(extra.iter().cloned());
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has the suites of TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
 }
 
 /// What may be said of an address in a log: where it leads, and nothing behind it.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use hillfort_store::{Account, Page, Result as StoreResult, StoreError, UserId};
 
-use super::{Directory, FALSE_POSITIVES, Key, People};
+use super::{Directory, FALSE_POSITIVES, Key, People, once};
 use crate::ports::Later;
 
 /// A directory that counts who was asked for.
@@ -203,4 +203,59 @@ fn where_other_servers_make_accounts_unknown_ids_are_asked_at_a_limited_rate() {
         assert!(busy > 9_000);
         assert_eq!(people.find(vec![Key::Id(id(1))], 1).await.unwrap().len(), 1, "who is known is found");
     });
+}
+
+#[test]
+fn each_question_is_counted_once_by_who_answered_it() {
+    let directory = Counting::default();
+    *directory.accounts.lock().unwrap() = vec![account(1)];
+    let people = People::new(directory, 10, true);
+    let counts = |people: &People| {
+        let stats = &people.stats;
+        [&stats.refused, &stats.kept, &stats.asked].map(|count| count.load(Ordering::Relaxed))
+    };
+    block_on(async {
+        people.fill(1).await.unwrap();
+        for _ in 0..3 {
+            people.find(vec![Key::Id(id(1)), Key::Id(id(2)), Key::Id(id(2))], 0).await.unwrap();
+        }
+    });
+    assert_eq!(counts(&people), [3, 2, 1]);
+    let people = People::new(Counting::default(), 10, false);
+    block_on(async {
+        people.fill(1).await.unwrap();
+        people.find(vec![Key::Id(id(1))], 0).await.unwrap();
+        people.find(vec![Key::Id(id(1))], 0).await.unwrap();
+    });
+    assert_eq!(counts(&people), [0, 1, 1], "where other servers make accounts the filter answers nothing");
+}
+
+#[test]
+fn a_thousand_keys_are_not_compared_each_with_each() {
+    thread_local! {
+        static COMPARED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+    #[derive(Eq)]
+    struct Counted(u64);
+    impl std::hash::Hash for Counted {
+        fn hash<H: std::hash::Hasher>(&self, hasher: &mut H) {
+            self.0.hash(hasher);
+        }
+    }
+    impl PartialEq for Counted {
+        fn eq(&self, other: &Self) -> bool {
+            COMPARED.set(COMPARED.get() + 1);
+            self.0 == other.0
+        }
+    }
+    let found = once((0..2048_u64).map(|number| number % 1024), |number| Counted(*number));
+    assert_eq!(found, (0..1024).collect::<Vec<_>>());
+    assert!(COMPARED.get() < 4 * 1024, "{}", COMPARED.get());
+    let directory = Counting::default();
+    *directory.accounts.lock().unwrap() = (0..1024).map(account).collect();
+    let people = People::new(directory.clone(), 10, true);
+    let keys: Vec<_> = (0..1024).rev().flat_map(|number| [Key::Id(id(number)), Key::Name(format!("player-{number}"))]).collect();
+    let found = block_on(people.find(keys, 0)).unwrap();
+    assert!(found.iter().map(|account| account.id).eq((0..1024).rev().map(id)), "in the order in which they were asked for");
+    assert_eq!(directory.calls.load(Ordering::Relaxed), 2);
 }

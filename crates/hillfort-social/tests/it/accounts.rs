@@ -178,7 +178,7 @@ fn a_deleted_account_is_gone_with_all_it_had() {
     let other = rig.device("device-0002");
     let found = rig.as_user(&other, Call::GetUsers(GetUsersRequest { ids: vec![id.clone()], ..Default::default() }));
     assert_eq!(found, Ok(Users::default().into()));
-    refused(rig.runtime.block_on(rig.social.export(id_of(&id))), Code::NotFound, "");
+    refused(rig.runtime.block_on(rig.social.export(id_of(&id), None)), Code::NotFound, "");
     let anew = rig.device("device-0001");
     assert!(anew.created && rig.user_id(&anew) != id);
 }

@@ -19,6 +19,36 @@ fn an_unknown_name_costs_as_much_as_a_wrong_password() {
     }
 }
 
+/// Known, unknown, without a password, banned: with a wrong password all are the same, in words and in work. Work is counted in hashes,
+/// beside which nothing else weighs; and whoever asks for a new password learns nothing either.
+#[test]
+fn nobody_learns_who_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let hidden = hillfort_social::Config { hide_unknown: true, ..crate::rig::config() };
+    let rig = Rig::with(hidden, hillfort_social::MailConfig::Folder(folder.path().to_owned()));
+    rig.sign_in(email("ada@example.org", "correct horse", None, "ada")).unwrap();
+    let banned = rig.sign_in(email("mallory@example.org", "correct horse", None, "mallory")).unwrap();
+    let guest = rig.sign_in(device("device-0001", None, "guest")).unwrap();
+    let id = hillfort_api::UserId::parse(&rig.user_id(&banned)).unwrap();
+    rig.runtime.block_on(rig.social.ban(id, None, "for cheating".into(), "ops".into())).unwrap();
+    let computed = || rig.social.password_stats().computed.load(std::sync::atomic::Ordering::Relaxed);
+    let known = rig.sign_in(email("ada@example.org", "wrong horse", Some(false), "")).unwrap_err();
+    assert_eq!(known.code, Code::Unauthenticated);
+    let by_address = ["nobody@example.org", "mallory@example.org", "o'neil@example.org"].map(|mail| (mail, ""));
+    for (mail, name) in by_address.into_iter().chain(["ada", "nobody", "guest", "mallory"].map(|name| ("", name))) {
+        let before = computed();
+        let told = rig.sign_in(email(mail, "wrong horse", Some(false), name)).unwrap_err();
+        assert_eq!((told, computed() - before), (known.clone(), 1), "{mail}{name}");
+    }
+    let before = computed();
+    let asked = ["ada@example.org", "nobody@example.org", "mallory@example.org"].map(|mail| {
+        let payload = serde_json::json!({ "email": mail }).to_string();
+        rig.as_user(&guest, Call::RpcFunc(Rpc { id: "hillfort.password_reset_request".into(), payload, ..Default::default() }))
+    });
+    assert!(asked.iter().all(|answer| answer.is_ok() && *answer == asked[0]), "{asked:?}");
+    assert_eq!(computed(), before);
+}
+
 #[test]
 fn a_flood_from_one_address_is_refused_before_it_costs_anything() {
     let rig = Rig::new();

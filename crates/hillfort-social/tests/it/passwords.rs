@@ -200,6 +200,54 @@ fn a_lost_password_is_replaced_by_a_token_that_is_good_once() {
     refused(late, Code::InvalidArgument, "token");
 }
 
+/// A person's own devices go on; whoever thinks that somebody else has linked one unlinks all.
+#[test]
+fn other_ways_to_sign_in_are_named_and_unlinked_when_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::with(config(), MailConfig::Folder(folder.path().to_owned()));
+    let ada = rig.email("ada@example.org", "correct horse").unwrap();
+    let link = |session: &Session, id: &str| {
+        rig.as_user(session, Call::LinkDevice(AccountDevice { id: id.into(), ..Default::default() })).unwrap()
+    };
+    link(&ada, "device-0001");
+    link(&ada, "device-0002");
+    let id = rig.user_id(&ada);
+    let change = |session: &Session, old: &str, new: &str, unlink: bool| {
+        let payload = serde_json::json!({"old": old, "new": new, "unlink_others": unlink});
+        let answer = rpc(&rig, session, "hillfort.password_change", payload).unwrap();
+        (rig.device_or_none("device-0001"), answer["other_ways"].clone())
+    };
+    let (kept, ways) = change(&ada, "correct horse", "battery staple", false);
+    assert_eq!((rig.user_id(&kept.unwrap()), ways), (id.clone(), serde_json::json!({"device": 2})));
+    let ada = rig.email("ada@example.org", "battery staple").unwrap();
+    let (gone, ways) = change(&ada, "battery staple", "correct horse", true);
+    assert_eq!((gone, ways), (None, serde_json::json!({})));
+    let ada = rig.email("ada@example.org", "correct horse").unwrap();
+    link(&ada, "device-0003");
+    let guest = rig.device("device-of-a-guest");
+    rpc(&rig, &guest, "hillfort.password_reset_request", serde_json::json!({"email": "ada@example.org"})).unwrap();
+    wait_for_mail(&rig, 1);
+    let text = std::fs::read_to_string(folder.path().join("000.eml")).unwrap();
+    let token = text.lines().find_map(|line| line.strip_prefix("Token: ")).unwrap();
+    let payload = serde_json::json!({"token": token, "password": "battery staple", "unlink_others": true});
+    assert_eq!(rpc(&rig, &guest, "hillfort.password_reset", payload).unwrap(), serde_json::json!({"other_ways": {}}));
+    assert_eq!(rig.device_or_none("device-0003"), None);
+    assert_eq!(rig.user_id(&rig.email("ada@example.org", "battery staple").unwrap()), id);
+}
+
+/// A name that is taken, a server that is busy: nobody has guessed.
+#[test]
+fn what_is_no_guess_is_not_charged() {
+    let rig = Rig::new();
+    rig.sign_in(email("ada@example.org", "correct horse", None, "ada")).unwrap();
+    for number in 0..40 {
+        rig.pass(1);
+        let taken = rig.sign_in(email(&format!("bob{number}@example.org"), "correct horse", None, "ada"));
+        refused(taken, Code::AlreadyExists, "username");
+    }
+    assert!(rig.email("ada@example.org", "correct horse").is_ok());
+}
+
 #[test]
 fn without_mail_a_reset_is_refused_whoever_asks() {
     let rig = Rig::new();

@@ -67,6 +67,57 @@ fn variables_live_on_unless_they_are_replaced() {
     refused(rig.sign_in(Call::SessionRefresh(request)), Code::InvalidArgument, "vars");
 }
 
+/// Two parts of a client refresh at once: both answers go on, whichever of them is kept.
+#[test]
+fn two_refreshes_of_one_token_at_once_do_not_end_the_session() {
+    for keeps_first in [true, false] {
+        let rig = Rig::new();
+        let first = rig.device("device-0001");
+        let (one, two) = rig.runtime.block_on(async {
+            let ask = || {
+                let request = SessionRefreshRequest { token: first.refresh_token.clone(), vars: BTreeMap::new() };
+                rig.social.call(Rig::caller(Who::ServerKey), Call::SessionRefresh(request))
+            };
+            tokio::join!(ask(), ask())
+        });
+        let [one, two] = [one, two].map(|answer| match answer.unwrap() {
+            hillfort_api::Reply::Session(session) => session,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(one.refresh_token, two.refresh_token, "within one second, byte by byte");
+        rig.pass(9);
+        let late = rig.refresh(&first.refresh_token).unwrap();
+        assert_eq!(claims(&late.refresh_token)["trn"], claims(&one.refresh_token)["trn"]);
+        rig.pass(60);
+        let kept = if keeps_first { one } else { late };
+        let next = rig.refresh(&kept.refresh_token).unwrap();
+        assert!(rig.who(&next.token).is_ok());
+        // Whoever uses the other one much later shares the session with somebody.
+        rig.pass(11);
+        refused(rig.refresh(&two.refresh_token), Code::Unauthenticated, "");
+        refused(rig.refresh(&next.refresh_token), Code::Unauthenticated, "");
+    }
+}
+
+#[test]
+fn without_grace_two_refreshes_of_one_token_end_the_session() {
+    let mut strict = config();
+    strict.sessions.grace_ms = 0;
+    let rig = Rig::with(strict, hillfort_social::MailConfig::None);
+    let first = rig.device("device-0001");
+    let second = rig.refresh(&first.refresh_token).unwrap();
+    refused(rig.refresh(&first.refresh_token), Code::Unauthenticated, "");
+    refused(rig.refresh(&second.refresh_token), Code::Unauthenticated, "");
+}
+
+#[test]
+fn turns_are_no_other_sessions() {
+    let rig = Rig::new();
+    let (one, other) = (rig.device("device-0001"), rig.device("device-0001"));
+    let (one, other) = (rig.refresh(&one.refresh_token).unwrap(), rig.refresh(&other.refresh_token).unwrap());
+    assert_ne!(claims(&one.refresh_token)["trn"], claims(&other.refresh_token)["trn"]);
+}
+
 #[test]
 fn an_old_refresh_token_ends_the_session() {
     let rig = Rig::new();

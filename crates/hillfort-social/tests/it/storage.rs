@@ -185,6 +185,44 @@ fn what_cannot_be_an_object_is_refused_with_its_field() {
 }
 
 #[test]
+fn answers_are_bounded() {
+    let rig = Rig::new();
+    let session = rig.device("device-0001");
+    let me = rig.user_id(&session);
+    let big = format!("{{\"a\":\"{}\"}}", "x".repeat((1 << 20) - 8));
+    for number in 0..6 {
+        write(&rig, &session, vec![object(&format!("k{number}"), &big)]).unwrap();
+    }
+    let ids = |number: u32| {
+        let id = |number| ReadStorageObjectId { collection: "saves".into(), key: format!("k{number}"), user_id: me.clone() };
+        Call::ReadStorageObjects(ReadStorageObjectsRequest { object_ids: (0..number).map(id).collect() })
+    };
+    assert!(rig.as_user(&session, ids(4)).is_ok());
+    refused(rig.as_user(&session, ids(5)), Code::InvalidArgument, "object_ids");
+    let page = list(&rig, &session, &me, Some(100), "").unwrap();
+    assert_eq!(page.objects.len(), 4);
+    let page = list(&rig, &session, &me, Some(100), &page.cursor).unwrap();
+    assert_eq!((page.objects.len(), page.cursor.as_str()), (2, ""));
+    // The export of it comes in parts, of which the first alone is counted as an export.
+    let part = |cursor: &str| {
+        let payload = if cursor.is_empty() { String::new() } else { serde_json::json!({ "cursor": cursor }).to_string() };
+        match rig.as_user(&session, Call::RpcFunc(Rpc { id: "hillfort.export".into(), payload, ..Default::default() })) {
+            Ok(Reply::Rpc(rpc)) => Ok(serde_json::from_str::<serde_json::Value>(&rpc.payload).unwrap()),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error),
+        }
+    };
+    let first = part("").unwrap();
+    let second = part(first["cursor"].as_str().unwrap()).unwrap();
+    assert_eq!((first["objects"].as_array().unwrap().len(), second["objects"].as_array().unwrap().len()), (4, 2));
+    assert_eq!(second["cursor"], serde_json::Value::Null);
+    refused(part("zz"), Code::InvalidArgument, "cursor");
+    part("").unwrap();
+    refused(part(""), Code::ResourceExhausted, "");
+    assert!(part(first["cursor"].as_str().unwrap()).is_ok());
+}
+
+#[test]
 fn names_that_look_like_commands_are_names() {
     let rig = Rig::new();
     let session = rig.device("device-0001");

@@ -30,6 +30,22 @@ fn tls_is_checked() {
 }
 
 #[test]
+fn authorities_are_read_with_the_first_request_that_needs_them() {
+    block_on(async {
+        let server = StandIn::plain(|_| (200, String::new())).await;
+        let fetch = fetch("");
+        fetch.get(&server.url("/")).await.unwrap();
+        assert!(fetch.tls.get().is_none(), "nobody was to be trusted yet");
+        let server = StandIn::tls(|_| (200, String::new())).await;
+        fetch.get(&server.https("/")).await.unwrap_err();
+        assert!(fetch.tls.get().is_some());
+    });
+    assert!(
+        Fetch::new(&super::Trust { extra_pem: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----".into() }).is_err()
+    );
+}
+
+#[test]
 fn an_endless_answer_is_not_read() {
     block_on(async {
         let server = StandIn::plain(|path| (200, "x".repeat(path[1..].parse().unwrap()))).await;

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::console::{KernelBoard, Mode, Rung};
 use crate::games::Games;
 
-/// What a client needs to sign its hello. A key inside a client is no secret: it keeps out what does not care to look for it.
+/// What a client needs to sign its hello, and to sign in. A key inside a client is no secret: it keeps out what does not care to look for it.
 #[derive(Debug, Clone)]
 pub struct ClientKey {
     /// Application.
@@ -27,6 +27,8 @@ pub struct ClientKey {
     pub key: u16,
     /// Secret in hexadecimal digits.
     pub secret_hex: String,
+    /// What guests show to the client API when they sign in; empty: nobody signs in there.
+    pub server_key: String,
 }
 
 /// Whether the server takes players; shared with the thread that drains it.
@@ -81,6 +83,8 @@ struct Client<'a> {
     key: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_key: Option<&'a str>,
     game: &'a str,
 }
 
@@ -93,6 +97,7 @@ async fn client(State(pages): State<Arc<Pages>>) -> Response {
         app: key.map(|key| key.app),
         key: key.map(|key| key.key),
         secret: key.map(|key| key.secret_hex.as_str()),
+        server_key: key.map(|key| key.server_key.as_str()).filter(|key| !key.is_empty()),
         game: pages.games.front(),
     };
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()

@@ -302,7 +302,12 @@ fn room(script: &Script) -> Result<Game, ServeError> {
 
 fn client_key(settings: &Settings) -> Option<ClientKey> {
     let key: &Key = settings.keys.first()?;
-    settings.development.then(|| ClientKey { app: key.app.0, key: key.key.0, secret_hex: key.secret_hex() })
+    settings.development.then(|| ClientKey {
+        app: key.app.0,
+        key: key.key.0,
+        secret_hex: key.secret_hex(),
+        server_key: settings.services.social.server_key.clone(),
+    })
 }
 
 fn console_settings(settings: &Settings, frames: SocketAddr, http: SocketAddr) -> console::Settings {

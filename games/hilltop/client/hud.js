@@ -100,6 +100,11 @@ export class Hud {
     result.hidden = false;
   }
 
+  /** What the account keeps of all rounds, below the result of the last. */
+  showRecord({ status, record }) {
+    text('#result-record', status === 'known' ? `${record.won} of your ${record.rounds} rounds won` : '');
+  }
+
   addRtt(ms) {
     this.#samples.push(ms);
     if (this.#samples.length > SPARK_SAMPLES) this.#samples.shift();

@@ -1,14 +1,21 @@
-// What outlives the page: the player's name for ever, the running session for a reload of this tab. The session lies in the tab's
+// What outlives the page: the player's name and the device's id for ever, the running session for a reload of this tab. The session lies in the tab's
 // storage only between two pages, so that a copied tab does not take the same session. Storage may be forbidden: then nothing is kept.
 
 import { fromHex, toHex } from '/sdk/js/hello.js';
 
 const NAME = 'hillfort.name';
+const DEVICE = 'hillfort.device';
 const HELPED = 'hilltop.helped';
 const SESSION = 'hilltop.session';
 
 export const keepName = (name) => attempt(() => localStorage.setItem(NAME, name));
 export const keptName = () => attempt(() => localStorage.getItem(NAME)) ?? '';
+
+/** Where this device's id is kept. */
+export const deviceStore = {
+  load: () => attempt(() => localStorage.getItem(DEVICE)) ?? null,
+  save: (id) => attempt(() => localStorage.setItem(DEVICE, id)),
+};
 
 /** Whether the help was shown here before; from now on it was. */
 export function wasHelped() {

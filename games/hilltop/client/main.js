@@ -5,14 +5,16 @@ import { Interpolation } from '/sdk/js/interpolate.js';
 import { Pace, Predictor } from '/sdk/js/predict.js';
 import { HillfortSession } from '/sdk/js/session.js';
 import { Mirror, MirrorError } from '/sdk/js/sync.js';
+import { Account, deviceId } from './account.js';
 import { roomAsked } from './asked.js';
 import { Controls } from './controls.js';
 import { beat, FormatError, moveOrder, readEvent, stopOrder, SQUADS_PER_PLAYER } from './format.js';
 import { Hud, Minimap } from './hud.js';
-import { keepName, keepSession, keptName, takeSession, wasHelped } from './keep.js';
+import { deviceStore, keepName, keepSession, keptName, takeSession, wasHelped } from './keep.js';
 import { Match } from './match.js';
 import { OwnSquads } from './own.js';
 import { TEAMS } from './palette.js';
+import { Profile } from './profile.js';
 import { Scene } from './scene.js';
 import { schema } from './sync.schema.js';
 import { SNAP_UNITS, Timeline } from './timeline.js';
@@ -26,6 +28,8 @@ const ENTRY_MAP = {
 };
 /** A lost seat is asked for again after this pause. */
 const REJOIN_MS = 1500;
+/** Who wants to play does not wait longer for the account: what comes of it later is told in the game. */
+const NAME_PATIENCE_MS = 2000;
 const DISPLAY_EVERY_MS = 100;
 
 const query = new URLSearchParams(location.search);
@@ -34,10 +38,14 @@ const spectates = query.has('spectate');
 const canvas = document.querySelector('#field');
 const scene = new Scene(canvas);
 const minimap = new Minimap(scene.camera);
+const account = new Account({
+  fetch: (...args) => fetch(...args),
+  device: () => deviceId(deviceStore, (count) => crypto.getRandomValues(new Uint8Array(count))),
+});
 const stats = { statesReceived: 0, lastStateAt: 0, maxStateGap_ms: 0, rtt_ms: null, tick: 0, session: null, slot: null, fps: 0 };
 /** For tests and the curious: what the page knows about itself. */
 window.hillfort = {
-  status: 'idle', stats,
+  status: 'idle', stats, account,
   get own() {
     return match?.timeline.own ?? null;
   },
@@ -89,6 +97,10 @@ const deeds = {
   },
 };
 const hud = new Hud(deeds);
+new Profile(account, (name) => {
+  keepName(name);
+  document.querySelector('#name').value = name;
+});
 new Controls(canvas, scene, deeds);
 
 // The session -----------------------------------------------------------------------------------------------------------------------
@@ -217,7 +229,12 @@ const HAPPENED = {
     const name = (squad) => ({ text: match.nameOf(Math.floor(squad / SQUADS_PER_PLAYER)), team: match.teamOf(squad) });
     if (match.isOwn(event.by) || match.isOwn(event.squad)) hud.tell([name(event.by), ' brings down ', name(event.squad)]);
   },
-  round: (event) => hud.roundOver(event),
+  round: (event) => {
+    hud.roundOver(event);
+    if (spectates) return;
+    account.roundOver({ won: event.winner === match.team, score: match.score });
+    account.save().then(() => hud.showRecord(account));
+  },
 };
 
 /** Lets the own squads walk on, and asks the server now and then how early inputs come. */
@@ -273,6 +290,7 @@ function frame(now) {
   minimap.draw(scene, match);
   hud.frame(now);
   if (now - lastDisplay > DISPLAY_EVERY_MS) {
+    if (match?.playing && !spectates) account.played(Math.min(now - lastDisplay, 1000) / 1000);
     lastDisplay = now;
     if (match !== null) hud.show(match);
     if (session?.status.name === 'lost') hud.sayStatus(wordsFor(session.status, now));
@@ -281,6 +299,9 @@ function frame(now) {
 }
 
 window.addEventListener('resize', resize);
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) account.save({ last: true });
+});
 window.addEventListener('pagehide', () => {
   if (session === null) return;
   session.suspend();
@@ -293,25 +314,51 @@ window.addEventListener('pageshow', (event) => {
   takeSession();
   session.start();
 });
-document.querySelector('#entry form').addEventListener('submit', (event) => {
+document.querySelector('#entry form').addEventListener('submit', async (event) => {
   event.preventDefault();
   const name = document.querySelector('#name').value.trim();
-  if (name === '') return;
+  const button = event.target.querySelector('[type="submit"]');
+  if (name === '' || button.disabled) return;
+  button.disabled = true;
+  const wrong = await claimed(name);
+  button.disabled = false;
+  document.querySelector('#entry-note').textContent = wrong ?? '';
+  if (wrong !== null) return document.querySelector('#name').focus();
   keepName(name);
   document.querySelector('#name').blur();
-  play(name);
+  return play(name);
 });
+
+/** What is wrong with the name for the account; null: nothing, or the account is not there in time, and then it is told when it is. */
+async function claimed(name) {
+  let isLate = false;
+  const claim = signedIn.then(() => account.rename(name));
+  claim.then((wrong) => {
+    if (isLate && wrong !== null) hud.tell([`${wrong}. Until then your account is called ${account.name}`]);
+  });
+  const late = new Promise((resolve) => setTimeout(resolve, NAME_PATIENCE_MS, null)).then(() => {
+    isLate = true;
+    return null;
+  });
+  return Promise.race([claim, late]);
+}
 
 resize();
 requestAnimationFrame(frame);
 const kept = takeSession();
+const signedIn = spectates ? Promise.resolve() : account.signIn();
 document.querySelector('#name').value = query.get('name') ?? keptName();
+signedIn.then(() => {
+  const place = document.querySelector('#name');
+  if (account.status === 'known' && !account.isNew) place.value ||= account.name;
+});
 if (kept !== null) {
   play(kept.session.name, kept);
 } else if (spectates) {
   play(query.get('name') ?? 'Spectator');
 } else if (query.has('auto') && query.get('name')) {
   play(query.get('name'));
+  signedIn.then(() => account.rename(query.get('name')));
 } else {
   scene.setMap(ENTRY_MAP);
   showEntry();

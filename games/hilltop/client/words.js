@@ -1,4 +1,4 @@
-// What the player is told about the connection, in words. Pure: a status of the session goes in, a sentence comes out.
+// What the player is told about connection, squads and account, in words. Pure: a status goes in, a sentence comes out.
 
 /** { text, tone, lasting } for a status at `now` (local monotonic ms), or null when there is nothing to say. */
 export function wordsFor(status, now) {
@@ -43,4 +43,26 @@ export function squadWords(squad, heldByOwn) {
 /** Minutes and seconds. */
 export function clockWords(seconds) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}
+
+/** How the sign-in stands. */
+export function accountWords({ status, why, isNew, name, record }) {
+  switch (status) {
+    case 'known': {
+      if (isNew) return 'Guest account, kept on this device.';
+      const played = record.rounds > 0 ? ` ${record.won} of ${record.rounds} rounds won.` : '';
+      return `Welcome back, ${name}.${played}`;
+    }
+    case 'without':
+      return `You play without an account, and nothing is kept: ${why}.`;
+    default:
+      return 'Signing in…';
+  }
+}
+
+/** A record's figures, as they are shown. */
+export function recordWords({ rounds, won, best, seconds }) {
+  const minutes = Math.floor(seconds / 60);
+  const time = minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return { rounds: String(rounds), won: String(won), best: String(best), time };
 }

@@ -162,7 +162,7 @@ fn own_keys_end_development_mode() {
     let server = Server::start_in(folder, &[("bots.hilltop", "4")]);
     assert!(!server.log().iter().any(|line| line.contains("DEVELOPMENT")), "{:?}", server.log());
     let client: Value = serde_json::from_str(&get(server.http, "/client.json").body).unwrap();
-    assert!(client["now_ms"].is_u64() && client.get("secret").is_none(), "{client}");
+    assert!(client["now_ms"].is_u64() && client.get("secret").is_none() && client.get("server_key").is_none(), "{client}");
 
     let attack = post(server.console, "/api/attack", &json!({ "kind": "bad-hello" }));
     assert_eq!(attack.status, 403, "{attack:?}");

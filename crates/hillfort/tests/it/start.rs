@@ -37,6 +37,7 @@ fn development_mode_says_so_and_shows_the_game() {
     server.logged("DEVELOPMENT MODE");
     let client: Value = serde_json::from_str(&get(server.http, "/client.json").body).unwrap();
     assert_eq!((&client["app"], &client["key"], &client["game"]), (&1.into(), &1.into(), &"hilltop".into()));
+    assert_eq!(client["server_key"], "defaultkey");
     for (path, status) in [("/", 307), ("/hilltop/", 200), ("/sdk/js/hello.js", 200), ("/ws", 404), ("/v2/account", 401)] {
         assert_eq!(get(server.http, path).status, status, "{path}");
     }

@@ -156,6 +156,7 @@ impl Marks {
         if viewer.in_sight() + viewer.leaving + entering.len() > crate::viewer::SLOTS_MAX {
             entering.sort_by(|a, b| a.distance.total_cmp(&b.distance));
         }
+        viewer.slots.reserve(entering.len().min(crate::viewer::SLOTS_MAX.saturating_sub(viewer.slots.len())));
         for newcomer in entering.drain(..) {
             let row = &look.frame.rows[newcomer.row as usize];
             let kind = look.schema.compiled().kind(row.kind);

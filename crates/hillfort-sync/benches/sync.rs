@@ -6,10 +6,13 @@
 #![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
 
 use std::hint::black_box;
-use std::net::{SocketAddr, UdpSocket};
+use std::io::IoSlice;
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::net::addr::SocketAddrArg;
+use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
 use rustix::time::{ClockId, clock_gettime};
 
 use hillfort_sync::{
@@ -21,6 +24,9 @@ const HZ: u32 = 20;
 const RADIUS: f32 = 100.0;
 /// Ticks between a packet and its acknowledgement: so many more for each third client. One acknowledgement in fifty is lost.
 const LAG: u32 = 2;
+
+/// Packets that are written behind each other, and go out by one system call where they go out.
+const BATCH: usize = 64;
 
 /// One scene.
 #[derive(Clone, Copy)]
@@ -69,21 +75,26 @@ struct Tally {
 /// Where datagrams go: sockets that nobody reads, as many as a real server's kernel would look up.
 struct Sink {
     from: UdpSocket,
-    to: Vec<(UdpSocket, SocketAddr)>,
+    to: Vec<(UdpSocket, SocketAddrAny)>,
 }
 
 impl Sink {
     fn new() -> Self {
         let open = || UdpSocket::bind("127.0.0.1:0").expect("loopback");
-        let address = |socket: UdpSocket| (socket.local_addr().expect("bound"), socket);
-        let to = std::iter::repeat_with(open).take(64).map(address).map(|(to, socket)| (socket, to));
+        let address = |socket: UdpSocket| (socket.local_addr().expect("bound").as_any(), socket);
+        let to = std::iter::repeat_with(open).take(BATCH).map(address).map(|(to, socket)| (socket, to));
         Self { from: open(), to: to.collect() }
     }
 
-    fn send(&self, at: usize, packet: &[u8]) {
-        let (_, to) = self.to[at % self.to.len()];
+    /// Sends packets, each to another socket, by one call: `ends` says where each ends.
+    fn send(&self, packets: &[u8], ends: &[usize]) {
+        let starts = std::iter::once(&0).chain(ends);
+        let slices: Vec<_> = starts.zip(ends).map(|(from, to)| [IoSlice::new(&packets[*from..*to])]).collect();
+        let mut controls: Vec<_> = ends.iter().map(|_| SendAncillaryBuffer::default()).collect();
+        let parts = slices.iter().zip(&mut controls).zip(&self.to);
+        let mut messages: Vec<_> = parts.map(|((slice, control), (_, to))| MMsgHdr::new_with_addr(to, slice, control)).collect();
         // A full socket drops it, as the network would.
-        let _dropped = self.from.send_to(packet, to);
+        let _dropped = sendmmsg(&self.from, &mut messages, SendFlags::empty());
     }
 }
 
@@ -227,23 +238,30 @@ fn write(
     let mut tally = Tally::default();
     let begun = busy();
     let mut out = Vec::with_capacity(64 * 1024);
+    let mut ends = Vec::with_capacity(BATCH);
     let Some(mut pass) = replicator.pass(schema, history) else { return tally };
+    let count = viewers.len();
     for (at, viewer) in viewers.iter_mut().enumerate() {
         let lag = LAG + at as u32 % 3;
         if tick > lag && !(tick + at as u32).is_multiple_of(50) {
             viewer.on_ack(tick - lag, u64::MAX);
         }
-        out.clear();
+        let start = out.len();
         if let Some(sent) = pass.write(viewer, None, &mut out) {
             tally.changed += u64::from(sent.changed);
             tally.entered += u64::from(sent.entered);
             tally.waiting += u64::from(sent.waiting);
-            if let Some(sink) = sink {
-                sink.send(at, &out);
-            }
+            ends.push(out.len());
         }
-        tally.bytes += black_box(&out).len() as u64;
+        tally.bytes += (black_box(&out).len() - start) as u64;
         tally.pairs += viewer.in_sight() as u64;
+        if ends.len() == BATCH || at + 1 == count {
+            if let Some(sink) = sink {
+                sink.send(&out, &ends);
+            }
+            out.clear();
+            ends.clear();
+        }
     }
     tally.busy = busy() - begun;
     tally

@@ -211,6 +211,9 @@ pub struct SyncTestArgs {
     /// Start of all randomness
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Saves and restores the room once in so many ticks; 0: never, so that a recording has play alone
+    #[arg(long, value_name = "TICKS", default_value_t = 1)]
+    pub save_every: u64,
     /// Keeps the recording
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,

@@ -88,7 +88,7 @@ fn replay(args: &ReplayArgs, natives: &[Game], out: &mut dyn Write) -> anyhow::R
 
 fn sync_test(args: &SyncTestArgs, natives: &[Game], out: &mut dyn Write) -> anyhow::Result<Exit> {
     let game = game(&args.game, natives, args.games.as_deref())?;
-    let options = SyncOptions { ticks: args.ticks, players: args.players, seed: args.seed };
+    let options = SyncOptions { ticks: args.ticks, players: args.players, seed: args.seed, save_every: args.save_every };
     let report = match hillfort_realm::sync_test(&game, options) {
         Ok(report) => report,
         Err(fault) => {
@@ -96,10 +96,11 @@ fn sync_test(args: &SyncTestArgs, natives: &[Game], out: &mut dyn Write) -> anyh
             return Ok(Exit::Differs);
         }
     };
-    let how = if report.restored {
-        "side by side, and after saving and restoring in each tick"
-    } else {
-        "side by side (it has no on_save)"
+    let how = match (report.restored, args.save_every) {
+        (true, 1) => "side by side, and after saving and restoring in each tick".into(),
+        (true, every) => format!("side by side, and after saving and restoring once in {every} ticks"),
+        (false, 0) => "side by side".into(),
+        (false, _) => String::from("side by side (it has no on_save)"),
     };
     writeln!(out, "{}: {} ticks the same {how}", args.game, report.recording.ticks)?;
     if let Some(path) = &args.record {

@@ -22,8 +22,9 @@ const TICKET_USES: Rate = match Rate::new(1, 10) {
     Ok(rate) => rate,
     Err(_) => panic!("it is in range"),
 };
-/// Handshakes of one source that are nobody else's loss: a player who comes back and opens a page needs fewer.
-const LIGHT_HANDSHAKES: Rate = match Rate::new(1, 10) {
+/// Handshakes of one source that are nobody else's loss: a player who comes back and opens a page needs no more. Few, because a flood from many
+/// addresses has as many from each of them.
+const LIGHT_HANDSHAKES: Rate = match Rate::new(1, 4) {
     Ok(rate) => rate,
     Err(_) => panic!("it is in range"),
 };

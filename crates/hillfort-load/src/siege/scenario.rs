@@ -73,8 +73,8 @@ pub(crate) struct Plan {
 
 /// Defences that are compared by what a packet costs, with what it costs by itself.
 const WITH_FLOOR: &[Defence] = &[Hillfort, Nftables, Kernel, Defence::Floor];
-/// A share of the core for handshakes, some hundred a second, that the attacker exceeds even with what others leave of its own core.
-const FEW_HANDSHAKES: &str = "handshake_percent = 3\n";
+/// A share of the core for handshakes, about a thousand a second, that the attacker exceeds even with what others leave of its own core.
+const FEW_HANDSHAKES: &str = "handshake_percent = 15\n";
 /// Who has played for two minutes is known; in a siege that must go faster.
 const EARLY: &str = "[guard]\nsettled_s = 1\nplayed_s = 1\n";
 

@@ -6,13 +6,12 @@
 //! by an op code of 32 bits is told with op codes beyond them: [`STATE_OP`], [`SCENE_OP`], [`SCENE_ANEW_OP`].
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
 
 use prost::Message as _;
 
 use crate::api::{ListMatchesRequest, Match};
 use crate::error::ApiError;
+pub use crate::service::Later;
 use crate::service::UserId;
 use crate::sessions::SessionId;
 
@@ -31,9 +30,6 @@ pub const INPUT_HEADER_BYTES: usize = 17;
 
 const RELIABLE: u8 = 1;
 const HAS_SENDER: u8 = 2;
-
-/// What is answered later.
-pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Matches that run. The door of sockets and the realm have them; handlers and modules ask.
 pub trait Matches: Send + Sync {

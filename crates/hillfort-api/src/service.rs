@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::calls::{Auth, Call, Reply};
 use crate::error::{ApiError, Code};
+use crate::realtime::Envelope;
 use crate::sessions::SessionId;
 
 /// Id of an account: the bytes of a UUID.
@@ -89,6 +90,18 @@ pub struct Caller {
 /// What a call comes to, later.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Reply, ApiError>> + Send>>;
 
+/// What comes later.
+pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Which hooks there are around something that a caller does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hooks {
+    /// One before.
+    pub before: bool,
+    /// One after.
+    pub after: bool,
+}
+
 /// Who answers calls. Doors ask it, and nothing else.
 pub trait Service: Send + Sync {
     /// Who shows these credentials. Cheap (one MAC, one look into memory): refused ones never reach a database.
@@ -100,6 +113,25 @@ pub trait Service: Send + Sync {
     /// Carries `call` out. The door has checked that `caller` is of the class that the table asks for. The future may be dropped
     /// at any time: what it has begun to write is finished or leaves nothing.
     fn call(&self, caller: Caller, call: Call) -> Answer;
+
+    /// Whether somebody wants to see messages of the realtime socket before they are handled, and after. `message` is the name of the
+    /// envelope's field. Cheap: asked for each message.
+    fn message_hooks(&self, _message: &'static str) -> Hooks {
+        Hooks::default()
+    }
+
+    /// Shows a message to the hook before it, which may change it. `None`: it is switched off.
+    ///
+    /// # Errors
+    /// Why it must not be handled.
+    fn before_message(&self, _caller: Caller, envelope: Envelope) -> Later<Result<Option<Envelope>, ApiError>> {
+        Box::pin(std::future::ready(Ok(Some(envelope))))
+    }
+
+    /// Shows what came of a message to the hook after it; `reply` is what the client was answered, if it was.
+    fn after_message(&self, _caller: Caller, _reply: Option<Envelope>, _envelope: Envelope) -> Later<()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 impl Credentials<'_> {

@@ -23,6 +23,8 @@ pub enum Close {
     TooBig = 1009,
     /// The server failed.
     Internal = 1011,
+    /// The server has too much to do to let the session in.
+    TryAgain = 1013,
     /// The session's token ended, or was revoked.
     SessionEnded = 4001,
     /// The user opened another session, where only one is allowed.

@@ -19,7 +19,7 @@ pub(crate) fn check(kind: Kind, name: &str) -> Result<(), String> {
     let known = match kind {
         Kind::Rpc | Kind::Shutdown => true,
         Kind::ReqBefore | Kind::ReqAfter => call_name(name).is_some(),
-        Kind::RtBefore | Kind::RtAfter => messages().any(|message| message.eq_ignore_ascii_case(name)),
+        Kind::RtBefore | Kind::RtAfter => messages().any(|message| squeezed(message).eq_ignore_ascii_case(name)),
     };
     if known { Ok(()) } else { Err(format!("the API has no message {name}: docs/nakama.md lists them")) }
 }
@@ -29,16 +29,21 @@ pub(crate) fn call_name(name: &str) -> Option<CallName> {
     CALLS.iter().find(|row| row.name.eq_ignore_ascii_case(name)).map(|row| row.call)
 }
 
-/// Names of the realtime API's messages: `match_create` is `MatchCreate`.
-fn messages() -> impl Iterator<Item = String> {
-    Envelope::TABLE.fields.iter().filter(|field| field.name != "cid").map(|field| field.name.replace('_', ""))
+/// Messages of the realtime API, as an envelope's fields are named.
+pub(crate) fn messages() -> impl Iterator<Item = &'static str> {
+    Envelope::TABLE.fields.iter().map(|field| field.name).filter(|name| *name != "cid")
+}
+
+/// What hooks of a message are registered under: `match_create` is `MatchCreate`, in lower case.
+pub(crate) fn squeezed(message: &str) -> String {
+    message.replace('_', "")
 }
 
 /// What hooks of an envelope are registered under.
 pub(crate) fn message_key(envelope: &Data) -> Option<String> {
     let Data::Map(fields) = envelope else { return None };
     let message = fields.iter().map(|(name, _)| name).find(|name| name.as_slice() != b"cid")?;
-    Some(String::from_utf8_lossy(message).replace('_', ""))
+    Some(squeezed(&String::from_utf8_lossy(message)))
 }
 
 fn table(json: &[u8]) -> Result<Data, ApiError> {

@@ -55,6 +55,8 @@ pub(crate) struct Generation {
     pub(crate) compiled: Compiled,
     names: BTreeSet<(KindName, String)>,
     hooks: HashMap<CallName, (bool, bool)>,
+    /// The same of messages of the realtime API, by their fields in an envelope.
+    message_hooks: HashMap<&'static str, (bool, bool)>,
     /// VMs of matches, by who has them.
     engines: Mutex<HashMap<usize, Vec<Engine>>>,
     loaded_ms: i64,
@@ -172,6 +174,12 @@ impl Runtime {
     #[must_use]
     pub fn hooks(&self, call: CallName) -> (bool, bool) {
         self.0.current().hooks.get(&call).copied().unwrap_or_default()
+    }
+
+    /// Whether there are hooks before and after a message of the realtime API; `message` is its field in an envelope.
+    #[must_use]
+    pub fn realtime_hooks(&self, message: &str) -> (bool, bool) {
+        self.0.current().message_hooks.get(message).copied().unwrap_or_default()
     }
 
     /// Whether there is an RPC of this name, in any case.
@@ -456,6 +464,15 @@ fn load(number: u64, threads: usize, shared: &Arc<Shared>, hands: &Hands) -> Res
         hooks.0 |= *kind == Kind::ReqBefore;
         hooks.1 |= *kind == Kind::ReqAfter;
     }
+    let mut message_hooks = HashMap::new();
+    for field in hooks::messages() {
+        let key = hooks::squeezed(field);
+        let has = |kind| names.contains(&(kind, key.clone()));
+        let (before, after) = (has(KindName::RtBefore), has(KindName::RtAfter));
+        if before || after {
+            message_hooks.insert(field, (before, after));
+        }
+    }
     let loaded_ms = shared.now_ms();
-    Ok((Generation { number, compiled, names, hooks: calls, engines: Mutex::default(), loaded_ms }, loads))
+    Ok((Generation { number, compiled, names, hooks: calls, message_hooks, engines: Mutex::default(), loaded_ms }, loads))
 }

@@ -3,7 +3,8 @@
 //!
 //! A request on `/ws` is judged on the thread of HTTP (`upgrade`); what passes leaves it, with its place at the guard. From then on the loop
 //! reads and writes it (`thread`, `read`, `write`, `end`, `sweep`), one shared buffer and no task for each: an idle player is a record of
-//! some hundred bytes. Envelopes go to `dispatch`; calls are futures that the loop polls itself (`calls`). Who is here, on which streams,
+//! some hundred bytes. Envelopes go
+//! through `hooks` to `dispatch`; calls are futures that the loop polls itself (`calls`). Who is here, on which streams,
 //! and who follows whom is in the `registry`, which other threads ask, too; what they send comes by `orders`.
 
 mod calls;
@@ -11,6 +12,7 @@ mod config;
 pub(crate) mod conn;
 mod dispatch;
 mod end;
+mod hooks;
 pub(crate) mod orders;
 mod read;
 pub(crate) mod registry;

@@ -41,8 +41,9 @@ impl Backend for ModuleBackend {
     fn ask(&self, ask: Ask) -> BoxFuture<'static, Result<Answer, Fault>> {
         let (core, others) = (Arc::clone(&self.core), self.others.clone());
         Box::pin(async move {
-            // Whoever waits may go, as with calls: what has begun is finished.
-            let work = tokio::spawn(async move { core.ask_for_module(ask).await });
+            // Whoever waits may go, as with calls: what has begun is finished. And whoever asks may have threads that end soon.
+            let threads = core.threads.clone();
+            let work = threads.spawn(async move { core.ask_for_module(ask).await });
             match work.await.unwrap_or_else(|why| Ok(Err(faults::internal("a module's question ended in a panic", &why)))) {
                 Ok(answer) => answer.map_err(fault),
                 Err(other) => match others {

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use hillfort_api::{ApiError, Sessions, UserId};
 use hillfort_store::Store;
+use tokio::runtime::Handle;
 
 use crate::aliases::Aliases;
 use crate::config::Config;
@@ -50,6 +51,8 @@ pub(crate) struct Core {
     /// When this server began, in seconds: revocations from before are in the store alone.
     pub(crate) started_s: i64,
     pub(crate) aliases: Option<Aliases>,
+    /// Where work goes on that must be finished, whoever asked for it.
+    pub(crate) threads: Handle,
     pub(crate) runtime: OnceLock<Arc<dyn Runtime>>,
     pub(crate) matches: OnceLock<Arc<dyn Matches>>,
     pub(crate) sockets: OnceLock<Arc<dyn Sessions>>,
@@ -141,6 +144,7 @@ impl Core {
             mail,
             started_s: clock() / 1000,
             aliases: config.route_aliases.then(|| Aliases::new(aliases)),
+            threads: Handle::current(),
             runtime: OnceLock::new(),
             matches: OnceLock::new(),
             sockets: OnceLock::new(),

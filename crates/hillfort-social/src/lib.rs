@@ -20,6 +20,7 @@ pub mod id;
 pub mod limits;
 mod links;
 pub mod mail;
+mod modules;
 pub mod outside;
 mod own_rpcs;
 pub mod passwords;

@@ -1,15 +1,12 @@
-//! What this crate asks of others: the runtime of modules, the registry of matches, open sockets, and the clock. Owns the traits; knows
-//! nothing of who implements them.
+//! What this crate asks of others: the runtime of modules, matches, open sockets, and the clock. Owns the first and the last of these traits.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use hillfort_api::api::{ListMatchesRequest, Match};
+use hillfort_api::realtime::Envelope;
 use hillfort_api::{ApiError, Call, CallName, Caller, Reply};
 
-/// What a port answers, later.
-pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub use hillfort_api::matches::Matches;
+pub use hillfort_api::service::{Hooks, Later};
 
 /// Milliseconds since 1970, UTC. A test gives its own.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -35,21 +32,15 @@ pub trait Runtime: Send + Sync {
     /// who signed in.
     fn after(&self, caller: Caller, call: Call, reply: Reply) -> Later<()>;
 
+    /// Whether some module wants to see messages of the realtime socket of this name (the envelope's field) before they are handled, and after.
+    fn message_hooks(&self, message: &'static str) -> Hooks;
+
+    /// Shows the message to the module, which may change or refuse it. `None`: the module has switched it off.
+    fn before_message(&self, caller: Caller, envelope: Envelope) -> Later<Result<Option<Envelope>, ApiError>>;
+
+    /// Shows what came of the message, as with calls.
+    fn after_message(&self, caller: Caller, reply: Option<Envelope>, envelope: Envelope) -> Later<()>;
+
     /// Calls the function `id`, in lower case. `None`: there is none.
     fn rpc(&self, caller: Caller, id: String, payload: String) -> Later<Option<Result<String, ApiError>>>;
-}
-
-/// Which hooks there are around a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Hooks {
-    /// One before.
-    pub before: bool,
-    /// One after.
-    pub after: bool,
-}
-
-/// Running matches.
-pub trait Matches: Send + Sync {
-    /// Those that the request asks for; its bounds were checked.
-    fn list(&self, request: ListMatchesRequest) -> Later<Result<Vec<Match>, ApiError>>;
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hillfort_api::realtime::Envelope;
 use hillfort_api::{Answer, ApiError, Call, Caller, Code, Credentials, Reply, Service, SessionUser, Sessions, UserId, Via, Who};
 use hillfort_store::{OtherWays, PersonExport, Store};
 use subtle::ConstantTimeEq;
@@ -14,7 +15,7 @@ use crate::core::Core;
 use crate::mail::{MailConfig, MailStats, Outbox};
 use crate::passwords::PasswordStats;
 use crate::people::PeopleStats;
-use crate::ports::{Clock, Hooks, Matches, Runtime};
+use crate::ports::{Clock, Hooks, Later, Matches, Runtime};
 use crate::sessions::signed_in;
 use crate::signed::SignedCalls;
 
@@ -191,6 +192,24 @@ impl Service for Social {
             let work = tokio::spawn(async move { core.answer(caller, call).await });
             work.await.unwrap_or_else(|why| Err(crate::faults::internal("a call ended in a panic", &why)))
         })
+    }
+
+    fn message_hooks(&self, message: &'static str) -> Hooks {
+        self.core.runtime.get().map_or_else(Hooks::default, |runtime| runtime.message_hooks(message))
+    }
+
+    fn before_message(&self, caller: Caller, envelope: Envelope) -> Later<Result<Option<Envelope>, ApiError>> {
+        match self.core.runtime.get() {
+            Some(runtime) => runtime.before_message(caller, envelope),
+            None => Box::pin(std::future::ready(Ok(Some(envelope)))),
+        }
+    }
+
+    fn after_message(&self, caller: Caller, reply: Option<Envelope>, envelope: Envelope) -> Later<()> {
+        match self.core.runtime.get() {
+            Some(runtime) => runtime.after_message(caller, reply, envelope),
+            None => Box::pin(std::future::ready(())),
+        }
     }
 }
 

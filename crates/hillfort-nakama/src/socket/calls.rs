@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use hillfort_api::error::RealtimeCode;
-use hillfort_api::service::Answer;
-use hillfort_api::{ApiError, Call, Caller, Code, Reply, Via, Who};
+use hillfort_api::realtime::Envelope;
+use hillfort_api::service::{Answer, Later};
+use hillfort_api::{ApiError, Call, Caller, Close, Code, Reply, Via, Who};
 use hillfort_proto::time::Time;
 use slab::Slab;
 
@@ -31,15 +32,35 @@ pub(crate) enum Then {
     Rpc,
     /// These users are followed.
     Follow,
+    /// The session's user may be here.
+    Open {
+        /// Whether others see the user as online.
+        status: bool,
+    },
 }
 
 struct Flight {
     generation: u32,
-    answer: Answer,
+    work: Work,
     waker: Arc<CallWaker>,
     at: ConnRef,
     cid: String,
-    then: Then,
+}
+
+/// What is waited for.
+pub(crate) enum Work {
+    Call(Answer, Then),
+    /// A hook looks at a message before it is handled.
+    Before(Later<Result<Option<Envelope>, ApiError>>),
+    /// A hook looks at what came of one.
+    After(Later<()>),
+}
+
+/// What it came to.
+enum Landed {
+    Answer(Result<Reply, ApiError>, Then),
+    Message(Result<Option<Envelope>, ApiError>),
+    Nothing,
 }
 
 /// Calls that may go on, told by whatever thread they wait for.
@@ -83,11 +104,14 @@ impl Wake for CallWaker {
 impl SocketThread {
     /// Makes a call in the name of a session.
     pub(crate) fn call(&mut self, now: Time, at: ConnRef, cid: String, call: Call, then: Then) {
+        let Some(caller) = self.caller(at) else { return };
         let (session_most, most) = (self.shared.config.session_calls_max, self.shared.config.calls_max);
         let busy = self.calls.flights.len() >= most;
-        let Some(conn) = self.conn(at) else { return };
-        if busy || usize::from(conn.calls) >= session_most {
+        if busy || self.conn(at).is_some_and(|conn| usize::from(conn.calls) >= session_most) {
             SocketStats::count(&self.shared.stats.calls_refused, 1);
+            if matches!(then, Then::Open { .. }) {
+                return self.end(now, at, Close::TryAgain, "the server has too much to do: try again in a second");
+            }
             let whose = if busy { "the server has" } else { "this session has" };
             return self.fail(
                 now,
@@ -97,18 +121,34 @@ impl SocketThread {
                 format!("{whose} too many calls under way: wait for answers"),
             );
         }
-        conn.calls += 1;
-        let (who, via) = (Who::User(Arc::clone(&conn.user)), Via::Socket(conn.session));
-        let caller = Caller { who, address: conn.peer, via, headers: Vec::new(), query: Vec::new() };
         SocketStats::count(&self.shared.stats.calls, 1);
         let answer = self.service.call(caller, call);
+        self.fly(now, at, cid, Work::Call(answer, then));
+    }
+
+    /// A session as the service sees it.
+    pub(crate) fn caller(&mut self, at: ConnRef) -> Option<Caller> {
+        let conn = self.conn(at)?;
+        let (who, via) = (Who::User(Arc::clone(&conn.user)), Via::Socket(conn.session));
+        Some(Caller { who, address: conn.peer, via, headers: Vec::new(), query: Vec::new() })
+    }
+
+    /// Whether no more may be waited for.
+    pub(crate) fn has_too_many_calls(&self) -> bool {
+        self.calls.flights.len() >= self.shared.config.calls_max
+    }
+
+    /// Waits for something in the name of a session.
+    pub(crate) fn fly(&mut self, now: Time, at: ConnRef, cid: String, work: Work) {
+        let Some(conn) = self.conn(at) else { return };
+        conn.calls = conn.calls.saturating_add(1);
         let calls = &mut self.calls;
         calls.generation = calls.generation.wrapping_add(1);
         let (entry, generation) = (calls.flights.vacant_entry(), calls.generation);
         let key = entry.key();
         let ready = Arc::clone(&calls.ready);
         let waker = Arc::new(CallWaker { key, generation, is_queued: AtomicBool::new(false), ready });
-        entry.insert(Flight { generation, answer, waker, at, cid, then });
+        entry.insert(Flight { generation, work, waker, at, cid });
         self.poll_call(now, key);
     }
 
@@ -129,29 +169,72 @@ impl SocketThread {
         let waker = Waker::from(Arc::clone(&flight.waker));
         // Timers and channels of the runtime work wherever a future is polled, as long as it is entered.
         let inside = self.threads.enter();
-        let polled = catch_unwind(AssertUnwindSafe(|| flight.answer.as_mut().poll(&mut Context::from_waker(&waker))));
+        let polled = catch_unwind(AssertUnwindSafe(|| flight.work.poll(&mut Context::from_waker(&waker))));
         drop(inside);
-        let answer = match polled {
+        let landed = match polled {
             Ok(Poll::Pending) => return,
-            Ok(Poll::Ready(answer)) => answer,
+            Ok(Poll::Ready(landed)) => landed,
             Err(_) => {
                 tracing::error!("a handler of the API panicked");
-                Err(ApiError::new(Code::Internal, "the server failed to answer: its log says more"))
+                flight.work.failed()
             }
         };
-        let Flight { at, cid, then, .. } = self.calls.flights.remove(key);
+        let Flight { at, cid, .. } = self.calls.flights.remove(key);
         let Some(conn) = self.conn(at) else { return };
-        conn.calls -= 1;
+        conn.calls = conn.calls.saturating_sub(1);
+        match landed {
+            Landed::Answer(answer, then) => self.on_answer(now, at, cid, then, answer),
+            Landed::Message(message) => self.on_hooked(now, at, cid, message),
+            Landed::Nothing => {}
+        }
+    }
+
+    fn on_answer(&mut self, now: Time, at: ConnRef, cid: String, then: Then, answer: Result<Reply, ApiError>) {
         match (then, answer) {
             (Then::Rpc, Ok(Reply::Rpc(rpc))) => self.reply(now, at, cid, hillfort_api::realtime::envelope::Message::Rpc(rpc)),
             (Then::Rpc, Err(error)) => self.fail(now, at, cid, rpc_code(error.code), error.message),
             (Then::Follow, Ok(Reply::Users(users))) => self.on_users_found(now, at, cid, &users),
             (Then::Follow, Err(error)) => self.fail(now, at, cid, error.code.realtime(), error.message),
+            (Then::Open { status }, Ok(Reply::Empty(()))) => self.on_let_in(now, at, status),
+            (Then::Open { .. }, Err(error)) => {
+                SocketStats::count(&self.shared.stats.turned_away, 1);
+                self.end(now, at, turned_away(error.code), &error.message);
+            }
             (_, Ok(_)) => {
                 tracing::error!("the service gave another reply than the call has");
                 self.fail(now, at, cid, RealtimeCode::RuntimeException, "the server failed to answer");
             }
         }
+    }
+}
+
+impl Work {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Landed> {
+        match self {
+            Self::Call(answer, then) => answer.as_mut().poll(context).map(|answer| Landed::Answer(answer, *then)),
+            Self::Before(hook) => hook.as_mut().poll(context).map(Landed::Message),
+            Self::After(hook) => hook.as_mut().poll(context).map(|()| Landed::Nothing),
+        }
+    }
+
+    /// What a panic comes to.
+    fn failed(&self) -> Landed {
+        let error = ApiError::new(Code::Internal, "the server failed to answer: its log says more");
+        match self {
+            Self::Call(_, then) => Landed::Answer(Err(error), *then),
+            Self::Before(_) => Landed::Message(Err(error)),
+            Self::After(_) => Landed::Nothing,
+        }
+    }
+}
+
+/// Why a user may not be here.
+const fn turned_away(code: Code) -> Close {
+    match code {
+        Code::Unauthenticated => Close::SessionEnded,
+        Code::PermissionDenied => Close::Banned,
+        Code::ResourceExhausted | Code::Unavailable => Close::TryAgain,
+        _ => Close::Internal,
     }
 }
 

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use hillfort_api::realtime::Envelope;
 use hillfort_api::{SessionId, SessionUser};
 use hillfort_guard::InputBuckets;
 use hillfort_proto::time::Time;
@@ -43,6 +44,8 @@ pub(crate) struct Conn {
     pub(crate) session: SessionId,
     pub(crate) user: Arc<SessionUser>,
     pub(crate) format: Format,
+    /// Nothing of it is heard before something was answered: whether it may be here, what a hook says.
+    pub(crate) held: bool,
     /// The last word is said: what still arrives is thrown away, until the peer ends or this time comes.
     pub(crate) ending: Option<Time>,
     /// Bytes of a frame that is not whole yet.
@@ -66,6 +69,8 @@ pub(crate) struct Conn {
     pub(crate) told: Time,
     /// Calls under way.
     pub(crate) calls: u16,
+    /// Messages whose answers a hook is to see.
+    pub(crate) awaited: Vec<Envelope>,
     /// Its seats in rooms.
     pub(crate) seats: Vec<u32>,
 }

@@ -31,13 +31,12 @@ impl SocketThread {
             Format::Json => json::read(bytes, Unknown::Refuse).map_err(|_| NoEnvelope)?,
             Format::Protobuf => Envelope::decode(bytes).map_err(|_| NoEnvelope)?,
         };
-        let Envelope { cid, message } = envelope;
-        let class = match &message {
+        let class = match &envelope.message {
             Some(Message::MatchDataSend(data)) => Class::input(data.op_code as u32),
             _ => Class::CONTROL,
         };
-        if self.charge(now, at, &cid, class) {
-            self.dispatch(now, at, cid, message);
+        if self.charge(now, at, &envelope.cid, class) {
+            self.hear(now, at, envelope);
         }
         Ok(())
     }
@@ -65,7 +64,8 @@ impl SocketThread {
         false
     }
 
-    fn dispatch(&mut self, now: Time, at: ConnRef, cid: String, message: Option<Message>) {
+    /// Handles one message.
+    pub(crate) fn dispatch(&mut self, now: Time, at: ConnRef, cid: String, message: Option<Message>) {
         match message {
             Some(Message::MatchDataSend(data)) => self.on_match_data(now, at, cid, &data),
             Some(Message::Ping(_)) => self.reply(now, at, cid, Message::Pong(Pong {})),

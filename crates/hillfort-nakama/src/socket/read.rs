@@ -32,7 +32,7 @@ impl SocketThread {
 
     /// Reads once, handles what is whole, keeps the rest.
     pub(crate) fn on_readable(&mut self, now: Time, at: ConnRef) {
-        if self.conn(at).is_none() {
+        if self.conn(at).is_none_or(|conn| conn.held && conn.ending.is_none()) {
             return;
         }
         // Taken out for the time of this call, so that messages in it can be borrowed next to everything else.
@@ -81,6 +81,9 @@ impl SocketThread {
         while used < bytes.len() {
             // Gone, or ending: a message may do that to its own session. What it still says is not read.
             let Some(conn) = self.conn(at).filter(|conn| conn.ending.is_none()) else { return Ok(bytes.len()) };
+            if conn.held {
+                break;
+            }
             let received = websocket::read(&mut bytes[used..], conn.parts_kind.is_some(), most).map_err(Fault::of)?;
             let Some((received, taken)) = received else { break };
             used += taken;

@@ -38,6 +38,8 @@ counters! {
     full,
     /// Sessions opened.
     opened,
+    /// Of those, the ones whose user may not be here.
+    turned_away,
     /// Sessions that ended by themselves.
     left,
     /// Sessions that were not heard from any more.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use hillfort_api::Service;
 use hillfort_api::match_id::RoomCipher;
+use hillfort_api::{Call, Service};
 use hillfort_guard::InputBuckets;
 use hillfort_proto::route::{InboundBatch, LaneReceiver, OutboundBatch, RoomPort};
 use hillfort_proto::time::Time;
@@ -17,7 +17,7 @@ use slab::Slab;
 use tokio::runtime::Handle;
 
 use super::Shared;
-use super::calls::Calls;
+use super::calls::{Calls, Then};
 use super::conn::{Conn, ConnRef};
 use super::registry::{Meta, Place, StreamKey, StreamPlace};
 use super::stats::SocketStats;
@@ -51,6 +51,8 @@ pub struct SocketThread {
     pub(crate) conns: Slab<Conn>,
     generation: u32,
     pub(crate) calls: Calls,
+    /// Messages that clients were told were not done.
+    pub(crate) failures: u64,
     pub(crate) seats: Seats,
     pub(crate) cipher: RoomCipher,
     pub(crate) rooms: Box<dyn RoomPort>,
@@ -102,6 +104,7 @@ impl SocketThread {
             _gatekeeper: gatekeeper,
             conns: Slab::new(),
             generation: 0,
+            failures: 0,
             seats: Seats::new(edge),
             cipher,
             inbound: (0..rooms.worlds()).map(|_| InboundBatch::default()).collect(),
@@ -221,6 +224,7 @@ impl SocketThread {
             session,
             user: Arc::clone(&user),
             format,
+            held: true,
             ending: None,
             // No readiness event will tell of what was read before: by HTTP, or by TLS.
             partial: early.to_vec(),
@@ -236,10 +240,21 @@ impl SocketThread {
             buckets: InputBuckets::new(now),
             told: Time::ZERO,
             calls: 0,
+            awaited: Vec::new(),
             seats: Vec::new(),
         });
-        self.again.push(at);
         SocketStats::count(&self.shared.stats.opened, 1);
+        if self.drain_until.is_some() {
+            return self.end(now, at, hillfort_api::Close::GoingAway, "the server stops");
+        }
+        // A token that is whole may be of somebody who was banned or signed out meanwhile.
+        self.call(now, at, String::new(), Call::Healthcheck(()), Then::Open { status });
+    }
+
+    /// The user may be here: others see the session, and what it says is heard.
+    pub(crate) fn on_let_in(&mut self, now: Time, at: ConnRef, status: bool) {
+        let Some(conn) = self.conn(at).filter(|conn| conn.ending.is_none()) else { return };
+        let (session, user, format) = (conn.session, Arc::clone(&conn.user), conn.format);
         let others = if self.shared.config.single_socket { self.shared.registry.of_user(user.user_id) } else { Vec::new() };
         self.shared.registry.open(session, Arc::clone(&user), Place { at, format });
         for other in others {
@@ -254,8 +269,15 @@ impl SocketThread {
                 self.tell(now, &news);
             }
         }
-        if self.drain_until.is_some() {
-            self.end(now, at, hillfort_api::Close::GoingAway, "the server stops");
+        self.release(at);
+    }
+
+    /// Goes on with what a session says.
+    pub(crate) fn release(&mut self, at: ConnRef) {
+        if let Some(conn) = self.conn(at) {
+            conn.held = false;
+            // No readiness event will tell of what came meanwhile.
+            self.again.push(at);
         }
     }
 

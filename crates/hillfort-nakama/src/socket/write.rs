@@ -22,19 +22,25 @@ const SHARE_MIN: usize = 16 * 1024;
 impl SocketThread {
     /// Answers what the client sent with this `cid`.
     pub(crate) fn reply(&mut self, now: Time, at: ConnRef, cid: String, message: Message) {
-        self.send(now, at, &Envelope { cid, message: Some(message) });
+        self.answer(now, at, &Envelope { cid, message: Some(message) });
     }
 
     /// Answers that it was done, when the client wants to hear it.
     pub(crate) fn done(&mut self, now: Time, at: ConnRef, cid: String) {
         if !cid.is_empty() {
-            self.send(now, at, &Envelope { cid, message: None });
+            self.answer(now, at, &Envelope { cid, message: None });
         }
     }
 
     /// Answers that it was not done.
     pub(crate) fn fail(&mut self, now: Time, at: ConnRef, cid: String, code: RealtimeCode, message: impl Into<String>) {
+        self.on_failed(at, &cid);
         self.send(now, at, &error(cid, code, message));
+    }
+
+    fn answer(&mut self, now: Time, at: ConnRef, envelope: &Envelope) {
+        self.send(now, at, envelope);
+        self.on_answered(now, at, envelope);
     }
 
     pub(crate) fn send(&mut self, now: Time, at: ConnRef, envelope: &Envelope) {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use hillfort_api::api::*;
+use hillfort_api::realtime::Envelope;
 use hillfort_api::{ApiError, Call, CallName, Caller, Code, Reply, Who};
 use hillfort_social::{Hooks, Later, Matches, Runtime};
 
@@ -41,6 +42,18 @@ impl Runtime for Modules {
         Box::pin(async {})
     }
 
+    fn message_hooks(&self, _: &'static str) -> Hooks {
+        Hooks::default()
+    }
+
+    fn before_message(&self, _: Caller, envelope: Envelope) -> Later<Result<Option<Envelope>, ApiError>> {
+        Box::pin(std::future::ready(Ok(Some(envelope))))
+    }
+
+    fn after_message(&self, _: Caller, _: Option<Envelope>, _: Envelope) -> Later<()> {
+        Box::pin(std::future::ready(()))
+    }
+
     fn rpc(&self, caller: Caller, id: String, payload: String) -> Later<Option<Result<String, ApiError>>> {
         Box::pin(async move {
             match id.as_str() {
@@ -56,6 +69,18 @@ impl Matches for Modules {
     fn list(&self, request: ListMatchesRequest) -> Later<Result<Vec<Match>, ApiError>> {
         let found = Match { match_id: format!("limit {:?}", request.limit), ..Default::default() };
         Box::pin(async move { Ok(vec![found]) })
+    }
+
+    fn create(&self, _: String, _: Option<String>) -> Later<Result<String, ApiError>> {
+        panic!("no call creates matches")
+    }
+
+    fn get(&self, _: String) -> Later<Result<Option<Match>, ApiError>> {
+        panic!("no call looks at one")
+    }
+
+    fn signal(&self, _: String, _: String) -> Later<Result<String, ApiError>> {
+        panic!("no call signals one")
     }
 }
 

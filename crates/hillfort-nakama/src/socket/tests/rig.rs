@@ -28,6 +28,9 @@ use crate::socket::conn::Format;
 use crate::socket::upgrade::Arrival;
 use crate::socket::{Config, SocketDoor, SocketThread, Sockets};
 
+/// A user who may not be here.
+pub(super) const BANNED: u8 = 66;
+
 pub(super) struct Rig {
     pub(super) thread: SocketThread,
     pub(super) sockets: Sockets,
@@ -84,6 +87,10 @@ impl Service for Stand {
     fn call(&self, caller: Caller, call: Call) -> Answer {
         let Who::User(user) = caller.who else { panic!("sockets are of users") };
         match call {
+            Call::Healthcheck(()) if user.user_id == user_id(BANNED) => {
+                ready(Err(ApiError::new(Code::PermissionDenied, "User account banned.")))
+            }
+            Call::Healthcheck(()) => ready(Ok(Reply::Empty(()))),
             Call::RpcFunc(Rpc { id, payload, .. }) => match id.as_str() {
                 "echo" => ready(Ok(rpc(&id, format!("{}:{payload}", user.username)))),
                 "panic" => Box::pin(async { panic!("as told") }),

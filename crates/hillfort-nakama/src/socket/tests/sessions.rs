@@ -36,6 +36,19 @@ fn pings_are_answered_in_both_formats() {
 }
 
 #[test]
+fn who_may_not_be_here_is_told_so_before_anything_is_heard() {
+    let mut rig = Rig::new();
+    let mut ann = rig.connect(Format::Json);
+    rig.ask(&mut ann, json!({ "cid": "1", "status_follow": { "user_ids": [user_id(BANNED).to_string()] } }));
+    let mut other = rig.connect_as(BANNED, Format::Json, true);
+    other.send(&json!({ "ping": {} }));
+    assert_eq!(rig.closed(&mut other), (4003, "User account banned.".to_owned()));
+    rig.hears_nothing(&mut ann);
+    let stats = rig.sockets.stats();
+    assert_eq!((stats.open, stats.opened, stats.turned_away, stats.messages_in), (1, 2, 1, 1));
+}
+
+#[test]
 fn silence_is_pinged_and_then_ended() {
     let mut rig = Rig::new();
     let (mut ann, mut bob) = (rig.connect(Format::Json), rig.connect(Format::Json));

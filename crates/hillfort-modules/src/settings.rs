@@ -7,7 +7,7 @@ use crate::http::HttpSettings;
 use crate::source::Unsupported;
 
 /// The runtime's settings.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// Where the modules are.
     pub folder: PathBuf,
@@ -77,5 +77,12 @@ impl Default for Settings {
             stacktrace: false,
             http: HttpSettings::default(),
         }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    /// What modules get as environment may be secrets.
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.debug_struct("Settings").field("folder", &self.folder).field("threads", &self.threads).finish_non_exhaustive()
     }
 }

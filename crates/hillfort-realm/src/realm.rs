@@ -296,6 +296,12 @@ impl RealmHandle {
         threads.len() == self.worlds.len() && threads.iter().all(|thread| !thread.is_finished())
     }
 
+    /// Whether all world threads have ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        locked(&self.threads).iter().all(JoinHandle::is_finished)
+    }
+
     /// Passes a signal to a room and waits for its answer.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //!
 //! - `layers`: embedded defaults, file, environment, flags, merged into one value and one origin for each key
 //! - `raw`: the same with types; `limits`: the range of every number
-//! - `settings`, `services`: raw values into the settings of each crate; `check`: what they may be; `keys`, `fingerprints`: the keys of the hello,
+//! - `settings`, `services`, `socket`, `modules`: raw values into the settings of each crate; `check`: what they may be; `keys`, `fingerprints`: the keys of the hello,
 //!   and fingerprints of TLS, as written
 //! - `print`: the effective configuration for people
 
@@ -17,10 +17,12 @@ mod fingerprints;
 mod keys;
 mod layers;
 mod limits;
+mod modules;
 mod print;
 mod raw;
 mod services;
 mod settings;
+mod socket;
 
 pub use keys::{DEVELOPMENT_SECRET_HEX, Key};
 pub use layers::Origin;

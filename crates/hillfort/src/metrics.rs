@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use hillfort_api::{CallName, Code};
 use hillfort_proto::reject::{Reject, Stage};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabel, EncodeMetric, LabelEncoder};
@@ -13,6 +14,7 @@ use prometheus_client::registry::Registry;
 use crate::console::process::Usage;
 use crate::console::{Mode, PacketVerdict, Posture, Quantiles, Reading, Rung, Step, World};
 
+mod calls;
 mod wall;
 
 /// Media type of [`text`].
@@ -51,6 +53,10 @@ enum Label {
     Mode(Mode),
     Posture(Posture),
     Step(Step),
+    Call(CallName),
+    Code(Code),
+    /// Name of a counter of the realtime socket.
+    Event(&'static str),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +100,9 @@ impl EncodeLabel for Label {
             Self::Mode(mode) => ("mode", mode.label()).encode(encoder),
             Self::Posture(posture) => ("posture", posture.label()).encode(encoder),
             Self::Step(step) => ("step", step.label()).encode(encoder),
+            Self::Call(call) => ("call", call.row().name).encode(encoder),
+            Self::Code(code) => ("code", code as u8).encode(encoder),
+            Self::Event(event) => ("event", event).encode(encoder),
         }
     }
 }
@@ -104,6 +113,7 @@ impl Collector for Exposition {
         self.process(&mut page)?;
         self.doors(&mut page)?;
         wall::write(&mut page, &self.reading.wall)?;
+        calls::write(&mut page, &self.reading.calls, &self.reading.sockets)?;
         self.worlds(&mut page)
     }
 }

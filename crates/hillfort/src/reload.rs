@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::thread;
 
 use hillfort_guard::Regions;
+use hillfort_modules::Runtime;
 use tokio::signal::unix::Signal;
 use tokio::sync::oneshot;
 
 use crate::config::{ConfigError, Settings};
+use crate::modules;
 use crate::regions;
 use crate::watch::Watch;
 
 /// Reads the configuration anew at each SIGHUP and gives the guard all of its settings, limits, prefixes and keys, and the table of regions,
-/// and the doors the certificate. Other settings take effect at the next start. A configuration with a mistake changes nothing.
+/// and the doors the certificate; then loads the modules anew. Other settings take effect at the next start. A configuration with a mistake changes nothing.
 pub(crate) async fn at_each(
     mut signals: Signal,
     watch: &Watch,
+    modules: &Runtime,
     running: &Settings,
     load: &dyn Fn() -> Result<Settings, ConfigError>,
 ) {
@@ -53,8 +56,12 @@ pub(crate) async fn at_each(
         let ranges = regions.ranges();
         match watch.replace_regions(Arc::new(regions)).await.and_then(|()| watch.replace_guard(wanted.edge.guard)) {
             Ok(()) => tracing::info!(ranges, "reloaded: the guard has the settings of the configuration"),
-            Err(error) => tracing::error!(%error, "not reloaded"),
+            Err(error) => {
+                tracing::error!(%error, "not reloaded");
+                continue;
+            }
         }
+        modules::reload(modules).await;
     }
     // The system delivers no more of them: what was configured stays.
     std::future::pending::<()>().await;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use hillfort_edge::{BindError, Control, Door, Edge};
 use hillfort_guard::Regions;
+use hillfort_matches::MatchBackend;
+use hillfort_modules::Runtime;
 use hillfort_realm::{Game, Realm, RealmHandle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -18,14 +20,17 @@ use crate::bots::Bots;
 use crate::config::{ConfigError, Key, Settings};
 use crate::console::{self, AttackTool, Console, KernelBoard};
 use crate::data::DataFolder;
+use crate::doors;
 use crate::exit::Exit;
 use crate::games::{Games, Script};
 use crate::kernel;
+use crate::modules::{self, Modules};
 use crate::pages::{self, ClientKey, Readiness};
+use crate::realtime;
 use crate::regions;
 use crate::reload;
 use crate::services::{Services, StartError};
-use crate::watch::{Refresher, Watch};
+use crate::watch::{Calls, Refresher, Watch};
 
 /// Ticks a second of the echo room that load measurements use in development mode.
 const ECHO_HZ: u32 = 100;
@@ -62,11 +67,14 @@ struct Running {
     readiness: Arc<Readiness>,
     edge: JoinHandle<io::Result<()>>,
     edge_ended: oneshot::Receiver<()>,
+    realtime: realtime::Running,
     console: Console,
     frames: SocketAddr,
     watch: Arc<Watch>,
     ban_writer: ban_file::Writer,
     services: Services,
+    modules: Runtime,
+    _module_files: Option<hillfort_modules::Watch>,
     _refresher: Refresher,
     _data: DataFolder,
 }
@@ -115,24 +123,26 @@ fn run(
         let bots = bots(settings, running.frames);
         tokio::select! {
             () = any(&mut signals) => Ok(()),
-            () = reload::at_each(reloads, &running.watch, settings, load) => unreachable!("hang-ups are waited for until the server ends"),
+            () = reload::at_each(reloads, &running.watch, &running.modules, settings, load) => unreachable!("hang-ups are waited for until the server ends"),
             () = keep_playing(bots) => unreachable!("bots are kept playing until the server ends"),
             _ = &mut running.edge_ended => Err(ServeError::bug("the edge thread ended by itself")),
+            _ = &mut running.realtime.ended => Err(ServeError::bug("the thread of the realtime socket ended by itself")),
         }
     })?;
     runtime.block_on(drain(running, settings.drain, &mut signals))
 }
 
-/// Looks at the certificate, and loads the games as the server would at its start and lets them go: scripts compile, their top
-/// level and `on_create` run. Opens nothing.
+/// Looks at the certificate and through the modules, and loads the games as the server would at its start and lets them go: scripts
+/// compile, their top level and `on_create` run. Opens nothing.
 ///
 /// # Errors
-/// [`ServeError`]: the certificate, the folder or a script cannot be used.
+/// [`ServeError`]: the certificate, a folder, a module or a script cannot be used.
 pub fn check(settings: &Settings, natives: &[Game]) -> Result<(), ServeError> {
     if let Some(certificate) = &settings.edge.certificate {
         certificate.check().map_err(|error| not_bound(error.into()))?;
     }
     regions(settings)?;
+    modules::check(&settings.modules).map_err(bad_modules)?;
     rooms(&Games::new(settings.games_folder.clone()), natives, settings.development).map(drop)
 }
 
@@ -140,16 +150,16 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     let system = |error: io::Error| ServeError::new(Exit::System, "the system refuses a thread", error);
     let data = DataFolder::open(&settings.data_folder)
         .map_err(|error| ServeError::new(Exit::Io, "the data folder cannot be used", error))?;
-    let connections = settings.edge.connections_max + settings.edge.http_connections_max;
+    let connections = settings.edge.connections_max + settings.edge.http_connections_max + settings.socket.sockets_max;
     crate::descriptors::raise(connections);
     let games = Games::new(settings.games_folder.clone());
-    let rooms = rooms(&games, natives, settings.development)?;
+    let mut rooms = rooms(&games, natives, settings.development)?;
 
-    let mut doors = settings.edge.clone();
+    let mut edge_config = settings.edge.clone();
     if settings.self_signed {
         let made = crate::development::certificate(&settings.data_folder)
             .map_err(|error| ServeError::new(Exit::Io, "the development certificate cannot be made", error))?;
-        doors.certificate = Some(made);
+        edge_config.certificate = Some(made);
         tracing::warn!("TLS with a certificate that signs itself: browsers will warn, and no player should trust it");
     }
     let now_ms = ban_spread::unix_ms();
@@ -158,17 +168,18 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     if found.unreadable > 0 {
         tracing::warn!(lines = found.unreadable, "lines of the file of bans could not be read, and were left out");
     }
-    doors.restored_bans = found.bans.iter().map(|kept| ban_spread::restored(kept, now_ms)).collect();
+    edge_config.restored_bans = found.bans.iter().map(|kept| ban_spread::restored(kept, now_ms)).collect();
     let key = crate::ticket_key::of(&settings.data_folder)
         .map_err(|error| ServeError::new(Exit::Io, "the key of tickets in the data folder cannot be used", error))?;
-    doors.ticket_key = Some(key);
+    edge_config.ticket_key = Some(key);
     let regions = regions(settings)?;
-    let scheme = if doors.certificate.is_some() { "https" } else { "http" };
-    let mut edge = Edge::bind(doors).map_err(not_bound)?;
+    let scheme = if edge_config.certificate.is_some() { "https" } else { "http" };
+    let mut edge = Edge::bind(edge_config).map_err(not_bound)?;
     let addr = |door| edge.addr(door).map_err(system);
     let (frames, http, grpc) = (addr(Door::Frames)?, addr(Door::Http)?, addr(Door::Grpc)?);
     let services = Services::start(&settings.services, &settings.store).map_err(no_services)?;
     edge.set_grpc(hillfort_nakama::grpc::router(Arc::clone(&services.gate)));
+    let mut door = realtime::Door::open(settings.socket.clone(), &services).map_err(system)?;
     let console_listener = std::net::TcpListener::bind(settings.console.addr).map_err(|error| {
         let what = format!("the console cannot listen on {}: --set console.port=0 takes a free port", settings.console.addr);
         ServeError::new(Exit::Address, what, error)
@@ -184,10 +195,22 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
         seed: seed()?,
         recordings: settings.recordings.clone(),
     };
-    let realm = Realm::start(realm_config, rooms, edge.session_ports(usize::from(settings.world_threads)))
+    let modules = Modules::default();
+    rooms.push(modules.game(door.cipher(), &settings.socket.node));
+    let worlds = usize::from(settings.world_threads);
+    let realm = Realm::start(realm_config, rooms, doors::join(edge.session_ports(worlds), door.session_ports(worlds)))
         .map_err(|error| ServeError::new(Exit::System, "the worlds cannot be started", error))?;
-    let port = realm.port().ok_or_else(|| ServeError::bug("the realm gave no port for the edge thread"))?;
+    let port = || realm.port().ok_or_else(|| ServeError::bug("the realm gave no port for a door"));
+    let (port, sockets_port) = (port()?, port()?);
     let realm = Arc::new(realm);
+    let (matches, sockets) = (door.matches(&realm), door.sockets());
+    services.social.set_matches(Arc::clone(&matches));
+    services.social.set_sockets(Arc::new(sockets.clone()));
+    let others = MatchBackend { matches, sessions: Arc::new(sockets.clone()) };
+    let modules =
+        modules.start(settings.modules.clone(), services.social.backend(Some(Arc::new(others)))).map_err(bad_modules)?;
+    services.social.set_runtime(Arc::new(modules.clone()));
+    let module_files = settings.development.then(|| modules.watch()).transpose().map_err(system)?;
 
     let (control, stats, readiness) = (edge.control(), edge.stats(), Arc::new(Readiness::default()));
     let kernel = KernelBoard::default();
@@ -203,8 +226,11 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
             control.set_regions(Arc::new(regions)).map_err(|_| ServeError::bug("a new edge takes no order"))?;
     }
     let router = pages::router(games, client_key(settings), Arc::clone(&readiness), kernel.clone())
-        .merge(hillfort_nakama::rest::router(Arc::clone(&services.gate)));
-    let watch = Watch::new(stats, control.clone(), Arc::clone(&realm), settings.edge.guard.clone(), kernel);
+        .merge(hillfort_nakama::rest::router(Arc::clone(&services.gate)))
+        .merge(door.router());
+    let calls = Calls { gate: Arc::clone(&services.gate), sockets };
+    let watch = Watch::new(stats, control.clone(), Arc::clone(&realm), settings.edge.guard.clone(), kernel, calls);
+    let realtime = door.run(sockets_port).map_err(system)?;
     let (ended, edge_ended) = oneshot::channel();
     let edge = std::thread::Builder::new()
         .name("edge".into())
@@ -226,7 +252,11 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     tracing::info!("game     {scheme}://{http}/");
     tracing::info!("console  http://{console_addr}/");
     tracing::info!("frames   {frames}");
-    tracing::info!("nakama   {scheme}://{http}/v2, gRPC {grpc}");
+    tracing::info!("nakama   {scheme}://{http}/v2 and /ws, gRPC {grpc}");
+    let loaded = modules.status();
+    if !loaded.modules.is_empty() {
+        tracing::info!("modules  {} from {}", loaded.modules.len(), settings.modules.folder.display());
+    }
     if let Some(game) = shown {
         tracing::info!("watch    {scheme}://{http}/{game}/?room={SHOWN_ROOM}&spectate");
     }
@@ -236,11 +266,14 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
         readiness,
         edge,
         edge_ended,
+        realtime,
         console,
         frames,
         watch,
         ban_writer,
         services,
+        modules,
+        _module_files: module_files,
         _refresher: refresher,
         _data: data,
     })
@@ -266,6 +299,10 @@ fn not_bound(error: BindError) -> ServeError {
         BindError::System(_) => (Exit::System, "the system does not give what they need"),
     };
     ServeError::new(exit, format!("the doors cannot be opened: {hint}"), error)
+}
+
+fn bad_modules(refused: modules::Refused) -> ServeError {
+    ServeError::new(Exit::Config, "the modules cannot be loaded: look at modules.folder", refused)
 }
 
 fn regions(settings: &Settings) -> Result<Regions, ServeError> {
@@ -348,15 +385,18 @@ async fn any([terminate, interrupt]: &mut [Signal; 2]) {
 }
 
 async fn drain(running: Running, within: Duration, signals: &mut [Signal; 2]) -> Result<(), ServeError> {
-    let Running { control, realm, readiness, edge, console, ban_writer, services, .. } = running;
+    let Running { control, realm, readiness, edge, console, ban_writer, services, modules, mut realtime, .. } = running;
     readiness.set(false);
     tracing::info!("draining: players have {} ms; a second signal ends at once", within.as_millis());
     realm.begin_drain(within);
     let drained = async {
-        match control.drain(within) {
-            Ok(done) => drop(done.await),
-            Err(error) => tracing::warn!(%error, "the edge does not drain"),
-        }
+        let edge = async {
+            match control.drain(within) {
+                Ok(done) => drop(done.await),
+                Err(error) => tracing::warn!(%error, "the edge does not drain"),
+            }
+        };
+        tokio::join!(edge, realtime.drain(&realm, within), modules.shutdown());
     };
     let orderly = tokio::select! {
         done = tokio::time::timeout(within + PATIENCE_AFTER_DRAIN, drained) => done.is_ok(),
@@ -369,6 +409,9 @@ async fn drain(running: Running, within: Duration, signals: &mut [Signal; 2]) ->
     }
     realm.drain(Duration::ZERO);
     let ended = edge.join();
+    if let Err(error) = realtime.join() {
+        tracing::warn!(%error, "the realtime socket ended with an error");
+    }
     // With the edge the last giver of bans is gone.
     ban_writer.finish();
     // Fails only by a panic, which has been reported by then.

@@ -9,7 +9,7 @@ use hillfort_api::Service;
 use hillfort_nakama::Gate;
 use hillfort_social::{Social, system_clock};
 use hillfort_store::Store;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::config;
 
@@ -21,9 +21,14 @@ const END_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Services {
     /// What doors ask.
     pub(crate) gate: Arc<Gate>,
-    /// There until it ends.
-    threads: Option<Runtime>,
+    /// The handlers.
+    pub(crate) social: Social,
+    threads: Threads,
 }
+
+/// The threads; there until they end.
+#[derive(Debug)]
+struct Threads(Option<Runtime>);
 
 /// Why there is nothing that answers.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +53,8 @@ impl Services {
             .enable_all()
             .build()
             .map_err(StartError::Threads)?;
-        let social = threads.block_on(async {
+        let threads = Threads(Some(threads));
+        let social = threads.handle().block_on(async {
             let opened = Store::open(&store.url, store.options.clone()).await.map_err(StartError::Store)?;
             Social::start(settings.social.clone(), opened, settings.mail.clone(), system_clock())
                 .await
@@ -57,23 +63,39 @@ impl Services {
         if store.url == "memory:" {
             tracing::info!("accounts are kept in memory and end with the server: store.url says where they last");
         }
-        let service = Arc::new(social) as Arc<dyn Service>;
+        let service = Arc::new(social.clone()) as Arc<dyn Service>;
         let gate = Arc::new(Gate::new(service, threads.handle().clone(), settings.doors.clone()));
-        Ok(Self { gate, threads: Some(threads) })
+        Ok(Self { gate, social, threads })
+    }
+
+    /// The handlers, for a door that asks them by itself.
+    pub(crate) fn service(&self) -> Arc<dyn Service> {
+        Arc::new(self.social.clone())
+    }
+
+    /// The threads that answer.
+    pub(crate) fn handle(&self) -> Handle {
+        self.threads.handle().clone()
     }
 
     /// Ends, after the doors: calls that are under way have some seconds.
     pub(crate) fn stop(mut self) {
-        if let Some(threads) = self.threads.take() {
+        if let Some(threads) = self.threads.0.take() {
             threads.shutdown_timeout(END_PATIENCE);
         }
     }
 }
 
-impl Drop for Services {
+impl Threads {
+    fn handle(&self) -> &Handle {
+        self.0.as_ref().expect("there until they end").handle()
+    }
+}
+
+impl Drop for Threads {
     /// Waits for nothing: who has time calls [`Services::stop`].
     fn drop(&mut self) {
-        if let Some(threads) = self.threads.take() {
+        if let Some(threads) = self.0.take() {
             threads.shutdown_background();
         }
     }

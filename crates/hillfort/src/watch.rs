@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use hillfort_edge::{Certificate, Control, ControlError, Stats};
 use hillfort_guard::{IpNet, Regions};
+use hillfort_nakama::Gate;
+use hillfort_nakama::socket::Sockets;
 use hillfort_proto::ids::RoomId;
 use hillfort_proto::reject::Reject;
 use hillfort_realm::{RealmHandle, RecordError};
@@ -45,9 +47,19 @@ pub(crate) struct Watch {
     control: Control,
     realm: Arc<RealmHandle>,
     kernel: KernelBoard,
+    calls: Calls,
     guard: Mutex<hillfort_guard::Config>,
     reasons: Mutex<VecDeque<(IpAddr, String)>>,
     polled: Mutex<Polled>,
+}
+
+/// The client API, as far as it counts.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    /// Its doors for one call at a time.
+    pub(crate) gate: Arc<Gate>,
+    /// Its realtime socket.
+    pub(crate) sockets: Sockets,
 }
 
 /// What only the edge thread knows.
@@ -78,9 +90,10 @@ impl Watch {
         realm: Arc<RealmHandle>,
         guard: hillfort_guard::Config,
         kernel: KernelBoard,
+        calls: Calls,
     ) -> Arc<Self> {
         let (reasons, polled) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { stats, control, realm, kernel, guard: Mutex::new(guard), reasons, polled })
+        Arc::new(Self { stats, control, realm, kernel, calls, guard: Mutex::new(guard), reasons, polled })
     }
 
     /// Starts to ask the edge for its tables.
@@ -210,6 +223,8 @@ impl Source for Watch {
             rejects,
             latency_us: Quantiles { p50: edge.rtt_us_p50, p99: edge.rtt_us_p99 },
             worlds: realm.worlds.iter().map(|world| rows::world(world)).collect::<Vec<World>>(),
+            calls: self.calls.gate.counts(),
+            sockets: self.calls.sockets.stats(),
             wall: Wall {
                 kernel: self.kernel.read(),
                 posture,

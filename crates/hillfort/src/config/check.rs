@@ -21,6 +21,9 @@ const PUBLIC_WITH_DEVELOPMENT_KEY: &str = "an address for others to reach, with 
 const NOT_DEVELOPMENT: &str = "a certificate that signs itself is for development mode alone: players would have to trust it blindly. \
      Give edge.tls_certificate and edge.tls_key";
 
+/// The database in the data folder, where no other is wanted.
+const DATABASE: &str = "hillfort.db";
+
 /// One pass over the raw values; what is wrong is collected.
 pub(super) struct Check<'a> {
     pub(super) layers: &'a Layers,
@@ -97,18 +100,22 @@ impl Check<'_> {
     }
 
     /// The database: the form of its URL, not whether it can be reached.
-    pub(super) fn store(&mut self, store: &raw::Store) -> Option<settings::Store> {
+    pub(super) fn store(&mut self, store: &raw::Store, data_folder: Option<&Path>) -> Option<settings::Store> {
+        let url = match (store.url.as_str(), data_folder) {
+            ("", folder) => format!("sqlite:{}", folder?.join(DATABASE).display()),
+            (url, _) => url.to_owned(),
+        };
         if store.url.contains(keys::HIDDEN) {
             self.wrong_text("store.url", "the password was hidden when this was printed: put it back".to_owned());
             return None;
         }
-        hillfort_store::Store::check_url(&store.url).map_err(|error| self.wrong_text("store.url", error.to_string())).ok()?;
+        hillfort_store::Store::check_url(&url).map_err(|error| self.wrong_text("store.url", error.to_string())).ok()?;
         let authorities = (!store.authorities.is_empty()).then(|| PathBuf::from(&store.authorities));
         if let Some(path) = &authorities {
             self.file("store.authorities", &path.display().to_string())?;
         }
         Some(settings::Store {
-            url: store.url.clone(),
+            url,
             options: hillfort_store::Options {
                 busy_timeout: Duration::from_millis(store.busy_ms_max),
                 connections: store.connections,
@@ -159,8 +166,8 @@ impl Check<'_> {
             connect: connect?,
             source_connect: source_connect?,
             source_open_max: guard.source_open_max,
-            // The guard admits both kinds; the edge keeps the two apart.
-            open_max: raw.edge.connections_max + raw.edge.http_connections_max,
+            // The guard admits all kinds; the edge and the realtime socket keep them apart.
+            open_max: raw.edge.connections_max + raw.edge.http_connections_max + raw.socket.sockets_max,
             trusted: trusted?,
             unbannable: unbannable?,
             tolerance: tolerance?,
@@ -232,7 +239,7 @@ impl Check<'_> {
         (asns.len() + countries.len() == texts.len()).then(|| Places::new(asns, countries))
     }
 
-    fn rate(&mut self, key: &str, per_s: u32, burst: u32) -> Option<Rate> {
+    pub(super) fn rate(&mut self, key: &str, per_s: u32, burst: u32) -> Option<Rate> {
         Rate::new(per_s, burst)
             .map_err(|error| self.wrong(key, burst.to_string(), format!("with {per_s} a second: {error}; that")))
             .ok()

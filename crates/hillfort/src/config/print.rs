@@ -15,6 +15,7 @@ const KEYS: &str = "[[keys]]";
 const SECRETS: &[&str] = &[
     "nakama.server_key",
     "nakama.http_key",
+    "modules.env",
     "accounts.facebook_app_secret",
     "accounts.facebook_instant_secret",
     "accounts.steam_publisher_key",
@@ -33,6 +34,7 @@ pub(super) fn print(layers: &Layers) -> String {
             let secret = SECRETS.contains(&key.as_str()) && layers.get(&key) != defaults.get(&key);
             let value = match layers.get(&key) {
                 Some(Value::String(url)) if key == "store.url" => shown(&without_password(url).into()),
+                Some(Value::Array(_)) if secret => shown(&Value::Array(vec![HIDDEN.into()])),
                 _ if secret => shown(&HIDDEN.into()),
                 value => value.map(shown).unwrap_or_default(),
             };

@@ -15,6 +15,8 @@ pub(super) struct Raw {
     pub(super) inputs: Inputs,
     pub(super) world: World,
     pub(super) nakama: Nakama,
+    pub(super) socket: Socket,
+    pub(super) modules: Modules,
     pub(super) accounts: Accounts,
     pub(super) mail: Mail,
     pub(super) games: Games,
@@ -160,6 +162,58 @@ pub(super) struct Nakama {
     pub(super) call_ms_max: u64,
     pub(super) calls_max: usize,
     pub(super) threads: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Socket {
+    pub(super) sockets_max: u32,
+    pub(super) message_bytes_max: usize,
+    pub(super) queue_bytes_max: usize,
+    pub(super) queues_bytes_max: usize,
+    pub(super) ping_ms: u64,
+    pub(super) silence_ms_max: u64,
+    pub(super) single_socket: bool,
+    pub(super) single_match: bool,
+    pub(super) data_per_s: u32,
+    pub(super) data_burst: u32,
+    pub(super) messages_per_s: u32,
+    pub(super) messages_burst: u32,
+    pub(super) refused_per_s: u32,
+    pub(super) refused_burst: u32,
+    pub(super) session_calls_max: usize,
+    pub(super) calls_max: usize,
+    pub(super) session_matches_max: usize,
+    pub(super) match_sessions_max: usize,
+    pub(super) follows_max: usize,
+}
+
+/// May have secrets in `env`, and so no `Debug`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Modules {
+    pub(super) folder: String,
+    pub(super) threads: usize,
+    pub(super) unsupported: String,
+    pub(super) env: Vec<String>,
+    pub(super) call_steps_max: u32,
+    pub(super) call_ms_max: u64,
+    pub(super) call_mib_max: usize,
+    pub(super) vm_mib_max: usize,
+    pub(super) load_steps_max: u32,
+    pub(super) match_steps_max: u32,
+    pub(super) match_ms_max: u64,
+    pub(super) match_kib_max: usize,
+    pub(super) wait_ms_max: u64,
+    pub(super) queue_max: usize,
+    pub(super) waiting_max: usize,
+    pub(super) result_bytes_max: usize,
+    pub(super) stacktrace: bool,
+    pub(super) http_hosts: Vec<String>,
+    pub(super) http_private: bool,
+    pub(super) http_body_bytes_max: usize,
+    pub(super) http_ms_max: u64,
+    pub(super) http_requests_max: usize,
 }
 
 #[derive(Deserialize)]

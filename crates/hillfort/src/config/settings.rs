@@ -47,6 +47,10 @@ pub struct Settings {
     pub recordings: Recordings,
     /// The client API of Nakama, and what answers it.
     pub services: Services,
+    /// The realtime socket of that API.
+    pub socket: hillfort_nakama::socket::Config,
+    /// The server runtime.
+    pub modules: hillfort_modules::Settings,
     /// Games beside those that ship.
     pub games_folder: Option<PathBuf>,
     /// Bots that play hilltop; 0 outside development mode, and with a certificate, since they speak no TLS.
@@ -171,7 +175,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
     let filter = check.filter(&raw.log.filter);
     let json = check.one_of("log.format", &raw.log.format, &["text", "json"]) == Some(1);
     let data_folder = check.folder("data.folder", &raw.data.folder);
-    let store = check.store(&raw.store);
+    let store = check.store(&raw.store, data_folder.as_deref());
     let keep = check.one_of("world.record", &raw.world.record, &["off", "faults", "all"]);
     let filter_wish = check.one_of("kernel.filter", &raw.kernel.filter, &FilterWish::NAMES);
     let allow = check.prefixes("kernel.allow", &raw.kernel.allow);
@@ -179,6 +183,8 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
     let server_names = check.server_names(&raw.edge);
     let proxies = check.proxies(&raw.edge.proxies);
     let services = check.services(&raw, data_folder.as_deref(), development, edge_address);
+    let socket = check.socket(&raw.socket);
+    let modules = check.modules(&raw.modules, &hillfort_nakama::socket::Config::default().node);
     let (edge, console) = (raw.edge, raw.console);
     let data_folder = data_folder?;
     let recordings_folder = data_folder.join("recordings");
@@ -233,6 +239,8 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
             folder_bytes: raw.world.record_folder_mib << 20,
         },
         services: services?,
+        socket: socket?,
+        modules: modules?,
         games_folder: (!raw.games.folder.is_empty()).then(|| PathBuf::from(raw.games.folder)),
         bots,
         console: Console {

@@ -37,9 +37,9 @@ fn the_defaults_are_development_on_loopback() {
     assert_eq!(settings.console.addr.to_string(), "127.0.0.1:7351");
     assert_eq!((settings.edge.guard.connect.per_s(), settings.edge.guard.connect.burst()), (3_000, 5_000));
     assert_eq!(settings.edge.guard.ban.max, Duration::from_secs(600));
-    assert_eq!(settings.edge.guard.open_max, 64_096);
+    assert_eq!(settings.edge.guard.open_max, 124_096);
     assert_eq!(settings.data_folder, Path::new("./data"));
-    assert_eq!((settings.store.url.as_str(), settings.store.options.connections), ("memory:", 16));
+    assert_eq!((settings.store.url.as_str(), settings.store.options.connections), ("sqlite:./data/hillfort.db", 16));
     assert_eq!((settings.games_folder, settings.world_threads, settings.rooms_max), (None, 1, 20_000));
     assert_eq!((settings.asleep_bytes_max, settings.save_every), (64 << 20, Some(Duration::from_secs(30))));
     assert_eq!(settings.keys.iter().map(Key::secret_hex).collect::<Vec<_>>(), [DEVELOPMENT_SECRET_HEX]);

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use hillfort_nakama::Count;
+use hillfort_nakama::socket::SocketSnapshot;
 use hillfort_proto::ids::RoomId;
 use hillfort_proto::reject::Reject;
 use serde::Serialize;
@@ -69,6 +71,10 @@ pub struct Reading {
     pub worlds: Vec<World>,
     /// The wall.
     pub wall: Wall,
+    /// Answers to calls of the client API.
+    pub calls: Vec<Count>,
+    /// The realtime socket of that API.
+    pub sockets: SocketSnapshot,
 }
 
 /// Connections and sessions of now.

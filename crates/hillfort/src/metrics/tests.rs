@@ -1,5 +1,8 @@
 //! What is scraped: every metric has a field of its own, names and labels stay.
 
+use hillfort_nakama::Count;
+use hillfort_nakama::socket::SocketSnapshot;
+
 use super::*;
 use crate::console::{Connections, KernelReading, KnownPlayers, Packets, Rejects, Top, Traffic, Wall};
 
@@ -32,6 +35,37 @@ fn everything() -> Reading {
         latency_us: quantiles(21),
         worlds: vec![world(31), world(131)],
         wall: wall(),
+        calls: vec![
+            Count { call: CallName::GetAccount, code: Code::Ok, times: 301 },
+            Count { call: CallName::GetAccount, code: Code::NotFound, times: 302 },
+        ],
+        sockets: sockets(),
+    }
+}
+
+fn sockets() -> SocketSnapshot {
+    SocketSnapshot {
+        open: 401,
+        tokens_refused: 402,
+        full: 403,
+        opened: 404,
+        turned_away: 405,
+        left: 406,
+        lost: 407,
+        slow: 408,
+        malformed: 409,
+        flooded: 410,
+        closed: 411,
+        messages_in: 412,
+        bytes_in: 413,
+        messages_out: 414,
+        bytes_out: 415,
+        rate_refused: 416,
+        inputs_refused: 417,
+        inputs: 418,
+        relayed: 419,
+        calls: 420,
+        calls_refused: 421,
     }
 }
 
@@ -120,6 +154,9 @@ fn names_labels_and_units() {
     check("hillfort_stale_keys_total", 84.0);
     check("hillfort_own_pause_max_seconds", 85e-6);
     check("hillfort_own_pauses_too_long_total", 86.0);
+    check("hillfort_calls_total{call=\"GetAccount\",code=\"5\"}", 302.0);
+    check("hillfort_socket_messages_total{direction=\"out\"}", 414.0);
+    check("hillfort_socket_events_total{event=\"turned_away\"}", 405.0);
     assert_eq!(lines.iter().filter(|(name, _)| name.starts_with("hillfort_refused_total")).count(), Reject::ALL.len());
 }
 

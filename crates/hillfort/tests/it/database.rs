@@ -48,7 +48,7 @@ fn what_is_no_database_or_backup_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     std::fs::write(folder.join("text"), "no backup").unwrap();
-    for url in ["mysql://x/y", "", "hillfort.db"] {
+    for url in ["mysql://x/y", "hillfort.db"] {
         says(&on(folder, url, &["migrate"], 65), "sqlite:");
     }
     says(&on(folder, "postgres://me:(hidden)@db/x", &["migrate"], 65), "put it back");

@@ -2,6 +2,7 @@
 //!
 //! - `server`: a server process, its log and its end; `web`: HTTP, the live feed and the metrics of it
 //! - `wire`: bytes on a socket; `player`: an honest client on a wire
+//! - `nakama`: a client of Nakama's API
 //! - `lab`: network namespaces with a server in one and attackers in the other
 //! - the others: what is promised, each with a server of its own
 
@@ -9,6 +10,7 @@
 #![expect(clippy::print_stdout, reason = "what was measured is shown with a test that failed, or by --no-capture")]
 
 mod lab;
+mod nakama;
 mod player;
 mod server;
 mod web;
@@ -24,6 +26,8 @@ mod drain;
 mod flood;
 mod hostile_rooms;
 mod kernel;
+mod matches;
+mod modules;
 mod panel;
 mod play;
 mod recorded;

@@ -14,9 +14,16 @@ use tempfile::TempDir;
 use crate::PATIENCE;
 use crate::wire::Door;
 
-/// Settings that make a server take free ports and play alone.
-const ALONE: [(&str, &str); 5] =
-    [("edge.http_port", "0"), ("edge.tcp_port", "0"), ("nakama.grpc_port", "0"), ("console.port", "0"), ("bots.hilltop", "0")];
+/// Settings that make a server take free ports, play alone, and keep nothing of accounts.
+const ALONE: [(&str, &str); 6] = [
+    ("edge.http_port", "0"),
+    ("edge.tcp_port", "0"),
+    ("nakama.grpc_port", "0"),
+    ("console.port", "0"),
+    ("bots.hilltop", "0"),
+    // Most tests keep no accounts, and need not wait for disks.
+    ("store.url", "memory:"),
+];
 
 const HILLFORT: &str = env!("CARGO_BIN_EXE_hillfort");
 

@@ -12,7 +12,8 @@ fn ready_soon_and_small() {
     // Of a debug build, some 35 MiB are its own code.
     let (start_max, rss_max) = if cfg!(debug_assertions) { (3_000, 90) } else { (1_000, 30) };
     let begin = Instant::now();
-    let server = Server::start(&[]);
+    // With the database of the default.
+    let server = Server::start(&[("store.url", "")]);
     let ready = get(server.http, "/readyz");
     let took = begin.elapsed();
     assert_eq!((ready.status, ready.body.as_str()), (200, "ready"));
@@ -38,7 +39,7 @@ fn development_mode_says_so_and_shows_the_game() {
     let client: Value = serde_json::from_str(&get(server.http, "/client.json").body).unwrap();
     assert_eq!((&client["app"], &client["key"], &client["game"]), (&1.into(), &1.into(), &"hilltop".into()));
     assert_eq!(client["server_key"], "defaultkey");
-    for (path, status) in [("/", 307), ("/hilltop/", 200), ("/sdk/js/hello.js", 200), ("/ws", 404), ("/v2/account", 401)] {
+    for (path, status) in [("/", 307), ("/hilltop/", 200), ("/sdk/js/hello.js", 200), ("/ws", 401), ("/v2/account", 401)] {
         assert_eq!(get(server.http, path).status, status, "{path}");
     }
     assert_eq!(get(server.console, "/").status, 200);

@@ -56,7 +56,8 @@ impl Visit {
         self.ask(&format!("GET {path}"), "", "")
     }
 
-    fn ask(&mut self, line: &str, head: &str, body: &str) -> Answer {
+    /// Asks with a line as `GET /`, further lines of the head, each with its end, and a body.
+    pub(crate) fn ask(&mut self, line: &str, head: &str, body: &str) -> Answer {
         let request = format!("{line} HTTP/1.1\r\nHost: {}\r\n{head}\r\n{body}", self.address);
         self.stream.get_mut().write_all(request.as_bytes()).unwrap();
         let (status, head) = read_head(&mut self.stream);
@@ -122,7 +123,7 @@ impl Metrics {
     }
 
     /// Those of the first sample of which `holds` is true. There is one twice a second.
-    pub(crate) fn when(console: SocketAddr, what: &str, holds: impl Fn(&Self) -> bool) -> Self {
+    pub(crate) fn when(console: SocketAddr, what: &str, mut holds: impl FnMut(&Self) -> bool) -> Self {
         let deadline = Instant::now() + PATIENCE;
         let mut live = Live::open(console);
         loop {

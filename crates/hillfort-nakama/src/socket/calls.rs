@@ -57,6 +57,7 @@ pub(crate) enum Work {
 }
 
 /// What it came to.
+#[expect(clippy::large_enum_variant, reason = "made by a future and taken up at once")]
 enum Landed {
     Answer(Result<Reply, ApiError>, Then),
     Message(Result<Option<Envelope>, ApiError>),

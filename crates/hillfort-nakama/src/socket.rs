@@ -18,6 +18,7 @@ mod read;
 pub(crate) mod registry;
 pub(crate) mod stats;
 mod status;
+mod streams;
 mod sweep;
 pub(crate) mod thread;
 mod upgrade;
@@ -36,6 +37,7 @@ use mio::{Poll, Waker};
 use tokio::runtime::Handle;
 
 pub use config::Config;
+pub use registry::{Meta, PresenceOn, StreamKey};
 pub use stats::{SocketSnapshot, SocketStats};
 pub use thread::SocketThread;
 

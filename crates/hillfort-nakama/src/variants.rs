@@ -46,7 +46,7 @@ pub const VARIANTS: &[(&str, Sender, State)] = &[
     ("status_presence_event", Server, Done),
     ("status_unfollow", Client, Done),
     ("status_update", Client, Done),
-    ("stream_data", Server, NotYet),
+    ("stream_data", Server, Done),
     ("stream_presence_event", Server, Done),
     ("ping", Both, Done),
     ("pong", Both, Done),

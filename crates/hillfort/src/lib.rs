@@ -4,7 +4,7 @@
 //! - `cli`, `config`, `exit`: what the operator says, and how the process answers
 //! - `serve`: opens doors, starts worlds and console, drains; `services`: what answers calls of the client API; `data`, `descriptors`, `bots`, `logging`, `development`,
 //!   `kernel`, `regions`, `reload`: what that needs
-//! - `modules`: the server runtime in this server
+//! - `modules`, `module_streams`: the server runtime in this server
 //! - `realtime`, `realm_rooms`, `doors`: the realtime socket of that API, the matches behind it, and the realm's port to both doors
 //! - `ban_spread`, `ban_file`, `ticket_key`: where bans go, and how they and tickets outlive the process
 //! - `games`, `pages`, `files`: the games that ship, and what port 7350 serves beside sessions
@@ -41,6 +41,7 @@ mod doors;
 mod files;
 mod kernel;
 mod metrics;
+mod module_streams;
 mod modules;
 mod privileges;
 mod realm_rooms;

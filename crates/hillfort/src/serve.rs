@@ -24,6 +24,7 @@ use crate::doors;
 use crate::exit::Exit;
 use crate::games::{Games, Script};
 use crate::kernel;
+use crate::module_streams::StreamBackend;
 use crate::modules::{self, Modules};
 use crate::pages::{self, ClientKey, Readiness};
 use crate::realtime;
@@ -206,9 +207,10 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     let (matches, sockets) = (door.matches(&realm), door.sockets());
     services.social.set_matches(Arc::clone(&matches));
     services.social.set_sockets(Arc::new(sockets.clone()));
-    let others = MatchBackend { matches, sessions: Arc::new(sockets.clone()) };
-    let modules =
-        modules.start(settings.modules.clone(), services.social.backend(Some(Arc::new(others)))).map_err(bad_modules)?;
+    let others = Arc::new(MatchBackend { matches, sessions: Arc::new(sockets.clone()) });
+    let others = StreamBackend { sockets: sockets.clone(), node: settings.socket.node.clone(), others };
+    let backend = services.social.backend(Some(Arc::new(others)));
+    let modules = modules.start(settings.modules.clone(), backend).map_err(bad_modules)?;
     services.social.set_runtime(Arc::new(modules.clone()));
     let module_files = settings.development.then(|| modules.watch()).transpose().map_err(system)?;
 

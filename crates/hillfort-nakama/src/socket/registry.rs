@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hillfort_api::realtime::{Envelope, UserPresence, envelope};
 use hillfort_api::{SessionId, SessionUser, UserId};
 
-pub(crate) use streams::{Meta, Place as StreamPlace, RELAYED, StreamKey};
+pub use streams::{Meta, PresenceOn, StreamKey};
+pub(crate) use streams::{Place as StreamPlace, RELAYED, described};
 
 use crate::socket::Config;
 use crate::socket::conn::{ConnRef, Format};

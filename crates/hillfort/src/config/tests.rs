@@ -204,6 +204,9 @@ fn values_that_make_no_sense_are_refused() {
         ),
         ("[mail]\nway = \"post\"", "mail.way = \"post\" in hillfort.toml: one of none, folder, smtp is expected"),
         ("[mail]\nway = \"smtp\"\nfrom = \"a@b.c\"", "mail.host in default: mail.way = \"smtp\" needs it"),
+        ("[modules]\nunsupported = \"skip\"", "modules.unsupported = \"skip\" in hillfort.toml: one of refuse, warn is expected"),
+        ("[modules]\nenv = [\"place\"]", "modules.env in hillfort.toml: NAME=VALUE is expected"),
+        ("[modules]\nenv = [\"(hidden)\"]", "modules.env in hillfort.toml: the values were hidden when this was printed"),
         ("[log]\nformat = \"xml\"", "log.format = \"xml\" in hillfort.toml: one of text, json is expected"),
         (
             "[log]\nfilter = \"\"",
@@ -293,10 +296,11 @@ fn the_keys_that_nakama_ships_with_stay_on_this_machine() {
 
 #[test]
 fn secrets_of_services_are_hidden_unless_they_are_defaults() {
-    let file = "[nakama]\nserver_key = \"very-own\"\n[store]\nurl = \"postgres://u:secret@h/d\"\n[mail]\npassword = \"pass\"\n";
+    let file = "[nakama]\nserver_key = \"very-own\"\n[store]\nurl = \"postgres://u:secret@h/d\"\n[mail]\npassword = \"pass\"\n\
+                [modules]\nenv = [\"key=api-secret\"]\n";
     let settings = load_all(file, &[], &[]).unwrap();
     let printed = settings.print();
-    for secret in ["very-own", "secret@", "pass\""] {
+    for secret in ["very-own", "secret@", "pass\"", "api-secret"] {
         assert!(!printed.contains(secret) && !format!("{settings:?}").contains(secret), "{secret}\n{printed}");
     }
     assert!(printed.contains("server_key = \"(hidden)\"") && printed.contains("http_key = \"defaulthttpkey\""), "{printed}");

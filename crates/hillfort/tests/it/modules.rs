@@ -84,6 +84,26 @@ fn hooks_see_calls_and_messages() {
 }
 
 #[test]
+fn modules_put_sessions_on_streams_and_send_to_them() {
+    let server = server();
+    let (ann, bob) = (User::sign_in(&server, "ann"), User::sign_in(&server, "bob"));
+    let (mut ann_socket, mut bob_socket) = (ann.socket(), bob.socket());
+    let payload = |answer: Value| serde_json::from_str::<Value>(answer["rpc"]["payload"].as_str().unwrap()).unwrap();
+    assert_eq!(payload(ann_socket.rpc("listen", "")), json!({ "new": true, "count": 1, "first": "ann" }));
+    assert_eq!(payload(bob_socket.rpc("listen", "")), json!({ "new": true, "count": 2, "first": "ann" }));
+    let got = ann_socket.wait("what bob's call sent", |envelope| {
+        envelope.get("stream_data").filter(|data| data["data"] == "bob listens").cloned()
+    });
+    assert_eq!(got["stream"], json!({ "mode": 20, "label": "news" }));
+    assert_eq!(payload(bob_socket.rpc("listen", ""))["new"], false);
+    bob_socket.send(&json!({ "rpc": { "id": "hush", "payload": "" } }));
+    bob_socket.wait("that ann is off the stream", |envelope| {
+        let leaves = envelope["stream_presence_event"]["leaves"].as_array()?;
+        leaves.iter().any(|one| one["username"] == "ann").then_some(())
+    });
+}
+
+#[test]
 fn a_match_is_run_by_its_module() {
     let mut server = server();
     let (ann, bob, cat) = (User::sign_in(&server, "ann"), User::sign_in(&server, "bob"), User::sign_in(&server, "cat"));

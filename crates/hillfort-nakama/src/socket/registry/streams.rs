@@ -14,39 +14,39 @@ pub(crate) const RELAYED: u8 = 5;
 
 /// Names a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(crate) struct StreamKey {
+pub struct StreamKey {
     /// Kind of stream: Nakama's numbers below 10, a game's own from there.
-    pub(crate) mode: u8,
+    pub mode: u8,
     /// What it is about; zeroes: nothing.
-    pub(crate) subject: [u8; 16],
+    pub subject: [u8; 16],
     /// In which context; zeroes: none.
-    pub(crate) subcontext: [u8; 16],
+    pub subcontext: [u8; 16],
     /// Tells streams of one subject apart.
-    pub(crate) label: Box<str>,
+    pub label: Box<str>,
 }
 
 /// How a session is on a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Meta {
+pub struct Meta {
     /// Others do not see it.
-    pub(crate) hidden: bool,
+    pub hidden: bool,
     /// What it says is kept, where a stream keeps anything.
-    pub(crate) persistence: bool,
+    pub persistence: bool,
     /// What the user says about themselves.
-    pub(crate) status: Box<str>,
+    pub status: Box<str>,
 }
 
 /// A session on a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PresenceOn {
+pub struct PresenceOn {
     /// The user.
-    pub(crate) user: UserId,
+    pub user: UserId,
     /// The socket.
-    pub(crate) session: SessionId,
+    pub session: SessionId,
     /// The user's name.
-    pub(crate) username: String,
+    pub username: String,
     /// How.
-    pub(crate) meta: Meta,
+    pub meta: Meta,
 }
 
 /// Which session on which stream.

@@ -24,6 +24,18 @@ nk.register_rpc(function(context, payload)
   return nk.match_create("arena", nk.json_decode(payload))
 end, "make_match")
 
+nk.register_rpc(function(context, payload)
+  local stream = { mode = 20, label = "news" }
+  local new = nk.stream_user_join(context.user_id, context.session_id, stream, false, true)
+  nk.stream_send(stream, context.username .. " listens")
+  return nk.json_encode({ new = new, count = nk.stream_count(stream), first = nk.stream_user_list(stream)[1].username })
+end, "listen")
+
+nk.register_rpc(function(context, payload)
+  nk.stream_close({ mode = 20, label = "news" })
+  return tostring(nk.stream_count({ mode = 20, label = "news" }))
+end, "hush")
+
 nk.register_req_before(function(context, request)
   if request.display_name == "admin" then
     error({ "that name is taken", 7 })

@@ -28,5 +28,5 @@ pub mod table;
 
 pub use calls::{CALLS, Call, CallName, Reply};
 pub use error::{ApiError, Code};
-pub use service::{Answer, Caller, Credentials, Hooks, Later, Service, SessionUser, UserId, Via, Who};
+pub use service::{Answer, Caller, Credentials, Hooks, Later, Sent, Service, SessionUser, UserId, Via, Who};
 pub use sessions::{Close, SessionId, Sessions};

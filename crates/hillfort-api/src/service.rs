@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::calls::{Auth, Call, Reply};
+use crate::calls::{Auth, Call, CallName, Reply};
 use crate::error::{ApiError, Code};
 use crate::realtime::Envelope;
 use crate::sessions::SessionId;
@@ -87,6 +87,19 @@ pub struct Caller {
     pub query: Vec<(String, String)>,
 }
 
+/// A request as it was sent, for calls that have to be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent<'a> {
+    /// Method of HTTP; of gRPC it is `POST`.
+    pub method: &'a str,
+    /// Path with its query, as it was sent.
+    pub path: &'a str,
+    /// The body, without `Content-Encoding`; of gRPC the message, unpacked and without the five bytes before it.
+    pub body: &'a [u8],
+    /// Header `x-hillfort-signature`. `None`: there is none, or more than one.
+    pub signature: Option<&'a str>,
+}
+
 /// What a call comes to, later.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Reply, ApiError>> + Send>>;
 
@@ -109,6 +122,25 @@ pub trait Service: Send + Sync {
     /// # Errors
     /// `Unauthenticated` when they are not, or no longer, valid; the message is [`Credentials::refused`].
     fn caller(&self, credentials: Credentials<'_>) -> Result<Who, ApiError>;
+
+    /// Whether a request for `call` is signed, where it has to be. Doors that have requests ask it before [`Self::call`], and before anything
+    /// is spent on the call.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, saying what is missing or wrong; `ResourceExhausted` when too many sessions sign.
+    fn check_signature(&self, _caller: &Caller, _call: &Call, _sent: &Sent<'_>) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    /// The call that `who` means by a name that was made for its session. `None`: there is no such name, or it is stale.
+    fn alias(&self, _who: &Who, _name: &str) -> Option<CallName> {
+        None
+    }
+
+    /// Whether a session must use such names for `call`.
+    fn wants_alias(&self, _who: &Who, _call: &Call) -> bool {
+        false
+    }
 
     /// Carries `call` out. The door has checked that `caller` is of the class that the table asks for. The future may be dropped
     /// at any time: what it has begun to write is finished or leaves nothing.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use axum::http::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hillfort_api::calls::Auth;
@@ -53,6 +54,16 @@ impl<'a> Shown<'a> {
             Self::HttpKey(key) => Some(Credentials::HttpKey(key)),
         }
     }
+}
+
+/// Header of a signed call.
+const SIGNATURE: &str = "x-hillfort-signature";
+
+/// The signature of a call, if there is exactly one.
+pub(crate) fn signature(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(SIGNATURE).iter();
+    let one = all.next().filter(|_| all.next().is_none())?;
+    one.to_str().ok()
 }
 
 fn refused(message: &'static str) -> ApiError {

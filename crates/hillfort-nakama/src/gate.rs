@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use hillfort_api::calls::{Row, State};
-use hillfort_api::{ApiError, CALLS, Call, CallName, Caller, Code, Reply, Service, Who};
+use hillfort_api::calls::{Auth, Row, State};
+use hillfort_api::{ApiError, CALLS, Call, CallName, Caller, Code, Reply, Sent, Service, Who};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -79,6 +79,27 @@ impl Gate {
         };
         row.auth.admits(&who)?;
         Ok(who)
+    }
+
+    /// The call that the bearer of this token means by a name of its own for it.
+    ///
+    /// # Errors
+    /// `Unauthenticated`: no token, or none that is good. `NotFound`: no such name.
+    pub(crate) fn alias(&self, shown: &Shown<'_>, name: &str) -> Result<CallName, ApiError> {
+        let who = shown.credentials().map_or(Ok(Who::Nobody), |credentials| self.service.caller(credentials))?;
+        Auth::User.admits(&who)?;
+        self.service.alias(&who, name).ok_or_else(|| ApiError::new(Code::NotFound, "Not Found"))
+    }
+
+    /// Whether the call may be made by this request: under the name that it came by, and signed where it has to be.
+    ///
+    /// # Errors
+    /// `NotFound`: this session calls it by another name. `Unauthenticated`: it is not signed as it must be.
+    pub(crate) fn admit(&self, caller: &Caller, call: &Call, by_alias: bool, sent: &Sent<'_>) -> Result<(), ApiError> {
+        if !by_alias && self.service.wants_alias(&caller.who, call) {
+            return Err(ApiError::new(Code::NotFound, "Not Found"));
+        }
+        self.service.check_signature(caller, call, sent)
     }
 
     /// Has the call answered.

@@ -15,9 +15,10 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
-use hillfort_api::{ApiError, Call, CallName, Caller, Code, Reply, Via};
+use hillfort_api::calls::Auth;
+use hillfort_api::{ApiError, Call, CallName, Caller, Code, Reply, Sent, Via};
 
-use crate::credentials::Shown;
+use crate::credentials::{Shown, signature};
 use crate::{Gate, body};
 use frame::Form;
 
@@ -49,7 +50,8 @@ fn preflight() -> Response {
         (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
         (
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "Authorization, Content-Type, X-Grpc-Web, X-User-Agent, Grpc-Timeout, Grpc-Encoding, Grpc-Accept-Encoding",
+            "Authorization, Content-Type, X-Grpc-Web, X-User-Agent, Grpc-Timeout, Grpc-Encoding, Grpc-Accept-Encoding, \
+             X-Hillfort-Signature",
         ),
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),
     ];
@@ -61,16 +63,27 @@ async fn serve(gate: &Gate, peer: SocketAddr, method: &str, request: Request) ->
     let Some(form) = Form::of(content_type).filter(|_| request.method() == Method::POST) else {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     };
-    let Some(name) = CallName::parse(method) else {
-        let text = if method == "Realtime" { "Realtime is not served yet: the socket at /ws is" } else { "unknown method" };
-        return status::response(form, Err(ApiError::new(Code::Unimplemented, text)));
+    let tokens = request.headers().get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+    let alias = || Shown::of(Auth::User, tokens, None).and_then(|shown| gate.alias(&shown, method)).ok();
+    let (name, by_alias) = match CallName::parse(method).map(|name| (name, false)).or_else(|| Some((alias()?, true))) {
+        Some(found) => found,
+        None => {
+            let text = if method == "Realtime" { "Realtime is not served yet: the socket at /ws is" } else { "unknown method" };
+            return status::response(form, Err(ApiError::new(Code::Unimplemented, text)));
+        }
     };
-    let answer = call(gate, peer, name, form, request).await;
+    let answer = call(gate, peer, (name, by_alias), form, request).await;
     gate.count(name, answer.as_ref().map_or_else(|error| error.code, |_| Code::Ok));
     status::response(form, answer.map(|reply| reply.encode()))
 }
 
-async fn call(gate: &Gate, peer: SocketAddr, name: CallName, form: Form, request: Request) -> Result<Reply, ApiError> {
+async fn call(
+    gate: &Gate,
+    peer: SocketAddr,
+    (name, by_alias): (CallName, bool),
+    form: Form,
+    request: Request,
+) -> Result<Reply, ApiError> {
     let (parts, body) = request.into_parts();
     let row = name.row();
     let tokens = || parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
@@ -78,7 +91,7 @@ async fn call(gate: &Gate, peer: SocketAddr, name: CallName, form: Form, request
     // Before the body is read: who may not call must not cost more than a look. The key of an RPC is in the body.
     let early = if name == CallName::RpcFunc { None } else { Some(gate.who(row, &Shown::of(row.auth, tokens(), None)?)?) };
     let message = message(gate, form, &parts.headers, body, patience).await?;
-    let mut call = Call::decode(name, message)
+    let mut call = Call::decode(name, message.clone())
         .map_err(|error| ApiError::new(Code::InvalidArgument, format!("this is no {}: {error}", row.request.short())))?;
     let mut caller =
         Caller { who: hillfort_api::Who::Nobody, address: peer, via: Via::Grpc, headers: Vec::new(), query: Vec::new() };
@@ -93,6 +106,8 @@ async fn call(gate: &Gate, peer: SocketAddr, name: CallName, form: Form, request
     } else if let Some(who) = early {
         caller.who = who;
     }
+    let (method, path) = (parts.method.as_str(), parts.uri.path());
+    gate.admit(&caller, &call, by_alias, &Sent { method, path, body: &message, signature: signature(&parts.headers) })?;
     gate.call(caller, call, patience).await
 }
 

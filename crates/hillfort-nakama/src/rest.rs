@@ -6,7 +6,7 @@ mod request;
 mod rpc;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -15,17 +15,20 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use hillfort_api::{ApiError, CallName, Caller, Code, Via};
+use bytes::Bytes;
+use hillfort_api::calls::Auth;
+use hillfort_api::{ApiError, CallName, Caller, Code, Sent, Via};
 
-use crate::credentials::Shown;
+use crate::credentials::{Shown, signature};
 use crate::{Gate, body, openapi};
 use path::Found;
 
 /// Routes of the door: `/v2/...` and `/healthcheck`.
 pub fn router(gate: Arc<Gate>) -> Router {
-    let document = openapi::document().to_string();
+    // Made with the first question: most servers are never asked.
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi::document().to_string().into());
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
-    let document = move || std::future::ready((headers.clone(), document.clone()));
+    let document = move || std::future::ready((headers.clone(), DOCUMENT.clone()));
     Router::new()
         .route("/v2/openapi.json", get(document))
         .route("/healthcheck", any(answer))
@@ -48,7 +51,7 @@ async fn answer(State(gate): State<Arc<Gate>>, ConnectInfo(peer): ConnectInfo<So
 fn preflight() -> Response {
     let headers = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, DELETE"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type, User-Agent"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type, User-Agent, X-Hillfort-Signature"),
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),
     ];
     (StatusCode::OK, headers).into_response()
@@ -56,7 +59,7 @@ fn preflight() -> Response {
 
 async fn find(gate: &Gate, peer: SocketAddr, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let found = match path::find(&parts.method, parts.uri.path()) {
+    let found = match where_to(gate, &parts) {
         Ok(found) => found,
         Err(error) => return reply::error(&error),
     };
@@ -73,6 +76,20 @@ async fn find(gate: &Gate, peer: SocketAddr, request: Request) -> Response {
     }
 }
 
+/// By the path of the table, or by a name that a session has for a call.
+fn where_to<'a>(gate: &Gate, parts: &'a Parts) -> Result<Found<'a>, ApiError> {
+    let Some(name) = parts.uri.path().strip_prefix(path::ALIAS) else { return path::find(&parts.method, parts.uri.path()) };
+    let tokens = parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+    let call = gate.alias(&Shown::of(Auth::User, tokens, None)?, name)?;
+    path::aliased(call, &parts.method, parts.uri.query().unwrap_or_default())
+}
+
+/// The request as it has to be signed, with this body.
+fn sent<'a>(parts: &'a Parts, body: &'a [u8]) -> Sent<'a> {
+    let path = parts.uri.path_and_query().map_or(parts.uri.path(), |path| path.as_str());
+    Sent { method: parts.method.as_str(), path, body, signature: signature(&parts.headers) }
+}
+
 async fn serve(gate: &Gate, peer: SocketAddr, found: Found<'_>, parts: &Parts, body: Body) -> Result<Response, ApiError> {
     let tokens = parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
     // Before the body is read: who may not call must not cost more than a look.
@@ -81,6 +98,7 @@ async fn serve(gate: &Gate, peer: SocketAddr, found: Found<'_>, parts: &Parts, b
     let bytes = body::unpack(body::read(body, most, gate.settings.patience).await?, &parts.headers, most)?;
     let call = request::call(&found, parts.uri.query().unwrap_or_default(), &bytes)?;
     let caller = Caller { who, address: peer, via: Via::Rest, headers: Vec::new(), query: Vec::new() };
+    gate.admit(&caller, &call, found.by_alias, &sent(parts, &bytes))?;
     let answer = gate.call(caller, call, gate.settings.patience).await?;
     Ok(reply::json(StatusCode::OK, answer.json()))
 }

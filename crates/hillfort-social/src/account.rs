@@ -65,9 +65,9 @@ impl Core {
 
     /// `GetUsers`: those who exist, by id, name or Facebook's id.
     pub(crate) async fn users(&self, request: GetUsersRequest) -> Result<Users, ApiError> {
-        checks::batch("ids", &request.ids)?;
-        checks::batch("usernames", &request.usernames)?;
-        checks::batch("facebook_ids", &request.facebook_ids)?;
+        checks::batch("ids", &request.ids, self.config.payloads.batch)?;
+        checks::batch("usernames", &request.usernames, self.config.payloads.batch)?;
+        checks::batch("facebook_ids", &request.facebook_ids, self.config.payloads.batch)?;
         let mut keys = Vec::with_capacity(request.ids.len() + request.usernames.len());
         for id in &request.ids {
             let id = UserId::parse(id).ok_or_else(|| ApiError::invalid("ids", "ids has one that is not a valid system ID."))?;

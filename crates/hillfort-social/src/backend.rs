@@ -144,7 +144,7 @@ impl Core {
     }
 
     async fn module_accounts(&self, ids: Vec<crate::id::Id>) -> Result<Answer, ApiError> {
-        checks::batch("ids", &ids)?;
+        checks::batch("ids", &ids, checks::BATCH_MAX)?;
         let found =
             self.store.accounts.get_many(ids.into_iter().map(hillfort_store::UserId).collect()).await.map_err(faults::store)?;
         let mut accounts = Vec::with_capacity(found.len());
@@ -156,9 +156,9 @@ impl Core {
     }
 
     async fn module_users(&self, ids: Vec<crate::id::Id>, names: Vec<String>, facebook: Vec<String>) -> Result<Answer, ApiError> {
-        checks::batch("ids", &ids)?;
-        checks::batch("usernames", &names)?;
-        checks::batch("facebook_ids", &facebook)?;
+        checks::batch("ids", &ids, checks::BATCH_MAX)?;
+        checks::batch("usernames", &names, checks::BATCH_MAX)?;
+        checks::batch("facebook_ids", &facebook, checks::BATCH_MAX)?;
         let ids = ids.into_iter().map(|id| Key::Id(hillfort_store::UserId(id)));
         let keys = ids.chain(names.into_iter().filter(|name| checks::username(name).is_ok()).map(Key::Name)).collect();
         let found = self.people.find(keys, self.now_ms()).await.map_err(faults::store)?;
@@ -184,7 +184,7 @@ impl Core {
     }
 
     async fn ban_all(&self, ids: Vec<crate::id::Id>) -> Result<Answer, ApiError> {
-        checks::batch("ids", &ids)?;
+        checks::batch("ids", &ids, checks::BATCH_MAX)?;
         for id in ids {
             self.ban(UserId(id), None, String::new(), BY.to_owned()).await?;
         }
@@ -192,7 +192,7 @@ impl Core {
     }
 
     async fn unban_all(&self, ids: Vec<crate::id::Id>) -> Result<Answer, ApiError> {
-        checks::batch("ids", &ids)?;
+        checks::batch("ids", &ids, checks::BATCH_MAX)?;
         for id in ids {
             self.unban(UserId(id)).await?;
         }

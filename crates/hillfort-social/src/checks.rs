@@ -80,9 +80,9 @@ pub(crate) fn profile(field: &'static str, text: &str, most: usize) -> Result<()
 }
 
 /// A list of a bounded length.
-pub(crate) fn batch<T>(field: &'static str, list: &[T]) -> Result<(), ApiError> {
-    if list.len() > BATCH_MAX {
-        return Err(ApiError::invalid(field, format!("{field} has {} items, at most {BATCH_MAX} are allowed.", list.len())));
+pub(crate) fn batch<T>(field: &'static str, list: &[T], most: usize) -> Result<(), ApiError> {
+    if list.len() > most {
+        return Err(ApiError::invalid(field, format!("{field} has {} items, at most {most} are allowed.", list.len())));
     }
     Ok(())
 }
@@ -93,10 +93,10 @@ pub(crate) fn user_id(field: &'static str, text: &str) -> Result<UserId, ApiErro
 }
 
 /// Variables of a session.
-pub(crate) fn vars(vars: &std::collections::BTreeMap<String, String>) -> Result<(), ApiError> {
+pub(crate) fn vars(vars: &std::collections::BTreeMap<String, String>, most: usize) -> Result<(), ApiError> {
     let bytes: usize = vars.iter().map(|(key, value)| key.len() + value.len()).sum();
-    if bytes > VARS_MAX {
-        return Err(ApiError::invalid("vars", format!("vars has {bytes} bytes, at most {VARS_MAX} are allowed.")));
+    if bytes > most {
+        return Err(ApiError::invalid("vars", format!("vars has {bytes} bytes, at most {most} are allowed.")));
     }
     Ok(())
 }

@@ -1,12 +1,16 @@
 //! What an operator sets. Plain values: the binary reads files, this crate checks what it is given when it starts.
 
+use hillfort_store::OBJECT_VALUE_MAX;
+
 use crate::budgets::Budgets;
+use crate::checks::{BATCH_MAX, VARS_MAX};
 use crate::limits::Allowance;
 use crate::outside::facebook::FacebookConfig;
 use crate::outside::fetch::Trust;
 use crate::outside::game_center::GameCenterConfig;
 use crate::outside::steam::SteamConfig;
 use crate::passwords::PasswordCost;
+use crate::signed::rules::MustSign;
 
 /// Everything that accounts, sessions and their limits need to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,18 +30,44 @@ pub struct Config {
     pub guesses: Guesses,
     /// Calls that an account and an address may make, by class.
     pub budgets: Budgets,
+    /// How much one call may carry.
+    pub payloads: Payloads,
     /// Services that vouch for people.
     pub outside: OutsideConfig,
     /// Tokens for new passwords.
     pub reset: ResetConfig,
-    /// Classes of calls that must be signed.
-    pub signed: Vec<crate::budgets::Class>,
-    /// Whether a session may ask for names of routes that hold for it alone and go stale. See [`crate::aliases`] for what that is worth.
-    pub route_aliases: bool,
+    /// Calls that must be signed.
+    pub signed: MustSign,
+    /// Whether a session has names of routes that hold for it alone and go stale. See [`crate::aliases`] for what that is worth.
+    pub route_aliases: RouteAliases,
     /// Seconds that an account is kept in memory for those who look others up.
     pub people_cache_s: u32,
     /// Whether this server alone writes to its store. Where several do, ids that a server does not know are asked of the store.
     pub alone: bool,
+}
+
+/// How much one call may carry, within the longest request that doors take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payloads {
+    /// Bytes of a storage object's value; at most [`OBJECT_VALUE_MAX`].
+    pub object_bytes: usize,
+    /// Bytes of a function's payload.
+    pub rpc_bytes: usize,
+    /// Ids or objects; at most 1,024.
+    pub batch: usize,
+    /// Bytes of a session's variables, names and values together; at most 2,048.
+    pub vars_bytes: usize,
+}
+
+/// Whether sessions have names of their own for routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteAliases {
+    /// They have none.
+    Off,
+    /// They may use them.
+    On,
+    /// They must, but for asking for them (`hillfort.routes`).
+    Only,
 }
 
 /// Lifetimes of tokens.
@@ -119,6 +149,7 @@ impl Default for Config {
                 known_days: 30,
             },
             budgets: Budgets::default(),
+            payloads: Payloads { object_bytes: OBJECT_VALUE_MAX, rpc_bytes: 1 << 20, batch: BATCH_MAX, vars_bytes: VARS_MAX },
             outside: OutsideConfig::default(),
             reset: ResetConfig {
                 minutes: 30,
@@ -126,8 +157,8 @@ impl Default for Config {
                 game: "the game".to_owned(),
                 allowance: Allowance::new(3, 600_000),
             },
-            signed: Vec::new(),
-            route_aliases: false,
+            signed: MustSign::default(),
+            route_aliases: RouteAliases::Off,
             people_cache_s: 10,
             alone: true,
         }

@@ -7,7 +7,7 @@ use hillfort_store::Store;
 use tokio::runtime::Handle;
 
 use crate::aliases::Aliases;
-use crate::config::Config;
+use crate::config::{Config, RouteAliases};
 use crate::faults;
 use crate::limits::Limits;
 use crate::mail::Outbox;
@@ -143,7 +143,7 @@ impl Core {
             outside,
             mail,
             started_s: clock() / 1000,
-            aliases: config.route_aliases.then(|| Aliases::new(aliases)),
+            aliases: (config.route_aliases != RouteAliases::Off).then(|| Aliases::new(aliases)),
             threads: Handle::current(),
             runtime: OnceLock::new(),
             matches: OnceLock::new(),

@@ -38,8 +38,9 @@ mod time;
 pub mod token;
 
 pub use budgets::{Budgets, Class};
-pub use config::{Config, Guesses, OutsideConfig, ResetConfig, SessionConfig};
+pub use config::{Config, Guesses, OutsideConfig, Payloads, ResetConfig, RouteAliases, SessionConfig};
 pub use mail::{MailConfig, MailStats, Security, SmtpConfig};
 pub use people::PeopleStats;
 pub use ports::{Clock, Hooks, Later, Matches, Runtime, system_clock};
 pub use service::Social;
+pub use signed::rules::MustSign;

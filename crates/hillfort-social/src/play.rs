@@ -18,6 +18,10 @@ impl Core {
         if request.id.len() > RPC_ID_MAX {
             return Err(ApiError::invalid("id", format!("RPC ID must be at most {RPC_ID_MAX} bytes")));
         }
+        let most = self.config.payloads.rpc_bytes;
+        if request.payload.len() > most {
+            return Err(ApiError::invalid("payload", format!("payload must be at most {most} bytes.")));
+        }
         let id = request.id.to_lowercase();
         let answer = match self.own_rpc(&caller, &id, &request.payload).await {
             Some(answer) => Some(answer),

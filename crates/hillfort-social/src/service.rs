@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use hillfort_api::realtime::Envelope;
-use hillfort_api::{Answer, ApiError, Call, Caller, Code, Credentials, Reply, Service, SessionUser, Sessions, UserId, Via, Who};
-use hillfort_store::{OtherWays, PersonExport, Store};
+use hillfort_api::{
+    Answer, ApiError, Call, CallName, Caller, Code, Credentials, Reply, Sent, Service, SessionUser, Sessions, UserId, Via, Who,
+};
+use hillfort_store::{OtherWays, PersonExport, SessionId, Store};
 use subtle::ConstantTimeEq;
 
-use crate::aliases::Aliases;
 use crate::backend::ModuleBackend;
 use crate::budgets::Class;
-use crate::config::Config;
+use crate::config::{Config, RouteAliases};
 use crate::core::Core;
 use crate::mail::{MailConfig, MailStats, Outbox};
 use crate::passwords::PasswordStats;
 use crate::people::PeopleStats;
 use crate::ports::{Clock, Hooks, Later, Matches, Runtime};
 use crate::sessions::signed_in;
-use crate::signed::SignedCalls;
+use crate::signed::{SignedCall, SignedCalls};
 
 /// Sessions whose signed calls are counted.
 const SIGNING_MAX: usize = 1 << 18;
@@ -26,7 +27,7 @@ const SIGNING_MAX: usize = 1 << 18;
 #[derive(Clone)]
 pub struct Social {
     core: Arc<Core>,
-    /// Checks signatures, where some class of calls must be signed.
+    /// Checks signatures, where calls must be signed.
     signed: Option<Arc<SignedCalls>>,
 }
 
@@ -63,18 +64,6 @@ impl Social {
         let _ = self.core.sockets.set(sockets);
     }
 
-    /// Checks signatures, where some class of calls must be signed: the door has the bytes that were signed.
-    #[must_use]
-    pub fn signed_calls(&self) -> Option<&SignedCalls> {
-        self.signed.as_deref()
-    }
-
-    /// Names for routes that go stale, where they are configured.
-    #[must_use]
-    pub fn aliases(&self) -> Option<&Aliases> {
-        self.core.aliases.as_ref()
-    }
-
     /// What modules ask. What is not of accounts, sessions or data (matches, streams, sockets, events) goes on to `others`.
     #[must_use]
     pub fn backend(
@@ -82,12 +71,6 @@ impl Social {
         others: Option<Arc<dyn hillfort_modules::backend::Backend>>,
     ) -> Arc<dyn hillfort_modules::backend::Backend> {
         Arc::new(ModuleBackend { core: Arc::clone(&self.core), others })
-    }
-
-    /// Whether calls of this class must be signed.
-    #[must_use]
-    pub fn must_be_signed(&self, class: Class) -> bool {
-        self.core.config.signed.contains(&class)
     }
 
     /// A part of everything that is kept about a person; the first without a cursor.
@@ -177,7 +160,35 @@ impl Service for Social {
         who.ok_or_else(|| credentials.refused())
     }
 
+    fn check_signature(&self, caller: &Caller, call: &Call, sent: &Sent<'_>) -> Result<(), ApiError> {
+        // Servers have a key of their own, which says who they are, and no session.
+        let (Some(signed), Who::User(user)) = (&self.signed, &caller.who) else { return Ok(()) };
+        if !self.core.config.signed.covers(call) {
+            return Ok(());
+        }
+        let text = "This call must be signed: header x-hillfort-signature, once (docs/accounts.md).";
+        let signature = sent.signature.ok_or_else(|| ApiError::new(Code::Unauthenticated, text))?;
+        let session = session_of(user)?;
+        let call = SignedCall { method: sent.method, path: sent.path, body: sent.body, signature };
+        signed.check(session.0, &call, self.core.now_ms())
+    }
+
+    fn alias(&self, who: &Who, name: &str) -> Option<CallName> {
+        let session = session_of(who.user()?).ok()?;
+        self.core.aliases.as_ref()?.call(session.0, name, self.core.now_ms())
+    }
+
+    fn wants_alias(&self, who: &Who, call: &Call) -> bool {
+        let is_question = matches!(call, Call::RpcFunc(rpc) if rpc.id.eq_ignore_ascii_case("hillfort.routes"));
+        self.core.config.route_aliases == RouteAliases::Only && who.user().is_some() && !is_question
+    }
+
     fn call(&self, caller: Caller, call: Call) -> Answer {
+        // A socket has no requests that could be signed.
+        if matches!(caller.via, Via::Socket(_)) && self.signed.is_some() && self.core.config.signed.covers(&call) {
+            let text = "This call must be signed: make it over REST or gRPC, not over the socket.";
+            return Box::pin(std::future::ready(Err(ApiError::new(Code::PermissionDenied, text))));
+        }
         let core = Arc::clone(&self.core);
         Box::pin(async move {
             let class = Class::of(call.name());
@@ -211,6 +222,10 @@ impl Service for Social {
             None => Box::pin(std::future::ready(())),
         }
     }
+}
+
+fn session_of(user: &SessionUser) -> Result<SessionId, ApiError> {
+    user.token_id.parse().map_err(|why| crate::faults::internal("a session has no id", &why))
 }
 
 impl Core {

@@ -70,7 +70,7 @@ impl Core {
         created: bool,
         vars: BTreeMap<String, String>,
     ) -> Result<(Session, SessionUser), ApiError> {
-        checks::vars(&vars)?;
+        checks::vars(&vars, self.config.payloads.vars_bytes)?;
         let now_ms = self.now_ms();
         refuse_banned(account, now_ms)?;
         let mut generation = account.generation;
@@ -105,7 +105,7 @@ impl Core {
         expires_s: Option<i64>,
         vars: BTreeMap<String, String>,
     ) -> Result<(String, i64), ApiError> {
-        checks::vars(&vars)?;
+        checks::vars(&vars, self.config.payloads.vars_bytes)?;
         let (id, now_ms) = (SessionId::random(), self.now_ms());
         let mut claims = self.claims(id, account, account.generation, vars, now_ms);
         claims.expires_s = expires_s.unwrap_or(claims.expires_s);
@@ -133,7 +133,7 @@ impl Core {
         if request.token.is_empty() {
             return Err(ApiError::invalid("token", "Refresh token is required."));
         }
-        checks::vars(&request.vars)?;
+        checks::vars(&request.vars, self.config.payloads.vars_bytes)?;
         let refused = || ApiError::new(Code::Unauthenticated, "Refresh token invalid or expired.");
         let now_ms = self.now_ms();
         let old = self.secrets.refresh.verify(&request.token, now_ms / 1000).map_err(|_| refused())?;

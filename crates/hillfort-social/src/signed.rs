@@ -4,9 +4,11 @@
 //! What it is for: whoever sees one call, at a proxy that ends TLS or in a log, has the access token, but can neither repeat the call nor
 //! make another. The key travels once, in the refresh token's claim `sgk`. It does not stop somebody who controls the client.
 //!
-//! A client sends `x-hillfort-signature: <time in ms>.<counter>.<MAC in hexadecimal digits>`. The counter rises with each call of the
+//! Which calls have to be is [`rules`]'. A client sends `x-hillfort-signature: <time in ms>.<counter>.<MAC in hexadecimal digits>`. The counter rises with each call of the
 //! session; calls may arrive out of order by up to 63. The MAC is HMAC-SHA256 over five lines, each with a line feed behind it: method,
 //! path with its query, time, counter, SHA-256 of the body in hexadecimal digits.
+
+pub mod rules;
 
 use std::sync::Mutex;
 

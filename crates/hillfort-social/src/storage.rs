@@ -9,8 +9,8 @@ use hillfort_api::api::{
 };
 use hillfort_api::{ApiError, Code, UserId};
 use hillfort_store::{
-    ANSWER_MAX, Ack, Caller, Conflict, DeleteObject, Expect, ListObjects, OBJECT_VALUE_MAX, Object, ObjectId, ReadPermission,
-    StoreError, WriteObject, WritePermission,
+    ANSWER_MAX, Ack, Caller, Conflict, DeleteObject, Expect, ListObjects, Object, ObjectId, ReadPermission, StoreError,
+    WriteObject, WritePermission,
 };
 
 use crate::core::Core;
@@ -30,7 +30,7 @@ impl Core {
         user: UserId,
         request: ReadStorageObjectsRequest,
     ) -> Result<StorageObjects, ApiError> {
-        checks::batch("object_ids", &request.object_ids)?;
+        checks::batch("object_ids", &request.object_ids, self.config.payloads.batch)?;
         let mut ids = Vec::with_capacity(request.object_ids.len());
         for id in request.object_ids {
             named(&id.collection, &id.key)?;
@@ -62,12 +62,16 @@ impl Core {
         user: UserId,
         request: WriteStorageObjectsRequest,
     ) -> Result<StorageObjectAcks, ApiError> {
-        checks::batch("objects", &request.objects)?;
+        checks::batch("objects", &request.objects, self.config.payloads.batch)?;
         let bytes: usize = request.objects.iter().map(|object| object.value.len()).sum();
         if bytes > WRITE_MAX {
             return Err(ApiError::invalid("objects", format!("objects have {bytes} bytes, at most {WRITE_MAX} are allowed.")));
         }
-        let writes = request.objects.into_iter().map(|object| write(user, object)).collect::<Result<Vec<_>, _>>()?;
+        let writes = request
+            .objects
+            .into_iter()
+            .map(|object| write(user, object, self.config.payloads.object_bytes))
+            .collect::<Result<Vec<_>, _>>()?;
         if writes.is_empty() {
             return Ok(StorageObjectAcks::default());
         }
@@ -89,7 +93,7 @@ impl Core {
 
     /// `DeleteStorageObjects`: the caller's own, all or none.
     pub(crate) async fn delete_objects(&self, user: UserId, request: DeleteStorageObjectsRequest) -> Result<(), ApiError> {
-        checks::batch("object_ids", &request.object_ids)?;
+        checks::batch("object_ids", &request.object_ids, self.config.payloads.batch)?;
         let mut deletes = Vec::with_capacity(request.object_ids.len());
         for id in request.object_ids {
             named(&id.collection, &id.key)?;
@@ -150,14 +154,14 @@ fn version(version: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn write(user: UserId, object: WriteStorageObject) -> Result<WriteObject, ApiError> {
+fn write(user: UserId, object: WriteStorageObject, most: usize) -> Result<WriteObject, ApiError> {
     named(&object.collection, &object.key)?;
     version(&object.version)?;
     if object.value.is_empty() {
         return Err(ApiError::invalid("value", "Invalid collection or key value supplied. They must be set."));
     }
-    if object.value.len() > OBJECT_VALUE_MAX {
-        return Err(ApiError::invalid("value", format!("Value must be at most {OBJECT_VALUE_MAX} bytes.")));
+    if object.value.len() > most {
+        return Err(ApiError::invalid("value", format!("Value must be at most {most} bytes.")));
     }
     let is_object = object.value.trim_ascii_start().starts_with('{')
         && serde_json::from_str::<serde::de::IgnoredAny>(&object.value).is_ok()

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use axum::http::Method;
 use hillfort_api::calls::{self, Route, Row};
-use hillfort_api::{ApiError, CALLS, Code};
+use hillfort_api::{ApiError, CALLS, CallName, Code};
 use percent_encoding::percent_decode_str;
 
 /// What a path leads to.
@@ -16,7 +16,12 @@ pub(super) struct Found<'a> {
     pub(super) route: &'static Route,
     /// Fields that the path gives.
     pub(super) parameters: Vec<(&'static str, Cow<'a, str>)>,
+    /// Whether it was found by a name of the session's own.
+    pub(super) by_alias: bool,
 }
+
+/// What the paths of such names begin with.
+pub(super) const ALIAS: &str = "/v2/alias/";
 
 /// A path of the table in parts.
 struct Pattern {
@@ -69,13 +74,36 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<Found<'a>, ApiE
             let text = percent_decode_str(text).decode_utf8().map_err(|_| ApiError::new(Code::InvalidArgument, "Bad Request"))?;
             Ok((name, text))
         });
-        return Ok(Found { row: pattern.row, route: pattern.route, parameters: decoded.collect::<Result<_, ApiError>>()? });
+        return Ok(Found {
+            row: pattern.row,
+            route: pattern.route,
+            parameters: decoded.collect::<Result<_, ApiError>>()?,
+            by_alias: false,
+        });
     }
     Err(if wrong_method {
         ApiError::new(Code::Unimplemented, "Method Not Allowed")
     } else {
         ApiError::new(Code::NotFound, "Not Found")
     })
+}
+
+/// A call that was named otherwise: its first way, with its usual method, and what its path would give in the query.
+///
+/// # Errors
+/// `Unimplemented`: not with this method. `InvalidArgument`: a field of the path is missing.
+pub(super) fn aliased<'a>(call: CallName, method: &Method, query: &'a str) -> Result<Found<'a>, ApiError> {
+    let row = call.row();
+    let route = row.routes.first().ok_or_else(|| ApiError::new(Code::NotFound, "Not Found"))?;
+    if !is_method(route.method, method) {
+        return Err(ApiError::new(Code::Unimplemented, "Method Not Allowed"));
+    }
+    let fields = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let given = |field: &'static str| {
+        let found = form_urlencoded::parse(query.as_bytes()).find(|(name, text)| *name == *field && !text.is_empty());
+        found.map(|(_, text)| (field, text)).ok_or_else(|| ApiError::invalid(field, format!("{field} must be in the query")))
+    };
+    Ok(Found { row, route, parameters: fields.map(given).collect::<Result<_, _>>()?, by_alias: true })
 }
 
 fn is_method(wanted: calls::Method, method: &Method) -> bool {

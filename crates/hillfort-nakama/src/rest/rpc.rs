@@ -7,12 +7,13 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
+use bytes::Bytes;
 use hillfort_api::api::Rpc;
 use hillfort_api::{ApiError, Call, Caller, Code, Reply, Via};
 use serde_json::json;
 
 use super::path::Found;
-use super::reply;
+use super::{reply, sent};
 use crate::Gate;
 use crate::body;
 use crate::credentials::Shown;
@@ -24,7 +25,7 @@ pub(super) async fn serve(
     parts: &Parts,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let id = found.parameters.into_iter().next().map(|(_, id)| id.to_lowercase()).unwrap_or_default();
+    let id = found.parameters.iter().next().map(|(_, id)| id.to_lowercase()).unwrap_or_default();
     let mut query: Vec<(String, String)> =
         form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
     let http_key = query.iter().find(|(name, _)| name == "http_key").map(|(_, key)| key.clone());
@@ -35,9 +36,13 @@ pub(super) async fn serve(
     }
     query.retain(|(name, _)| name != "http_key");
     let unwrap = query.iter().any(|(name, _)| name == "unwrap");
-    let payload = if parts.method == Method::POST {
+    let bytes = if parts.method == Method::POST {
         let most = gate.settings.request_bytes_max;
-        let bytes = body::unpack(body::read(body, most, gate.settings.patience).await?, &parts.headers, most)?;
+        body::unpack(body::read(body, most, gate.settings.patience).await?, &parts.headers, most)?
+    } else {
+        Bytes::new()
+    };
+    let payload = if parts.method == Method::POST {
         payload(&bytes, unwrap)?
     } else {
         query.iter().find(|(name, _)| name == "payload").map(|(_, payload)| payload.clone()).unwrap_or_default()
@@ -46,6 +51,7 @@ pub(super) async fn serve(
     let headers = named(&parts.headers);
     let caller = Caller { who, address: peer, via: Via::Rest, headers, query };
     let call = Call::RpcFunc(Rpc { id, payload, http_key: String::new() });
+    gate.admit(&caller, &call, found.by_alias, &sent(parts, &bytes))?;
     let Reply::Rpc(answer) = gate.call(caller, call, gate.settings.patience).await? else {
         return Err(ApiError::new(Code::Internal, "the server has answered with something else"));
     };

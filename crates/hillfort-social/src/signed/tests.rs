@@ -1,8 +1,10 @@
 //! Signed calls: good once, within their time, for what was signed and nothing else.
 
 use super::{BITS, SignedCall, SignedCalls, WAYS, WINDOW_MS, key_text, sign};
+use base64::Engine as _;
 use hillfort_api::Code;
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
 const NOW: i64 = 1_700_000_000_000;
 const SESSION: [u8; 16] = [7; 16];
@@ -31,6 +33,40 @@ fn a_call_is_good_once() {
     assert_eq!(check(&calls, &signature(NOW, 2), NOW), Ok(()));
     let other = SignedCall { method: "POST", path: "/v2/storage?a=b", body: b"{}", signature: &signature(NOW, 3) };
     assert!(calls.check([8; 16], &other, NOW).is_err(), "another session's key");
+}
+
+/// The example for those who write clients, from the document.
+#[test]
+fn the_example_in_the_documents_is_right() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/accounts.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = page.split_once("```example\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let of = |name: &str| example.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}")).trim();
+    let (time, counter) = (of("time").parse().unwrap(), of("counter").parse().unwrap());
+    let header = sign(of("key"), of("method"), of("path"), time, counter, of("body").as_bytes()).unwrap();
+    assert_eq!(header, of("header"));
+    assert_eq!(super::hex(&Sha256::digest(of("body"))), of("digest"));
+}
+
+/// And the code beside it, where there is Node.js to run it.
+#[test]
+fn the_code_in_the_documents_signs_as_the_example() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/accounts.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let part = |mark: &str| page.split_once(mark).unwrap().1.split_once("```").unwrap().0.to_owned();
+    let (code, example) = (part("```js\n"), part("```example\n"));
+    let of = |name: &str| example.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    let arguments = ["key", "method", "path", "time", "counter", "body"].map(|name| serde_json::json!(of(name)).to_string());
+    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(serde_json::json!({ "sgk": of("key") }).to_string());
+    let script = format!(
+        "{code}\nif (key(\"h.{claims}.s\") !== {}) throw 1;\nsignature({}).then((header) => console.log(header));",
+        arguments[0],
+        arguments.join(", ")
+    );
+    let Ok(output) = std::process::Command::new("node").args(["--input-type=module", "--eval", &script]).output() else { return };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), of("header"));
 }
 
 #[test]

@@ -68,6 +68,49 @@ fn a_flood_from_one_address_is_refused_before_it_costs_anything() {
     assert!(elsewhere.is_ok());
 }
 
+/// Budgets and payloads are what is set, for each account, address and class by itself.
+#[test]
+fn budgets_and_payloads_are_settings() {
+    let mut config = crate::rig::config();
+    let (few, plenty) = (hillfort_social::limits::Allowance::new(2, 60_000), hillfort_social::limits::Allowance::new(1000, 1));
+    config.budgets.account = [plenty; 6];
+    config.budgets.address = [plenty; 6];
+    config.budgets.account[hillfort_social::Class::Write as usize] = few;
+    config.budgets.address[hillfort_social::Class::SignIn as usize] = hillfort_social::limits::Allowance::new(3, 60_000);
+    config.payloads = hillfort_social::Payloads { object_bytes: 9, rpc_bytes: 20, batch: 2, vars_bytes: 4 };
+    let rig = Rig::with(config, hillfort_social::MailConfig::None);
+    let (ada, eve) = (rig.device("device-0001"), rig.device("device-0002"));
+    let object =
+        |value: &str| WriteStorageObject { collection: "c".into(), key: "k".into(), value: value.into(), ..Default::default() };
+    let write = |session: &Session, objects: Vec<WriteStorageObject>| {
+        rig.as_user(session, Call::WriteStorageObjects(WriteStorageObjectsRequest { objects }))
+    };
+    refused(write(&ada, vec![object("{\"a\":1234}")]), Code::InvalidArgument, "value");
+    assert!(write(&ada, vec![object("{\"a\":123}")]).is_ok());
+    refused(write(&ada, vec![object("{}")]), Code::ResourceExhausted, "");
+    assert!(write(&eve, vec![object("{}")]).is_ok(), "another account's budget is its own");
+    refused(write(&eve, vec![object("{}"); 3]), Code::InvalidArgument, "objects");
+    assert!(rig.as_user(&ada, Call::GetAccount(())).is_ok(), "another class");
+    let rpc = |bytes: usize| Call::RpcFunc(Rpc { id: "none".into(), payload: "x".repeat(bytes), ..Default::default() });
+    refused(rig.as_user(&ada, rpc(21)), Code::InvalidArgument, "payload");
+    refused(rig.as_user(&ada, rpc(20)), Code::NotFound, "");
+    refused(
+        rig.sign_in(device("device-0003", None, "")).map(drop).and_then(|()| rig.sign_in(device("device-0004", None, ""))),
+        Code::ResourceExhausted,
+        "",
+    );
+    let elsewhere = rig.call_from(Rig::from(Who::ServerKey, "203.0.113.1"), device("device-0004", None, ""));
+    assert!(elsewhere.is_ok());
+    rig.pass(60);
+    let vars = |bytes: usize| {
+        let account = AccountDevice { id: "device-0005".into(), vars: [("v".to_owned(), "x".repeat(bytes))].into() };
+        Call::AuthenticateDevice(AuthenticateDeviceRequest { account: Some(account), ..Default::default() })
+    };
+    refused(rig.sign_in(vars(4)), Code::InvalidArgument, "vars");
+    rig.pass(60);
+    assert!(rig.sign_in(vars(3)).is_ok());
+}
+
 #[test]
 fn one_account_does_not_starve_another() {
     let rig = Rig::new();

@@ -183,7 +183,7 @@ fn a_module_pays_and_notes_it() {
     let Ok(Answer::LedgerItem(item)) = ask(&rig, Ask::LedgerUpdate { item_id, metadata: r#"{"checked":true}"#.into() }) else {
         panic!()
     };
-    assert_eq!(item.metadata, r#"{"checked":true}"#);
+    assert_eq!(item.metadata, r#"{"checked":true,"for":"a quest"}"#, "new members are laid over the old ones");
     let too_much = WalletUpdate { changeset: vec![("coins".into(), i64::MAX), ("coins".into(), 1)], ..pay(0) };
     refused_with(ask(&rig, Ask::WalletsUpdate { updates: vec![too_much], ledger: false }), Code::InvalidArgument);
 }

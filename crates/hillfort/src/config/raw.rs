@@ -1,5 +1,7 @@
 //! The configuration as it is written: names, numbers and texts, nothing checked yet.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -18,6 +20,8 @@ pub(super) struct Raw {
     pub(super) socket: Socket,
     pub(super) modules: Modules,
     pub(super) accounts: Accounts,
+    /// Numbers by name: there are many of one kind, and their names are checked against `default.toml` before.
+    pub(super) budgets: BTreeMap<String, u32>,
     pub(super) mail: Mail,
     pub(super) games: Games,
     pub(super) bots: Bots,
@@ -159,9 +163,15 @@ pub(super) struct Nakama {
     pub(super) refresh_token_s: u32,
     pub(super) single_session: bool,
     pub(super) request_bytes_max: usize,
+    pub(super) object_bytes_max: usize,
+    pub(super) rpc_bytes_max: usize,
+    pub(super) batch_max: usize,
+    pub(super) vars_bytes_max: usize,
     pub(super) call_ms_max: u64,
     pub(super) calls_max: usize,
     pub(super) threads: usize,
+    pub(super) signed: Vec<String>,
+    pub(super) route_aliases: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,16 +1,21 @@
 //! Nakama's API and what answers it: raw values of `[nakama]`, `[accounts]` and `[mail]` into settings. Knows no defaults but
 //! the keys that everybody knows.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use hillfort_social::limits::Allowance;
 use hillfort_social::outside::facebook::FacebookConfig;
 use hillfort_social::outside::game_center::GameCenterConfig;
 use hillfort_social::outside::steam::SteamConfig;
 use hillfort_social::passwords::PasswordCost;
-use hillfort_social::{MailConfig, OutsideConfig, ResetConfig, Security, SessionConfig, SmtpConfig};
+use hillfort_social::{
+    Budgets, Class, Guesses, MailConfig, MustSign, OutsideConfig, Payloads, ResetConfig, RouteAliases, Security, SessionConfig,
+    SmtpConfig,
+};
 
 use super::check::Check;
 use super::raw;
@@ -38,6 +43,20 @@ impl fmt::Debug for Services {
     }
 }
 
+fn number(budgets: &BTreeMap<String, u32>, name: &str) -> u32 {
+    *budgets.get(name).expect("default.toml has it: a test reads all")
+}
+
+fn a_minute(budgets: &BTreeMap<String, u32>, name: &str) -> Allowance {
+    let per_min = number(budgets, &format!("{name}_per_min"));
+    Allowance::new(number(budgets, &format!("{name}_burst")), 60_000 / per_min.max(1))
+}
+
+fn an_hour(budgets: &BTreeMap<String, u32>, name: &str) -> Allowance {
+    let per_h = number(budgets, &format!("{name}_per_h"));
+    Allowance::new(number(budgets, &format!("{name}_burst")), 3_600_000 / per_h.max(1))
+}
+
 impl Check<'_> {
     pub(super) fn services(
         &mut self,
@@ -57,6 +76,8 @@ impl Check<'_> {
             }
         }
         let mail = self.mail(&raw.mail, data_folder);
+        let signed = MustSign::parse(&nakama.signed).map_err(|text| self.wrong_text("nakama.signed", text)).ok();
+        let aliases = self.one_of("nakama.route_aliases", &nakama.route_aliases, &["off", "on", "only"]);
         let accounts = &raw.accounts;
         let defaults = hillfort_social::Config::default();
         let social = hillfort_social::Config {
@@ -70,6 +91,22 @@ impl Check<'_> {
             },
             passwords: PasswordCost { memory_kib: accounts.password_kib, passes: accounts.password_passes, ..defaults.passwords },
             hide_unknown: accounts.hide_unknown,
+            payloads: Payloads {
+                object_bytes: nakama.object_bytes_max,
+                rpc_bytes: nakama.rpc_bytes_max,
+                batch: nakama.batch_max,
+                vars_bytes: nakama.vars_bytes_max,
+            },
+            budgets: Budgets {
+                account: Class::ALL.map(|class| a_minute(&raw.budgets, &format!("account_{}", class.name()))),
+                address: Class::ALL.map(|class| a_minute(&raw.budgets, &format!("address_{}", class.name()))),
+            },
+            guesses: Guesses {
+                pair: an_hour(&raw.budgets, "guess_pair"),
+                account: an_hour(&raw.budgets, "guess_account"),
+                address: an_hour(&raw.budgets, "guess_address"),
+                known_days: number(&raw.budgets, "known_days"),
+            },
             outside: OutsideConfig {
                 apple_bundle_ids: accounts.apple_bundle_ids.clone(),
                 google_client_ids: accounts.google_client_ids.clone(),
@@ -90,7 +127,14 @@ impl Check<'_> {
                 },
                 ..OutsideConfig::default()
             },
-            reset: ResetConfig { link: raw.mail.reset_link.clone(), game: raw.mail.game.clone(), ..defaults.reset },
+            signed: signed?,
+            route_aliases: [RouteAliases::Off, RouteAliases::On, RouteAliases::Only][aliases?],
+            reset: ResetConfig {
+                link: raw.mail.reset_link.clone(),
+                game: raw.mail.game.clone(),
+                allowance: an_hour(&raw.budgets, "mail"),
+                ..defaults.reset
+            },
             ..defaults
         };
         let doors = hillfort_nakama::Settings {

@@ -139,7 +139,7 @@ fn ranges_are_checked_at_their_edges() {
             let others = others.into_iter().filter(|(key, _)| *key != limit.key);
             let per_s = limit.key.replace("_burst", "_per_s");
             let mut set: Vec<_> = others.collect();
-            if per_s != limit.key && limit.key != "guard.connect_burst" {
+            if per_s != limit.key && limit.key != "guard.connect_burst" && limits::find(&per_s).is_some() {
                 set.push((&per_s, "10000"));
             }
             let value = value.to_string();
@@ -202,6 +202,11 @@ fn values_that_make_no_sense_are_refused() {
             "[edge]\ntls_self_signed = true\n[[keys]]\napp = 1\nkey = 1\nsecret_hex = \"000102030405060708090a0b0c0d0e0f\"",
             "edge.tls_self_signed in hillfort.toml: a certificate that signs itself is for development mode alone",
         ),
+        ("[nakama]\nsigned = [\"sign_in\"]", "nakama.signed in hillfort.toml: \"sign_in\": who signs in has no session yet"),
+        (
+            "[nakama]\nroute_aliases = \"yes\"",
+            "nakama.route_aliases = \"yes\" in hillfort.toml: one of off, on, only is expected",
+        ),
         ("[mail]\nway = \"post\"", "mail.way = \"post\" in hillfort.toml: one of none, folder, smtp is expected"),
         ("[mail]\nway = \"smtp\"\nfrom = \"a@b.c\"", "mail.host in default: mail.way = \"smtp\" needs it"),
         ("[modules]\nunsupported = \"skip\"", "modules.unsupported = \"skip\" in hillfort.toml: one of refuse, warn is expected"),
@@ -232,6 +237,26 @@ fn values_that_make_no_sense_are_refused() {
         let error = load_all(file, &[], &[]).expect_err(file);
         assert!(error.starts_with(expect), "{file}\n{error}\n{expect}");
     }
+}
+
+#[test]
+fn budgets_without_a_file_are_those_of_the_crate_and_with_one_its_own() {
+    let of = |set: &[(&str, &str)]| load_all("", &[], set).unwrap().services.social;
+    let (ours, theirs) = (of(&[]), hillfort_social::Config::default());
+    assert_eq!((ours.budgets, ours.guesses, ours.payloads), (theirs.budgets, theirs.guesses, theirs.payloads));
+    assert_eq!(ours.reset.allowance, theirs.reset.allowance);
+    let set = of(&[
+        ("budgets.account_write_burst", "7"),
+        ("budgets.account_write_per_min", "60000"),
+        ("budgets.guess_pair_per_h", "1"),
+    ]);
+    let allowance = hillfort_social::limits::Allowance::new;
+    assert_eq!(set.budgets.account[hillfort_social::Class::Write as usize], allowance(7, 1));
+    assert_eq!(set.guesses.pair, allowance(5, 3_600_000));
+    refused(
+        "[budgets]\naccount_wirte_burst = 1",
+        "unknown key budgets.account_wirte_burst in hillfort.toml; did you mean budgets.account_write_burst?",
+    );
 }
 
 #[test]

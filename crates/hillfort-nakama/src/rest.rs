@@ -86,7 +86,7 @@ fn where_to<'a>(gate: &Gate, parts: &'a Parts) -> Result<Found<'a>, ApiError> {
 
 /// The request as it has to be signed, with this body.
 fn sent<'a>(parts: &'a Parts, body: &'a [u8]) -> Sent<'a> {
-    let path = parts.uri.path_and_query().map_or(parts.uri.path(), |path| path.as_str());
+    let path = parts.uri.path_and_query().map_or_else(|| parts.uri.path(), |path| path.as_str());
     Sent { method: parts.method.as_str(), path, body, signature: signature(&parts.headers) }
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn serve(
     parts: &Parts,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let id = found.parameters.iter().next().map(|(_, id)| id.to_lowercase()).unwrap_or_default();
+    let id = found.parameters.first().map(|(_, id)| id.to_lowercase()).unwrap_or_default();
     let mut query: Vec<(String, String)> =
         form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
     let http_key = query.iter().find(|(name, _)| name == "http_key").map(|(_, key)| key.clone());

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Client } from '@heroiclabs/nakama-js';
 import { run } from './calls.mjs';
-import { start } from './server.mjs';
+import { LONG, start } from './server.mjs';
 
 let server, where;
-before(async () => ({ server, where } = await start({ 'nakama.token_s': 7200, 'nakama.refresh_token_s': 86_400 })));
+before(async () => ({ server, where } = await start(LONG)));
 after(() => server?.stop());
 
 test('every call that is served is answered as the SDK expects', async () => {

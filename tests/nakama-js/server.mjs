@@ -3,6 +3,10 @@ import { Server } from '../browser/server.mjs';
 
 export const ROOT = new URL('../..', import.meta.url).pathname;
 
+/** Tokens that the SDK does not warn of, and the modules that the suite calls. */
+export const LONG = { 'nakama.token_s': 7200, 'nakama.refresh_token_s': 86_400 };
+export const MODULES = { 'modules.folder': `${ROOT}tests/nakama-js/modules` };
+
 /** Starts one, with settings beside the defaults. What the suite needs to know is in `where`. */
 export async function start(settings = {}) {
   const server = await Server.start(ROOT, ['serve'], { 'bots.hilltop': 0, ...settings });

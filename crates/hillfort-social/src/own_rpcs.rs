@@ -48,7 +48,7 @@ struct Change {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 struct Export {
     cursor: String,
 }

@@ -63,15 +63,26 @@ fn main() -> io::Result<()> {
     if wants("idle") {
         let count = args.iter().find_map(|arg| arg.strip_prefix("idle=")).map_or(5_000, |n| n.parse().expect("a number"));
         let server = serve()?;
-        let before = resident();
-        let mut crowd = spawn(&["crowd-idle", &server.addr.to_string(), &count.to_string()])?;
-        crowd.stdout.take().expect("is piped").read_exact(&mut [0])?;
-        // The last are on their way through the server's threads.
-        while server.sockets.stats().open < count {
-            thread::yield_now();
-        }
-        println!("idle players, {count}: {} bytes each", (resident() - before) / count);
-        end(&mut crowd)?;
+        // What the server takes for its first players alone (tables, buffers, code that runs for the first time) is no player's.
+        let first = count / 10;
+        let (before, mut crowds) = (resident(), Vec::new());
+        let mut seat = |from: u64, to: u64| -> io::Result<u64> {
+            let mut crowd = spawn(&["crowd-idle", &server.addr.to_string(), &from.to_string(), &to.to_string()])?;
+            crowd.stdout.take().expect("is piped").read_exact(&mut [0])?;
+            crowds.push(crowd);
+            // The last are on their way through the server's threads.
+            while server.sockets.stats().open < to {
+                thread::yield_now();
+            }
+            Ok(resident())
+        };
+        let (warm, all) = (seat(0, first)?, seat(first, count)?);
+        println!(
+            "idle players, {count}: {} bytes each; beyond the first {first}: {} bytes each",
+            (all - before) / count,
+            (all - warm) / (count - first)
+        );
+        crowds.iter_mut().try_for_each(end)?;
     }
     Ok(())
 }
@@ -259,8 +270,8 @@ fn crowd(args: &[String]) -> io::Result<()> {
     let addr: SocketAddr = args[1].parse().expect("an address");
     match args[0].as_str() {
         "crowd-idle" => {
-            let count: u32 = args[2].parse().expect("a number");
-            let _held: Vec<_> = (0..count).map(|user| join(addr, user, None)).collect::<Result<_, _>>()?;
+            let users = args[2].parse::<u32>().expect("a number")..args[3].parse().expect("a number");
+            let _held: Vec<_> = users.map(|user| join(addr, user, None)).collect::<Result<_, _>>()?;
             begin()?;
             io::stdin().read_to_end(&mut Vec::new()).map(drop)
         }

@@ -205,7 +205,7 @@ fn answers_are_bounded() {
     assert_eq!((page.objects.len(), page.cursor.as_str()), (2, ""));
     // The export of it comes in parts, of which the first alone is counted as an export.
     let part = |cursor: &str| {
-        let payload = if cursor.is_empty() { String::new() } else { serde_json::json!({ "cursor": cursor }).to_string() };
+        let payload = if cursor.is_empty() { "{}".to_owned() } else { serde_json::json!({ "cursor": cursor }).to_string() };
         match rig.as_user(&session, Call::RpcFunc(Rpc { id: "hillfort.export".into(), payload, ..Default::default() })) {
             Ok(Reply::Rpc(rpc)) => Ok(serde_json::from_str::<serde_json::Value>(&rpc.payload).unwrap()),
             Ok(other) => panic!("{other:?}"),

@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::shell::root;
 
-const PURE: &[&str] = &["hillfort-proto", "hillfort-guard", "hillfort-world", "hillfort-script"];
+const PURE: &[&str] = &["hillfort-proto", "hillfort-guard", "hillfort-world", "hillfort-script", "hillfort-sync"];
 
 /// Of these, the ones whose arithmetic must give the same on every machine.
 const REPLAYED: &[&str] = &["hillfort-world", "hillfort-script"];

@@ -17,6 +17,8 @@ use crate::viewer::{Delivery, Slot, State, Viewer};
 const AGES: usize = 8;
 /// Where three quarters of the entities are asked for, changes are encoded before the first asks, for so many passes; then it is looked again.
 const AHEAD_PASSES: u8 = 16;
+/// Rooms with fewer rows neither do so nor count: it would cost a duel more than its players.
+const AHEAD_ROWS_MIN: usize = 256;
 /// Slots whose changes are looked up at once.
 const AHEAD: usize = 16;
 /// Bits of a kind's number, and of a view's.
@@ -116,7 +118,8 @@ impl Replicator {
             self.pass = 1;
         }
         let mut pass = Pass { replicator: self, schema, history, frame };
-        for key in 0..VIEWS * AGES {
+        let keys = if frame.rows.len() < AHEAD_ROWS_MIN { 0 } else { VIEWS * AGES };
+        for key in 0..keys {
             let Use { encoded, ahead } = &mut pass.replicator.uses[key];
             if std::mem::take(encoded) as usize >= frame.rows.len() / 4 * 3 {
                 *ahead = AHEAD_PASSES;
@@ -269,7 +272,7 @@ impl Pass<'_> {
             let kind = self.schema.compiled().kind(row.kind);
             put_whole(bits, kind, slot.view, self.frame.tick, self.frame.row_values(slot.row));
             slot.urgency = 0;
-            slot.heard = true;
+            slot.tell(self.frame.tick);
             if lossy {
                 slot.sent |= 1;
             } else {
@@ -324,6 +327,10 @@ impl Pass<'_> {
                 self.replicator.list.push(at as u16);
                 continue;
             };
+            let (change, change_len, is_other) = match change_len {
+                0 if lossy && slot.is_unsettled(tick) => self.as_before(slot, row),
+                _ => (change, change_len, slot.last_sent(tick).is_none_or(|sent| is_newer(row.changed, sent))),
+            };
             if change_len > 0 {
                 let (step, len) = packet::step(before, at as i32, slot_bits);
                 let all = len.wrapping_add(change_len);
@@ -337,6 +344,9 @@ impl Pass<'_> {
             }
             slot.urgency = 0;
             if lossy && change_len > 0 {
+                if is_other {
+                    slot.tell(tick);
+                }
                 slot.sent |= 1;
             } else {
                 // Nothing that this client gets is another: it knows this tick as well as the last.
@@ -375,7 +385,7 @@ impl Pass<'_> {
     #[cold]
     fn encode(&mut self, slot: &Slot, row: &Row, base: u32) -> Option<(u64, u32)> {
         let key = self.key(slot, base);
-        if let Some(key) = key {
+        if let Some(key) = key.filter(|_| self.frame.rows.len() >= AHEAD_ROWS_MIN) {
             self.replicator.uses[key].encoded += 1;
         }
         let made = self.made(slot.row, row, slot.view, self.history.frame(base)?)?;
@@ -419,6 +429,19 @@ impl Pass<'_> {
             }
         }
         self.replicator.shared[key] = shared;
+    }
+
+    /// That everything is again as the client knew it: what it was told in between may have arrived or not. And whether it is something else
+    /// than it was told last.
+    #[cold]
+    fn as_before(&self, slot: &Slot, row: &Row) -> (u64, u32, bool) {
+        let kind = self.schema.compiled().kind(row.kind);
+        let values = self.frame.row_values(slot.row);
+        let mut short = Short::default();
+        put_changes(&mut short, kind, slot.view, self.frame.tick, values, values);
+        let last = slot.last_sent(self.frame.tick).and_then(|sent| self.history.frame(sent));
+        let last = last.and_then(|frame| frame.values_of(slot.row, slot.generation));
+        (short.bits, short.len, last.is_none_or(|last| has_changes(kind, slot.view, values, last)))
     }
 
     /// A change that does not fit into a word.
@@ -495,3 +518,6 @@ const fn is_newer(a: u32, b: u32) -> bool {
     let passed = a.wrapping_sub(b);
     passed != 0 && passed < u32::MAX / 2
 }
+
+#[cfg(test)]
+mod tests;

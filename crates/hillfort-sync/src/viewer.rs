@@ -97,8 +97,33 @@ pub(crate) struct Slot {
     pub(crate) state: State,
     pub(crate) view: View,
     pub(crate) weight: u8,
-    /// Whether a packet had something of it: the client must be told when it goes.
-    pub(crate) heard: bool,
+    /// When a packet last had something else of it than the one before, in ticks modulo 255 and one more; 0: none had anything, and the client
+    /// need not be told when it goes.
+    pub(crate) told: u8,
+}
+
+impl Slot {
+    /// The packet of `tick` has something else of it than the one before.
+    pub(crate) const fn tell(&mut self, tick: u32) {
+        self.told = (tick % 255) as u8 + 1;
+    }
+
+    /// Tick of the last packet that had something of it, while that is asked before the one of `tick` has.
+    pub(crate) const fn last_sent(&self, tick: u32) -> Option<u32> {
+        if self.sent == 0 { None } else { Some(tick.wrapping_sub(self.sent.trailing_zeros())) }
+    }
+
+    /// Whether the client may hold something else than it had at `known`: it was told so since, and has not said whether it heard. Once in 255
+    /// ticks also what was told long ago seems new, which costs a few bits.
+    pub(crate) const fn is_unsettled(&self, tick: u32) -> bool {
+        let passed = tick.wrapping_sub(self.known);
+        let ago = (tick % 255 + 256 - self.told as u32) % 255;
+        let since = match 1_u64.checked_shl(passed) {
+            Some(bit) => bit - 1,
+            None => u64::MAX,
+        };
+        self.told != 0 && ago < passed && self.sent & since != 0
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,7 +276,7 @@ impl Viewer {
 
     /// Gives an entity that came into sight a slot. `false`: there is none.
     pub(crate) fn enter(&mut self, row: u32, generation: u16, view: View, weight: u8, urgency: u16) -> bool {
-        let fresh = Slot { sent: 0, row, known: 0, generation, urgency, state: State::Fresh, view, weight, heard: false };
+        let fresh = Slot { sent: 0, row, known: 0, generation, urgency, state: State::Fresh, view, weight, told: 0 };
         match self.free.pop() {
             Some(at) => self.slots[usize::from(at)] = fresh,
             None if self.slots.len() < SLOTS_MAX => self.slots.push(fresh),
@@ -265,7 +290,7 @@ impl Viewer {
     pub(crate) fn leave(&mut self, at: usize) {
         let slot = &mut self.slots[at];
         self.fresh -= usize::from(slot.state == State::Fresh);
-        if slot.heard {
+        if slot.told != 0 {
             slot.state = State::Leaving;
             slot.sent = 0;
             self.leaving += 1;

@@ -22,6 +22,7 @@ mod replicate;
 mod scene;
 mod schema;
 mod shape;
+mod shared;
 mod table;
 mod viewer;
 

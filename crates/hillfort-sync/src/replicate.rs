@@ -2,7 +2,7 @@
 //! a packet and what is shared; knows nothing of how packets travel. The layout is in docs/sync.md.
 
 use crate::bits::BitWriter;
-use crate::column::{VIEWS, View};
+use crate::column::View;
 use crate::frame::{Frame, GENERATION_BITS, Row};
 use crate::history::{HISTORY, History};
 use crate::interest::{Look, Marks, OWN_WEIGHT};
@@ -11,14 +11,9 @@ use crate::priority::{NOTHING, Selection};
 use crate::record::{Short, has_changes, put_changes, put_whole};
 use crate::scene::NO_KIND;
 use crate::schema::{KINDS_MAX, Schema};
+use crate::shared::{Key, Shared, SharedChanges};
 use crate::viewer::{Delivery, Slot, State, Viewer};
 
-/// Changes are kept for others when they reach back so many ticks at most.
-const AGES: usize = 8;
-/// Where three quarters of the entities are asked for, changes are encoded before the first asks, for so many passes; then it is looked again.
-const AHEAD_PASSES: u8 = 16;
-/// Rooms with fewer rows neither do so nor count: it would cost a duel more than its players.
-const AHEAD_ROWS_MIN: usize = 256;
 /// Slots whose changes are looked up at once.
 const AHEAD: usize = 16;
 /// Bits of a kind's number, and of a view's.
@@ -30,15 +25,10 @@ const SPARE_BITS: usize = 1_088;
 const RESEND_MIN: u32 = 2;
 
 /// One thread's memory for writing packets; serves any number of rooms and clients, one after the other.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Replicator {
     marks: Marks,
-    /// Changes by view and age, then by row; empty until one is needed.
-    shared: Vec<Vec<Shared>>,
-    /// What is known of the use of each.
-    uses: [Use; VIEWS * AGES],
-    /// Differs for each pass, so that nothing has to be cleared.
-    pass: u32,
+    shared: SharedChanges,
     /// Slots that go, when not all do; how urgent each is.
     chosen: Vec<u16>,
     buckets: Vec<u8>,
@@ -46,28 +36,11 @@ pub struct Replicator {
     list: Vec<u16>,
 }
 
-/// A change as it was encoded for somebody in this pass.
-#[derive(Debug, Clone, Copy, Default)]
-struct Shared {
-    bits: u64,
-    pass: u32,
-    len: u32,
-}
-
 /// What is looked up for some slots at once: memory answers to all of them in the time of one.
 #[derive(Debug, Clone, Copy, Default)]
 struct Ahead {
     base: u32,
     shared: Shared,
-}
-
-/// How changes of one view and age are used.
-#[derive(Debug, Clone, Copy, Default)]
-struct Use {
-    /// So many had to be encoded when somebody asked.
-    encoded: u32,
-    /// In so many passes more they are encoded before.
-    ahead: u8,
 }
 
 /// All clients of one room and tick, one after the other.
@@ -94,41 +67,14 @@ pub struct Sent {
     pub anew: bool,
 }
 
-impl Default for Replicator {
-    fn default() -> Self {
-        Self {
-            marks: Marks::default(),
-            shared: std::iter::repeat_with(Vec::new).take(VIEWS * AGES).collect(),
-            uses: [Use::default(); VIEWS * AGES],
-            pass: 0,
-            chosen: Vec::new(),
-            buckets: Vec::new(),
-            list: Vec::new(),
-        }
-    }
-}
-
 impl Replicator {
     /// Begins to write the newest frame of `history`, whose scenes have this schema. `None`: nothing was published.
     pub fn pass<'a>(&'a mut self, schema: &'a Schema, history: &'a History) -> Option<Pass<'a>> {
         let frame = history.newest()?;
-        self.pass = self.pass.wrapping_add(1);
-        if self.pass == 0 {
-            self.shared.iter_mut().for_each(Vec::clear);
-            self.pass = 1;
-        }
+        self.shared.begin(frame.rows.len());
+        let ahead = self.shared.ahead();
         let mut pass = Pass { replicator: self, schema, history, frame };
-        let keys = if frame.rows.len() < AHEAD_ROWS_MIN { 0 } else { VIEWS * AGES };
-        for key in 0..keys {
-            let Use { encoded, ahead } = &mut pass.replicator.uses[key];
-            if std::mem::take(encoded) as usize >= frame.rows.len() / 4 * 3 {
-                *ahead = AHEAD_PASSES;
-            }
-            if *ahead > 0 {
-                *ahead -= 1;
-                pass.encode_ahead(key);
-            }
-        }
+        ahead.for_each(|key| pass.encode_ahead(key));
         Some(pass)
     }
 }
@@ -321,8 +267,7 @@ impl Pass<'_> {
                 break;
             }
             let Ahead { base, shared } = ahead[turn % AHEAD];
-            let found =
-                if shared.pass == self.replicator.pass { Some((shared.bits, shared.len)) } else { self.encode(slot, row, base) };
+            let found = self.replicator.shared.found(shared).or_else(|| self.encode(slot, row, base));
             let Some((change, change_len)) = found else {
                 self.replicator.list.push(at as u16);
                 continue;
@@ -370,37 +315,28 @@ impl Pass<'_> {
         // What is the same as at the tick before the change serves as well as what the client got, and is shared with more others.
         let base = if is_newer(row.before, slot.known) { slot.known } else { row.changed.wrapping_sub(1) };
         let Some(key) = self.key(slot, base) else { return Ahead { base, ..Ahead::default() } };
-        let shared = self.replicator.shared.get(key).and_then(|shared| shared.get(slot.row as usize));
-        Ahead { base, shared: shared.copied().unwrap_or_default() }
+        Ahead { base, shared: self.replicator.shared.get(key, slot.row) }
     }
 
     /// Where changes since the tick `base` are kept for others. `None`: it is too old.
     #[inline]
-    fn key(&self, slot: &Slot, base: u32) -> Option<usize> {
-        let age = self.frame.tick.wrapping_sub(base).wrapping_sub(1) as usize;
-        (age < AGES).then(|| slot.view.index().wrapping_mul(AGES).wrapping_add(age))
+    fn key(&self, slot: &Slot, base: u32) -> Option<Key> {
+        Key::new(slot.view, self.frame.tick.wrapping_sub(base).wrapping_sub(1) as usize)
     }
 
     /// What is new for a client that knows the tick `base`. `None`: so old a tick is not kept.
     #[cold]
     fn encode(&mut self, slot: &Slot, row: &Row, base: u32) -> Option<(u64, u32)> {
-        let key = self.key(slot, base);
-        if let Some(key) = key.filter(|_| self.frame.rows.len() >= AHEAD_ROWS_MIN) {
-            self.replicator.uses[key].encoded += 1;
-        }
         let made = self.made(slot.row, row, slot.view, self.history.frame(base)?)?;
-        if let Some(shared) = key.and_then(|key| self.replicator.shared.get_mut(key)) {
-            if shared.len() < self.frame.rows.len() {
-                shared.resize(self.frame.rows.len(), Shared::default());
-            }
-            shared[slot.row as usize] = made;
+        if let Some(key) = self.key(slot, base) {
+            self.replicator.shared.keep(key, slot.row, made);
         }
-        Some((made.bits, made.len))
+        Some(made)
     }
 
     /// How a row differs from what it was in `base`. `None`: it was not there.
     #[inline]
-    fn made(&self, at: u32, row: &Row, view: View, base: &Frame) -> Option<Shared> {
+    fn made(&self, at: u32, row: &Row, view: View, base: &Frame) -> Option<(u64, u32)> {
         let base = base.values_of(at, row.generation)?;
         let kind = self.schema.compiled().kind(row.kind);
         let values = self.frame.row_values(at);
@@ -408,27 +344,21 @@ impl Pass<'_> {
         if has_changes(kind, view, values, base) {
             put_changes(&mut short, kind, view, self.frame.tick, values, base);
         }
-        Some(Shared { bits: short.bits, pass: self.replicator.pass, len: short.len })
+        Some((short.bits, short.len))
     }
 
-    /// Encodes the changes of one view and age that will be asked for, row after row: that is quicker than in the order of the asking.
-    fn encode_ahead(&mut self, key: usize) {
-        let Some(view) = View::from_number((key / AGES) as u32) else { return };
-        let since = self.frame.tick.wrapping_sub(1).wrapping_sub((key % AGES) as u32);
+    /// Encodes the changes of one view and age that will be asked for.
+    fn encode_ahead(&mut self, key: Key) {
+        let (Some(view), age) = key.parts() else { return };
+        let since = self.frame.tick.wrapping_sub(1).wrapping_sub(age);
         let Some(base) = self.history.frame(since) else { return };
-        let frame = self.frame;
-        let mut shared = std::mem::take(&mut self.replicator.shared[key]);
-        shared.resize(frame.rows.len(), Shared::default());
-        for (at, (row, place)) in frame.rows.iter().zip(&mut shared).enumerate() {
+        let mut shared = std::mem::take(&mut self.replicator.shared);
+        shared.keep_all(key, |at| {
+            let row = &self.frame.rows[at as usize];
             let told = is_newer(row.changed, since) && (is_newer(row.before, since) || row.changed.wrapping_sub(1) == since);
-            if told
-                && row.kind != NO_KIND
-                && let Some(made) = self.made(at as u32, row, view, base)
-            {
-                *place = made;
-            }
-        }
-        self.replicator.shared[key] = shared;
+            if told && row.kind != NO_KIND { self.made(at, row, view, base) } else { None }
+        });
+        self.replicator.shared = shared;
     }
 
     /// That everything is again as the client knew it: what it was told in between may have arrived or not. And whether it is something else

@@ -153,15 +153,14 @@ fn rooms_and_clients_that_share_a_threads_memory_get_what_is_theirs() {
         }
     }
     // The number of the pass goes over its end on the way.
-    replicator.pass = u32::MAX - 40;
+    replicator.shared.set_pass(u32::MAX - 40);
     let mut ahead = [0; 3];
     let mut out = Vec::new();
     for tick in 1..60 {
         for (at, (crowd, clients)) in rooms.iter_mut().enumerate() {
             crowd.tick(tick);
             let mut pass = replicator.pass(crowd.scene.schema(), &crowd.history).unwrap();
-            ahead[at] +=
-                pass.replicator.uses.iter().filter(|used| used.ahead > 0 && pass.frame.rows.len() >= AHEAD_ROWS_MIN).count();
+            ahead[at] += pass.replicator.shared.ahead_count();
             for client in clients.iter_mut() {
                 out.clear();
                 if pass.write(&mut client.viewer, None, &mut out).is_some() {

@@ -4,7 +4,7 @@
 /** Longer than a busy machine takes for anything that is asked for here. */
 const PATIENCE_MS = 20_000;
 
-const KINDS = { ondisconnect: 'end', onmatchdata: 'data', onmatchpresence: 'presence', onstatuspresence: 'status' };
+const KINDS = { ondisconnect: 'end', onmatchdata: 'data', onmatchpresence: 'presence', onstatuspresence: 'status', onstreampresence: 'stream', onstreamdata: 'stream data' };
 
 export class Player {
   /** What came and was not waited for yet: { kind, said }. */

@@ -7,9 +7,6 @@ export function variantsOf(document) {
   return [...rows].map(([, name, number, from, state]) => ({ name, number: Number(number), from, isDone: state === 'done' }));
 }
 
-/** Streams of modules are tested without the SDK so far (crates/hillfort/tests/it). */
-const WITHOUT_SDK = ['stream_data', 'stream_presence_event'];
-
 /** Puts itself in place of `globalThis.WebSocket` until `end()`. */
 export class Seen {
   #original = globalThis.WebSocket;
@@ -44,7 +41,7 @@ export class Seen {
   missed(variants) {
     const went = { client: this.client, server: this.server };
     const isMissed = ({ name, from }) => (from === 'both' ? !this.client.has(name) && !this.server.has(name) : !went[from].has(name));
-    return variants.filter((one) => one.isDone && !WITHOUT_SDK.includes(one.name) && isMissed(one)).map(({ name }) => name);
+    return variants.filter((one) => one.isDone && isMissed(one)).map(({ name }) => name);
   }
 
   #note(names, data) {

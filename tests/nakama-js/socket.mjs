@@ -202,6 +202,19 @@ export const SOCKET = {
     await refused(ann.socket.rpc('suite_fails', ''), 7, /not today/, 'a function that fails');
   },
 
+  async 'a stream tells who comes and goes, and what is said'({ rig }) {
+    const [ann, bob] = await rig.connected('ann', 'bob');
+    const label = unique('stream');
+    const stream = (player, more = {}) => player.socket.rpc('suite_stream', JSON.stringify({ label, ...more }));
+    for (const one of [ann, bob]) await stream(one);
+    const came = await ann.hears('stream', ({ joins }) => names(joins).includes(bob.session.username));
+    same([came.stream.mode, came.stream.label], [100, label], 'the stream');
+    await stream(bob, { say: 'hear, hear' });
+    for (const one of [ann, bob]) same((await one.hears('stream data')).data, 'hear, hear', 'what was said');
+    await stream(bob, { leave: true });
+    same(names((await ann.hears('stream', ({ leaves }) => leaves?.length > 0)).leaves), [bob.session.username], 'who left');
+  },
+
   async 'errors have codes, and say what to do'({ rig, seen }) {
     const [ann, bob] = await rig.connected('ann', 'bob');
     await refused(ann.socket.addMatchmaker('*', 2, 2), 1, /docs\/nakama\.md/, 'what is not served yet');

@@ -18,3 +18,17 @@ nk.register_rpc(function(_, payload)
   local asked = nk.json_decode(payload)
   return nk.match_signal(asked.match_id, asked.data)
 end, "suite_signal")
+
+-- Puts the caller's session on a stream, takes it off, or says something there: { label, leave, say }.
+nk.register_rpc(function(context, payload)
+  local asked = nk.json_decode(payload)
+  local stream = { mode = 100, label = asked.label }
+  if asked.say then
+    nk.stream_send(stream, asked.say)
+  elseif asked.leave then
+    nk.stream_user_leave(context.user_id, context.session_id, stream)
+  else
+    nk.stream_user_join(context.user_id, context.session_id, stream, false, false)
+  end
+  return "{}"
+end, "suite_stream")

@@ -20,7 +20,7 @@ export function ask({ title, text, nodes = [], fields = [], action, danger = fal
     dialog.replaceChildren(form);
     dialog.returnValue = '';
     dialog.onclose = () => {
-      resolve(dialog.returnValue === 'yes' ? Object.fromEntries(fields.map(({ name, node }) => [name, node.value.trim()])) : null);
+      resolve(dialog.returnValue === 'yes' ? Object.fromEntries(fields.map(({ name, node }) => [name, node.type === 'password' ? node.value : node.value.trim()])) : null);
     };
     dialog.showModal();
   });

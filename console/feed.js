@@ -57,6 +57,19 @@ export async function post(path, body) {
   await ask(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 }
 
+/** The same, with an answer. */
+export const put = async (path, body) => (await ask(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).json();
+
+/** Asks the server to delete something. */
+export const remove = (path) => ask(path, { method: 'DELETE' });
+
+/** Hands `value` to the reader as a file called `name`. */
+export function keep(value, name) {
+  const url = URL.createObjectURL(new Blob([JSON.stringify(value, null, 2)], { type: 'application/json' }));
+  Object.assign(document.createElement('a'), { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), RETRY_MS);
+}
+
 /** Asks the server for something to show. */
 export const get = async (path) => (await ask(path)).json();
 

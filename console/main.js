@@ -7,8 +7,10 @@ import { duration } from './format.js';
 import { Guard } from './guard.js';
 import { KINDS } from './kinds.js';
 import { Lists } from './lists.js';
+import { openPages } from './pages.js';
 import { Reasons, setTheme } from './palette.js';
 import { RoomPage } from './room.js';
+import { enter, stillIn } from './session.js';
 import { Tiles } from './tiles.js';
 import { Timeline } from './timeline.js';
 import { views } from './views.js';
@@ -34,6 +36,9 @@ const timeline = new Timeline(byId('canvas'), () => feed.now());
 const attack = new AttackPanel(() => reasons, () => threats, () => feed.now());
 const wall = new Wall(() => reasons, () => threats);
 let shown = views(() => reasons);
+
+await enter();
+openPages();
 
 const feed = new Feed({
   hello(hello) {
@@ -70,6 +75,7 @@ const feed = new Feed({
   },
   lost() {
     setLive(false);
+    stillIn();
   },
 });
 

@@ -101,18 +101,6 @@ impl Core {
 
     /// `UpdateAccount`.
     pub(crate) async fn update_account(&self, user: UserId, request: UpdateAccountRequest) -> Result<(), ApiError> {
-        if let Some(username) = &request.username {
-            checks::username(username)?;
-        }
-        for (field, text, most) in [
-            ("display_name", &request.display_name, DISPLAY_NAME_MAX),
-            ("avatar_url", &request.avatar_url, AVATAR_MAX),
-            ("lang_tag", &request.lang_tag, LANG_MAX),
-            ("location", &request.location, PLACE_MAX),
-            ("timezone", &request.timezone, PLACE_MAX),
-        ] {
-            text.as_ref().map_or(Ok(()), |text| checks::profile(field, text, most))?;
-        }
         let update = AccountUpdate {
             username: request.username,
             display_name: request.display_name,
@@ -125,7 +113,24 @@ impl Core {
         if update == AccountUpdate::default() {
             return Err(ApiError::new(Code::InvalidArgument, "No fields to update."));
         }
-        self.change_account(user, update).await.map(|_| ())
+        self.edit_account(user, update).await.map(|_| ())
+    }
+
+    /// Changes what is given of a profile, after checking it.
+    pub(crate) async fn edit_account(&self, user: UserId, update: AccountUpdate) -> Result<Account, ApiError> {
+        if let Some(username) = &update.username {
+            checks::username(username)?;
+        }
+        for (field, text, most) in [
+            ("display_name", &update.display_name, DISPLAY_NAME_MAX),
+            ("avatar_url", &update.avatar_url, AVATAR_MAX),
+            ("lang_tag", &update.lang_tag, LANG_MAX),
+            ("location", &update.location, PLACE_MAX),
+            ("timezone", &update.timezone, PLACE_MAX),
+        ] {
+            text.as_ref().map_or(Ok(()), |text| checks::profile(field, text, most))?;
+        }
+        self.change_account(user, update).await
     }
 
     /// Changes a profile, and lets those who look it up see it.

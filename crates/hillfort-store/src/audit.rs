@@ -78,6 +78,6 @@ pub trait Audit: Send + Sync + Debug {
     /// Lines, newest first.
     async fn list(&self, filter: AuditFilter, limit: usize, cursor: Option<String>) -> Result<Page<AuditEntry>>;
 
-    /// Removes at most `limit` lines from before `time`, oldest first; how many.
-    async fn purge(&self, before: Millis, limit: usize) -> Result<u64>;
+    /// Removes at most `limit` lines, oldest first: those from before `before`, and those that are not among the newest `keep`; how many.
+    async fn purge(&self, before: Millis, keep: usize, limit: usize) -> Result<u64>;
 }

@@ -12,27 +12,41 @@ use crate::{Millis, Result, StoreError, check};
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Role {
-    /// Looks. 1
+    /// Looks at everything but secrets. 1
     Viewer = 1,
-    /// Helps players: bans, edits. 2
-    Support = 2,
-    /// Changes modules and data. 3
-    Developer = 3,
-    /// Makes operators. 4
-    Administrator = 4,
+    /// Acts on players, rooms and addresses. 2
+    Operator = 2,
+    /// Deletes, configures, calls on behalf of others, makes operators. 3
+    Administrator = 3,
+}
+
+impl Role {
+    /// All roles, the least first.
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Operator, Self::Administrator];
+
+    /// Its name, as in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Administrator => "administrator",
+        }
+    }
+
+    /// The role of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
 }
 
 impl TryFrom<i64> for Role {
     type Error = StoreError;
 
     fn try_from(number: i64) -> Result<Self> {
-        Ok(match number {
-            1 => Self::Viewer,
-            2 => Self::Support,
-            3 => Self::Developer,
-            4 => Self::Administrator,
-            _ => return Err(StoreError::invalid("role", "is not within 1 to 4")),
-        })
+        let role = Self::ALL.into_iter().find(|role| *role as i64 == number);
+        role.ok_or_else(|| StoreError::invalid("role", "is not within 1 to 3"))
     }
 }
 

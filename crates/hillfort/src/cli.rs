@@ -47,6 +47,8 @@ pub enum Command {
     Export(FileArgs),
     /// Reads what `export` wrote into an empty database
     Import(FileArgs),
+    /// Gives an operator of the console a new password, and shows it; makes the operator when there is none of that name
+    Operator(OperatorArgs),
     /// Begins something of your own
     #[command(subcommand)]
     New(NewCommand),
@@ -59,6 +61,18 @@ pub enum Command {
 pub struct FileArgs {
     /// The file
     pub file: PathBuf,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// Which operator.
+#[derive(Debug, Args)]
+pub struct OperatorArgs {
+    /// Its name
+    pub name: String,
+    /// What it may do: viewer, operator or administrator; a new one is an administrator by default
+    #[arg(long, value_parser = role)]
+    pub role: Option<hillfort_store::Role>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
 }
@@ -148,6 +162,9 @@ pub struct ConsoleArgs {
     /// Address of its console
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7351")]
     pub console: std::net::SocketAddr,
+    /// File with the key that the console asks for outside of development mode
+    #[arg(long, value_name = "FILE", default_value = "data/console.key")]
+    pub key: PathBuf,
 }
 
 /// What to replay.
@@ -280,6 +297,10 @@ impl From<ConfigArgs> for Overrides {
         }
         Self { file: args.config, set }
     }
+}
+
+fn role(text: &str) -> Result<hillfort_store::Role, String> {
+    hillfort_store::Role::from_name(text).ok_or_else(|| "viewer, operator or administrator is expected".to_owned())
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -6,7 +6,7 @@
 //! - `raw`: the same with types; `limits`: the range of every number
 //! - `settings`, `services`, `socket`, `modules`: raw values into the settings of each crate; `check`: what they may be; `keys`, `fingerprints`: the keys of the hello,
 //!   and fingerprints of TLS, as written
-//! - `print`: the effective configuration for people
+//! - `print`: the effective configuration for people; `warnings`: what is doubtful about it
 
 use std::fmt;
 use std::io;
@@ -23,12 +23,15 @@ mod raw;
 mod services;
 mod settings;
 mod socket;
+mod warnings;
 
 pub use keys::{DEVELOPMENT_SECRET_HEX, Key};
 pub use layers::Origin;
 pub use limits::{LIMITS, Limit};
+pub use print::Setting;
 pub use services::Services;
 pub use settings::{Console, FilterWish, Kernel, Log, Settings, Store};
+pub use warnings::{Configuration, Warning};
 
 use layers::Layers;
 

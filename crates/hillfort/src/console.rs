@@ -1,25 +1,38 @@
-//! The console on its own port: live figures by server push, tables, bans, limits, and in development mode the attack panel.
+//! The console on its own port: who signs in and may do what, live figures by server push, tables, bans, limits, accounts, what is stored,
+//! calls of the client API, the configuration, the audit log, and in development mode the attack panel.
 //!
-//! Owns its HTTP routes, the bounded history, and the one attack process that may run. Knows nothing of doors, rooms and guards: the
-//! wiring gives it a [`Source`]. Runs on a thread of its own; nothing on a hot path waits for it.
+//! Owns its HTTP routes, the operators' sessions, the bounded history, and the one attack process that may run. Knows nothing of doors,
+//! rooms and guards: the wiring gives it a [`Source`] and an [`Office`]. Runs on a thread of its own; nothing on a hot path waits for it.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod accounts;
+mod admission;
 mod api;
 mod assets;
 mod attack;
+mod audit;
+mod configuration;
 mod door;
+mod explorer;
 mod feed;
 mod gate;
 mod inspected;
 mod live;
 mod naming;
+mod office;
+mod operators;
 pub(crate) mod process;
+mod routes;
 mod sample;
+mod sessions;
+mod sign_in;
 mod source;
+mod storage;
+mod told;
 mod verdict;
 mod wall;
 
@@ -28,9 +41,14 @@ mod tests;
 
 pub use attack::AttackTool;
 pub use inspected::*;
+pub(crate) use office::FIRST;
+pub use office::Office;
+pub(crate) use operators::new_password;
 pub use source::*;
 pub use wall::*;
 
+use crate::config::Configuration;
+use crate::console_key::ConsoleKey;
 use feed::Feed;
 
 /// Time between two samples.
@@ -52,6 +70,12 @@ pub struct Settings {
     /// Names under which the console may be reached beside `localhost` and plain addresses (a page of another name that was pointed
     /// at this address must not read or change anything).
     pub hosts: Vec<String>,
+    /// With what commands on this machine show that they may ask.
+    pub key: ConsoleKey,
+    /// Whether operators of other machines may sign in without HTTPS.
+    pub plain_sign_in: bool,
+    /// What the server was told, and what is doubtful about it.
+    pub configuration: Configuration,
     /// Port of the page with the games, linked to at the top.
     pub game_port: Option<u16>,
     /// Files of the page from this folder instead of the embedded ones.
@@ -79,9 +103,17 @@ impl Console {
 /// Serves the console on `listener` from a thread of its own.
 ///
 /// # Errors
-/// The listener cannot be used, or the thread or its runtime cannot be made.
-pub fn serve(listener: std::net::TcpListener, source: Arc<dyn Source>, settings: Settings) -> io::Result<Console> {
+/// The listener cannot be used, or a thread or the runtime cannot be made.
+pub fn serve(
+    listener: std::net::TcpListener,
+    source: Arc<dyn Source>,
+    office: Office,
+    settings: Settings,
+) -> io::Result<Console> {
     listener.set_nonblocking(true)?;
+    let port = listener.local_addr()?.port();
+    let feed = Arc::new(Feed::new(settings.version));
+    let state = api::State::new(Arc::clone(&source), office, settings, Arc::clone(&feed), port).map_err(io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let listener = {
         let _inside = runtime.enter();
@@ -90,11 +122,10 @@ pub fn serve(listener: std::net::TcpListener, source: Arc<dyn Source>, settings:
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let thread = std::thread::Builder::new().name("console".into()).spawn(move || {
         runtime.block_on(async {
-            let feed = Arc::new(Feed::new(settings.version));
-            let state = api::State::new(Arc::clone(&source), settings, Arc::clone(&feed));
             tokio::select! {
                 () = feed::sample(&feed, &*source) => {}
-                () = door::run(listener, api::router(state)) => {}
+                () = sign_in::look_after(&state) => {}
+                () = door::run(listener, routes::router(state.clone())) => {}
                 _ = stopped => {}
             }
         });

@@ -7,6 +7,7 @@
 //! - `modules`, `module_streams`: the server runtime in this server
 //! - `realtime`, `realm_rooms`, `doors`: the realtime socket of that API, the matches behind it, and the realm's port to both doors
 //! - `ban_spread`, `ban_file`, `ticket_key`: where bans go, and how they and tickets outlive the process
+//! - `console_key`, `operator`: how commands on this machine are let in, and operators who lost their password
 //! - `games`, `pages`, `files`: the games that ship, and what port 7350 serves beside sessions
 //! - `create`: the folder that a new game begins with
 //! - `database`: the commands over the whole of what is kept
@@ -32,6 +33,7 @@ pub mod schema_js;
 mod ban_file;
 mod ban_spread;
 mod bots;
+mod console_key;
 mod create;
 mod data;
 mod database;
@@ -43,6 +45,7 @@ mod kernel;
 mod metrics;
 mod module_streams;
 mod modules;
+mod operator;
 mod privileges;
 mod realm_rooms;
 mod realtime;

@@ -11,7 +11,7 @@ use crate::cli::{Cli, Command, ConfigArgs, ConfigCommand, FileArgs, NewCommand, 
 use crate::config::{self, Settings};
 use crate::exit::Exit;
 use crate::logging::{self, Format};
-use crate::{create, database, room, schema_js, serve};
+use crate::{create, database, operator, room, schema_js, serve};
 
 /// Does what the command line says. `natives` are games in Rust, served beside those in Luau.
 #[must_use]
@@ -64,6 +64,7 @@ pub fn run(natives: &[Game]) -> Exit {
         Command::Restore(args) => on_file(args, database::Task::Restore),
         Command::Export(args) => on_file(args, database::Task::Export),
         Command::Import(args) => on_file(args, database::Task::Import),
+        Command::Operator(args) => with_settings(args.config, |settings| operator::run(&settings, &args.name, args.role)),
         Command::New(NewCommand::Game(args)) => match create::game(&args, &mut std::io::stdout().lock()) {
             Ok(()) => Exit::Ok,
             Err(error) => {

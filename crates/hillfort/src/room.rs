@@ -26,9 +26,9 @@ mod watch;
 /// A file cannot be read or is no recording, there is no such game, or no server answers.
 pub fn run(command: &RoomCommand, natives: &[Game], out: &mut dyn Write) -> anyhow::Result<Exit> {
     match command {
-        RoomCommand::List { server } => ask::list(server.console, out).map(|()| Exit::Ok),
-        RoomCommand::Record { room, server } => ask::record(server.console, room, out).map(|()| Exit::Ok),
-        RoomCommand::Move { room, to, server } => ask::move_to(server.console, room, *to, out).map(|()| Exit::Ok),
+        RoomCommand::List { server } => ask::list(server, out).map(|()| Exit::Ok),
+        RoomCommand::Record { room, server } => ask::record(server, room, out).map(|()| Exit::Ok),
+        RoomCommand::Move { room, to, server } => ask::move_to(server, room, *to, out).map(|()| Exit::Ok),
         RoomCommand::Replay(args) => replay(args, natives, out),
         RoomCommand::Watch(args) => watch::watch(args, natives),
         RoomCommand::Inspect { file, inputs } => inspect::show(&open(file)?, *inputs, out).map(|()| Exit::Ok),

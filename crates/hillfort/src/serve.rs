@@ -1,6 +1,6 @@
 //! The server: opens doors, starts worlds and console, waits for a signal, drains. Owns the order of these, and nothing else.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -19,6 +19,7 @@ use crate::ban_spread::{self, BanSpread};
 use crate::bots::Bots;
 use crate::config::{ConfigError, Key, Settings};
 use crate::console::{self, AttackTool, Console, KernelBoard};
+use crate::console_key::ConsoleKey;
 use crate::data::DataFolder;
 use crate::doors;
 use crate::exit::Exit;
@@ -205,13 +206,13 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     let (port, sockets_port) = (port()?, port()?);
     let realm = Arc::new(realm);
     let (matches, sockets) = (door.matches(&realm), door.sockets());
-    services.social.set_matches(Arc::clone(&matches));
-    services.social.set_sockets(Arc::new(sockets.clone()));
+    services.office.social.set_matches(Arc::clone(&matches));
+    services.office.social.set_sockets(Arc::new(sockets.clone()));
     let others = Arc::new(MatchBackend { matches, sessions: Arc::new(sockets.clone()) });
     let others = StreamBackend { sockets: sockets.clone(), node: settings.socket.node.clone(), others };
-    let backend = services.social.backend(Some(Arc::new(others)));
+    let backend = services.office.social.backend(Some(Arc::new(others)));
     let modules = modules.start(settings.modules.clone(), backend).map_err(bad_modules)?;
-    services.social.set_runtime(Arc::new(modules.clone()));
+    services.office.social.set_runtime(Arc::new(modules.clone()));
     let module_files = settings.development.then(|| modules.watch()).transpose().map_err(system)?;
 
     let (control, stats, readiness) = (edge.control(), edge.stats(), Arc::new(Readiness::default()));
@@ -244,15 +245,21 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
         })
         .map_err(system)?;
     let refresher = watch.refresh().map_err(system)?;
+    let key = ConsoleKey::of(&settings.data_folder)
+        .map_err(|error| ServeError::new(Exit::Io, "the key of the console in the data folder cannot be used", error))?;
     let console = console::serve(
         console_listener,
         Arc::clone(&watch) as Arc<dyn console::Source>,
-        console_settings(settings, frames, http),
+        services.office.clone(),
+        console_settings(settings, frames, http, key),
     )
     .map_err(system)?;
     readiness.set(true);
     tracing::info!("game     {scheme}://{http}/");
     tracing::info!("console  http://{console_addr}/");
+    if !settings.development {
+        first_administrator(&services)?;
+    }
     tracing::info!("frames   {frames}");
     tracing::info!("nakama   {scheme}://{http}/v2 and /ws, gRPC {grpc}");
     let loaded = modules.status();
@@ -279,6 +286,23 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
         _refresher: refresher,
         _data: data,
     })
+}
+
+/// Makes the first operator of the console, and shows its password: on standard error alone, which logs in JSON and their collectors are
+/// not told.
+fn first_administrator(services: &Services) -> Result<(), ServeError> {
+    let made = services.office.threads.block_on(services.office.first_administrator());
+    let made = made.map_err(|why| ServeError::new(Exit::Io, "the first operator cannot be made", anyhow::anyhow!(why)))?;
+    if let Some(password) = made {
+        let shown = format!(
+            "\nFIRST START: sign in to the console as {} with the password {password}\nIt is shown this once; change it there. Lost: hillfort operator {}\n\n",
+            console::FIRST,
+            console::FIRST,
+        );
+        // Without a standard error there is nobody to read it.
+        let _closed = io::stderr().write_all(shown.as_bytes());
+    }
+    Ok(())
 }
 
 fn no_services(error: StartError) -> ServeError {
@@ -349,7 +373,7 @@ fn client_key(settings: &Settings) -> Option<ClientKey> {
     })
 }
 
-fn console_settings(settings: &Settings, frames: SocketAddr, http: SocketAddr) -> console::Settings {
+fn console_settings(settings: &Settings, frames: SocketAddr, http: SocketAddr, key: ConsoleKey) -> console::Settings {
     let attack = std::env::current_exe().ok().filter(|_| settings.console.attacks).map(|program| AttackTool {
         program,
         prefix: vec!["load".into(), "attack".into()],
@@ -362,6 +386,9 @@ fn console_settings(settings: &Settings, frames: SocketAddr, http: SocketAddr) -
         development: settings.development,
         attack,
         hosts: settings.console.hosts.clone(),
+        key,
+        plain_sign_in: settings.console.plain_sign_in,
+        configuration: settings.configuration(),
         game_port: Some(http.port()),
         assets: None,
     }

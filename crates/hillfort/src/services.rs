@@ -12,6 +12,7 @@ use hillfort_store::Store;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::config;
+use crate::console::Office;
 
 /// Time for calls that are under way at the end.
 const END_PATIENCE: Duration = Duration::from_secs(5);
@@ -21,8 +22,8 @@ const END_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Services {
     /// What doors ask.
     pub(crate) gate: Arc<Gate>,
-    /// The handlers.
-    pub(crate) social: Social,
+    /// What the console asks, the handlers among it.
+    pub(crate) office: Office,
     threads: Threads,
 }
 
@@ -54,23 +55,24 @@ impl Services {
             .build()
             .map_err(StartError::Threads)?;
         let threads = Threads(Some(threads));
-        let social = threads.handle().block_on(async {
+        let (opened, social) = threads.handle().block_on(async {
             let opened = Store::open(&store.url, store.options.clone()).await.map_err(StartError::Store)?;
-            Social::start(settings.social.clone(), opened, settings.mail.clone(), system_clock())
-                .await
-                .map_err(StartError::Social)
+            let social = Social::start(settings.social.clone(), opened.clone(), settings.mail.clone(), system_clock()).await;
+            Ok((opened, social.map_err(StartError::Social)?))
         })?;
         if store.url == "memory:" {
             tracing::info!("accounts are kept in memory and end with the server: store.url says where they last");
         }
         let service = Arc::new(social.clone()) as Arc<dyn Service>;
         let gate = Arc::new(Gate::new(service, threads.handle().clone(), settings.doors.clone()));
-        Ok(Self { gate, social, threads })
+        let passwords = settings.social.passwords.clone();
+        let office = Office { social, store: opened, gate: Arc::clone(&gate), threads: threads.handle().clone(), passwords };
+        Ok(Self { gate, office, threads })
     }
 
     /// The handlers, for a door that asks them by itself.
     pub(crate) fn service(&self) -> Arc<dyn Service> {
-        Arc::new(self.social.clone())
+        Arc::new(self.office.social.clone())
     }
 
     /// The threads that answer.

@@ -35,10 +35,12 @@ impl Audit for Memory {
         })
     }
 
-    async fn purge(&self, before: Millis, limit: usize) -> Result<u64> {
+    async fn purge(&self, before: Millis, keep: usize, limit: usize) -> Result<u64> {
         self.unit(|state| {
-            let old: Vec<i64> =
-                state.audit.iter().filter(|(_, line)| line.time < before).map(|(id, _)| *id).take(limit).collect();
+            let excess = state.audit.len().saturating_sub(keep);
+            let lines = state.audit.iter().enumerate();
+            let old = lines.filter(|(at, (_, line))| *at < excess || line.time < before).map(|(_, (id, _))| *id);
+            let old: Vec<i64> = old.take(limit).collect();
             old.iter().for_each(|id| drop(state.audit.remove(id)));
             Ok(old.len() as u64)
         })

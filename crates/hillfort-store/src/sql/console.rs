@@ -54,10 +54,11 @@ impl Audit for Sql {
         Ok(window.page(lines.await?, |line| line.id))
     }
 
-    async fn purge(&self, before: Millis, limit: usize) -> Result<u64> {
-        self.write(values![before, limit], |values, conn| {
+    async fn purge(&self, before: Millis, keep: usize, limit: usize) -> Result<u64> {
+        self.write(values![before, keep, limit], |values, conn| {
             Box::pin(async move {
-                let sql = "DELETE FROM audit WHERE number IN (SELECT number FROM audit WHERE time < $1 ORDER BY number LIMIT $2) \
+                let sql = "DELETE FROM audit WHERE number IN (SELECT number FROM audit WHERE time < $1 OR number <= \
+                     coalesce((SELECT number FROM audit ORDER BY number DESC LIMIT 1 OFFSET $2), 0) ORDER BY number LIMIT $3) \
                      RETURNING number";
                 Ok(conn.rows(sql, values.clone()).await?.len() as u64)
             })

@@ -36,9 +36,14 @@ async fn audit(store: Store) {
     }
     let newest = &store.audit.list(AuditFilter::default(), 1, None).await.unwrap().items[0];
     assert_eq!((newest.time, newest.actor.as_str(), newest.detail.as_str()), (119, "ben", "{\"at\":19}"));
-    assert_eq!(store.audit.purge(110, 3).await, Ok(3));
-    assert_eq!(store.audit.purge(110, 100).await, Ok(7));
+    assert_eq!(store.audit.purge(110, 100, 3).await, Ok(3));
+    assert_eq!(store.audit.purge(110, 100, 100).await, Ok(7));
     assert_eq!(pages(|cursor| store.audit.list(AuditFilter::default(), 5, cursor)).await.concat().last().unwrap().time, 110);
+    assert_eq!(store.audit.purge(0, 10, 100).await, Ok(0), "as many as may be kept");
+    assert_eq!(store.audit.purge(0, 4, 2).await, Ok(2), "the oldest first");
+    assert_eq!(store.audit.purge(0, 4, 100).await, Ok(4));
+    let kept = pages(|cursor| store.audit.list(AuditFilter::default(), 5, cursor)).await.concat();
+    assert_eq!(kept.iter().map(|line| line.time).collect::<Vec<_>>(), [119, 118, 117, 116]);
     let bad = NewAuditEntry {
         actor: String::new(),
         action: "x".into(),
@@ -55,11 +60,11 @@ async fn operators(store: Store) {
     store.operators.create("ben".into(), Role::Viewer, "hash".into(), 11).await.unwrap();
     let again = store.operators.create("ben".into(), Role::Viewer, "hash".into(), 11).await;
     assert_eq!(again, Err(Conflict::Operator.into()));
-    let update = OperatorUpdate { role: Some(Role::Support), password_hash: Some("other".into()) };
+    let update = OperatorUpdate { role: Some(Role::Operator), password_hash: Some("other".into()) };
     let changed = store.operators.update("ben".into(), update, 12).await.unwrap();
     assert_eq!(
         (changed.role, changed.password_hash.as_str(), changed.generation, changed.update_time),
-        (Role::Support, "other", 1, 12)
+        (Role::Operator, "other", 1, 12)
     );
     assert_eq!(store.operators.get("ben".into()).await, Ok(changed));
     assert_eq!(
@@ -83,9 +88,9 @@ async fn last_administrator(store: Store) {
     };
     let last = || Err(Conflict::LastAdministrator.into());
     store.operators.create("anna".into(), Role::Administrator, "x".into(), 1).await.unwrap();
-    store.operators.create("ben".into(), Role::Developer, "x".into(), 1).await.unwrap();
+    store.operators.create("ben".into(), Role::Operator, "x".into(), 1).await.unwrap();
     assert_eq!(store.operators.delete("anna".into()).await, last());
-    assert_eq!(role("anna", Role::Developer).await, last());
+    assert_eq!(role("anna", Role::Operator).await, last());
     assert_eq!(role("ben", Role::Administrator).await, Ok(()));
     let (one, two) = tokio::join!(store.operators.delete("anna".into()), store.operators.delete("ben".into()));
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");

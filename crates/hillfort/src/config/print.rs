@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
 use toml::Value;
 
 use super::DEFAULT;
@@ -31,13 +32,7 @@ pub(super) fn print(layers: &Layers) -> String {
         let name = line.split_once(" = ").map(|(name, _)| name).filter(|name| !name.starts_with('#'));
         if let Some(name) = name {
             let key = format!("{section}.{name}");
-            let secret = SECRETS.contains(&key.as_str()) && layers.get(&key) != defaults.get(&key);
-            let value = match layers.get(&key) {
-                Some(Value::String(url)) if key == "store.url" => shown(&without_password(url).into()),
-                Some(Value::Array(_)) if secret => shown(&Value::Array(vec![HIDDEN.into()])),
-                _ if secret => shown(&HIDDEN.into()),
-                value => value.map(shown).unwrap_or_default(),
-            };
+            let value = value_of(layers, &defaults, &key);
             line_of(&mut text, format_args!("{name} = {value}  # {}", layers.origin(&key)));
             continue;
         }
@@ -56,6 +51,62 @@ pub(super) fn print(layers: &Layers) -> String {
         text.push('\n');
     }
     text
+}
+
+/// A value in one line, secrets hidden.
+fn value_of(layers: &Layers, defaults: &Layers, key: &str) -> String {
+    let secret = SECRETS.contains(&key) && layers.get(key) != defaults.get(key);
+    match layers.get(key) {
+        Some(Value::String(url)) if key == "store.url" => shown(&without_password(url).into()),
+        Some(Value::Array(_)) if secret => shown(&Value::Array(vec![HIDDEN.into()])),
+        _ if secret => shown(&HIDDEN.into()),
+        value => value.map(shown).unwrap_or_default(),
+    }
+}
+
+/// A setting in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// Its key.
+    pub key: String,
+    /// Its value as in TOML, secrets hidden.
+    pub value: String,
+    /// Where it was written.
+    pub origin: String,
+    /// Whether it is what everybody has who sets nothing.
+    pub default: bool,
+    /// What it does.
+    pub about: String,
+}
+
+/// All settings but the keys of the hello, in the order of `default.toml`.
+pub(super) fn settings(layers: &Layers) -> Vec<Setting> {
+    let defaults = Layers::defaults();
+    let (mut found, mut section, mut about, mut is_fresh) = (Vec::new(), "", String::new(), true);
+    for line in DEFAULT.lines().take_while(|line| *line != KEYS) {
+        if let Some(text) = line.strip_prefix('#') {
+            // Comments stand before the settings that they are about, of which there may be several.
+            if !is_fresh {
+                about.clear();
+            }
+            is_fresh = true;
+            about = format!("{about} {}", text.trim()).trim().to_owned();
+        } else if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name;
+            about.clear();
+        } else if let Some((name, _)) = line.split_once(" = ") {
+            let key = format!("{section}.{name}");
+            found.push(Setting {
+                value: value_of(layers, &defaults, &key),
+                origin: layers.origin(&key).to_string(),
+                default: layers.get(&key) == defaults.get(&key),
+                about: about.clone(),
+                key,
+            });
+            is_fresh = false;
+        }
+    }
+    found
 }
 
 /// The URL with its password hidden.

@@ -275,6 +275,7 @@ pub(super) struct Console {
     pub(super) port: u16,
     pub(super) hosts: Vec<String>,
     pub(super) attacks: bool,
+    pub(super) plain_sign_in: bool,
 }
 
 #[derive(Debug, Deserialize)]

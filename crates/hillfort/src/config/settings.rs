@@ -61,7 +61,7 @@ pub struct Settings {
     pub log: Log,
     /// Time that players have to leave.
     pub drain: Duration,
-    layers: Layers,
+    pub(super) layers: Layers,
 }
 
 /// Settings of the database.
@@ -125,6 +125,8 @@ pub struct Console {
     pub hosts: Vec<String>,
     /// Whether attacks can be started; never outside development mode.
     pub attacks: bool,
+    /// Whether operators of other machines may sign in without HTTPS.
+    pub plain_sign_in: bool,
 }
 
 /// Settings of log lines.
@@ -247,6 +249,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
             addr: SocketAddr::new(console_address, console.port),
             hosts: console.hosts,
             attacks: console.attacks && development,
+            plain_sign_in: console.plain_sign_in,
         },
         log: Log { filter: filter?, json },
         drain: Duration::from_millis(raw.shutdown.drain_ms_max),

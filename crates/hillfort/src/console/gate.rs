@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
 use axum::http::{Method, StatusCode};
@@ -30,14 +30,11 @@ enum Refusal {
     Host,
     /// A change that another site's page asks for.
     Site,
-    /// A change that another machine asks for: the console has no log-in yet.
-    Machine,
 }
 
 /// Checks a request and puts the security headers on its answer.
 pub(super) async fn check(State(hosts): State<Arc<[String]>>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-    let mut response = match judge(request.method(), request.headers(), peer, &hosts) {
+    let mut response = match judge(request.method(), request.headers(), &hosts) {
         Ok(()) => next.run(request).await,
         Err(refusal) => (StatusCode::FORBIDDEN, refusal.text()).into_response(),
     };
@@ -50,7 +47,7 @@ pub(super) async fn check(State(hosts): State<Arc<[String]>>, request: Request, 
     response
 }
 
-fn judge(method: &Method, headers: &HeaderMap, peer: Option<IpAddr>, hosts: &[String]) -> Result<(), Refusal> {
+fn judge(method: &Method, headers: &HeaderMap, hosts: &[String]) -> Result<(), Refusal> {
     let host = headers.get(HOST).and_then(|value| value.to_str().ok()).ok_or(Refusal::Host)?;
     if !is_ours(host, hosts) {
         return Err(Refusal::Host);
@@ -58,27 +55,31 @@ fn judge(method: &Method, headers: &HeaderMap, peer: Option<IpAddr>, hosts: &[St
     if method.is_safe() {
         return Ok(());
     }
-    if !peer.is_some_and(|peer| peer.to_canonical().is_loopback()) {
-        return Err(Refusal::Machine);
-    }
-    // Browsers send at least one of the two with every request that changes something; command lines send neither.
+    // Browsers send at least one of the two with every request that changes something; command lines send neither, and no cookie.
+    let told = headers.contains_key(SEC_FETCH_SITE) || headers.contains_key(ORIGIN) || !headers.contains_key(COOKIE);
     let same_site = headers.get(SEC_FETCH_SITE).is_none_or(|site| site == "same-origin" || site == "none");
-    let same_origin = headers.get(ORIGIN).is_none_or(|origin| {
-        origin
-            .to_str()
-            .ok()
-            .and_then(|origin| origin.strip_prefix("http://"))
-            .is_some_and(|origin| origin.eq_ignore_ascii_case(host))
-    });
-    if same_site && same_origin { Ok(()) } else { Err(Refusal::Site) }
+    let same_origin = headers.get(ORIGIN).is_none_or(|origin| is_own_page(origin, host, hosts));
+    if told && same_site && same_origin { Ok(()) } else { Err(Refusal::Site) }
+}
+
+/// Whether the page that asks is the console's own. By HTTPS it is reached through a proxy, under a name from the settings.
+fn is_own_page(origin: &HeaderValue, host: &str, hosts: &[String]) -> bool {
+    let Some((scheme, from)) = origin.to_str().ok().and_then(|origin| origin.split_once("://")) else { return false };
+    let by_proxy = scheme == "https" && hosts.iter().any(|known| known.eq_ignore_ascii_case(name_of(host)));
+    (scheme == "http" || by_proxy) && from.eq_ignore_ascii_case(host)
+}
+
+/// A host without its port.
+fn name_of(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
+        _ => host,
+    }
 }
 
 /// A plain address cannot be rebound, so it is always fine; a name must be known.
 fn is_ours(host: &str, hosts: &[String]) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
-        _ => host,
-    };
+    let name = name_of(host);
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
     bare.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
@@ -92,7 +93,6 @@ impl Refusal {
                 "this console does not answer to that host name; use its address, localhost, or a name from its settings"
             }
             Self::Site => "a change must be asked for by the console's own page",
-            Self::Machine => "changes are taken from this machine only",
         }
     }
 }
@@ -101,10 +101,10 @@ impl Refusal {
 mod tests {
     use super::*;
 
-    fn check(method: &Method, peer: &str, headers: &[(&'static str, &'static str)], expect: Result<(), Refusal>) {
+    fn check(method: &Method, headers: &[(&'static str, &'static str)], expect: Result<(), Refusal>) {
         let map = headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
-        let got = judge(method, &map, Some(peer.parse().unwrap()), &["console.example".to_owned()]);
-        assert_eq!(got, expect, "{method} from {peer} with {headers:?}");
+        let got = judge(method, &map, &["console.example".to_owned()]);
+        assert_eq!(got, expect, "{method} with {headers:?}");
     }
 
     #[test]
@@ -119,15 +119,15 @@ mod tests {
             "192.0.2.7:80",
             "console.example:7351",
         ] {
-            check(&Method::GET, "127.0.0.1", &[("host", host)], Ok(()));
+            check(&Method::GET, &[("host", host)], Ok(()));
         }
         for host in
             ["evil.example", "evil.example:7351", "localhost.evil.example", "127.0.0.1.evil.example:7351", "", "localhost:73x1"]
         {
-            check(&Method::GET, "127.0.0.1", &[("host", host)], Err(Refusal::Host));
-            check(&Method::POST, "127.0.0.1", &[("host", host)], Err(Refusal::Host));
+            check(&Method::GET, &[("host", host)], Err(Refusal::Host));
+            check(&Method::POST, &[("host", host)], Err(Refusal::Host));
         }
-        check(&Method::GET, "127.0.0.1", &[], Err(Refusal::Host));
+        check(&Method::GET, &[], Err(Refusal::Host));
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
         let host = ("host", "127.0.0.1:7351");
         let post = |more: &[(&'static str, &'static str)], expect| {
             let headers: Vec<_> = std::iter::once(host).chain(more.iter().copied()).collect();
-            check(&Method::POST, "127.0.0.1", &headers, expect);
+            check(&Method::POST, &headers, expect);
         };
         post(&[], Ok(()));
         post(&[("origin", "http://127.0.0.1:7351"), ("sec-fetch-site", "same-origin")], Ok(()));
@@ -146,17 +146,20 @@ mod tests {
         post(&[("sec-fetch-site", "cross-site")], Err(Refusal::Site));
         // Another port of this machine is the same site, but not the same origin.
         post(&[("sec-fetch-site", "same-site")], Err(Refusal::Site));
+        // Who shows a cookie is a browser, and says where it comes from.
+        post(&[("cookie", "a=b")], Err(Refusal::Site));
+        post(&[("cookie", "a=b"), ("sec-fetch-site", "same-origin")], Ok(()));
+        post(&[("cookie", "a=b"), ("origin", "http://127.0.0.1:7351")], Ok(()));
     }
 
     #[test]
-    fn other_machines_may_only_look() {
-        let host = [("host", "192.0.2.7:7351")];
-        check(&Method::GET, "192.0.2.9", &host, Ok(()));
-        check(&Method::POST, "192.0.2.9", &host, Err(Refusal::Machine));
-        check(&Method::POST, "::ffff:127.0.0.1", &host, Ok(()));
-        assert_eq!(
-            judge(&Method::POST, &HeaderMap::from_iter([(HOST, HeaderValue::from_static("localhost"))]), None, &[]),
-            Err(Refusal::Machine)
-        );
+    fn a_proxy_may_bring_https_under_a_known_name() {
+        let ask = |host, origin, expect| check(&Method::POST, &[("host", host), ("origin", origin)], expect);
+        ask("console.example", "https://console.example", Ok(()));
+        ask("console.example:8443", "https://console.example:8443", Ok(()));
+        ask("console.example:8443", "https://console.example", Err(Refusal::Site));
+        ask("localhost", "https://localhost", Err(Refusal::Site));
+        ask("console.example", "ftp://console.example", Err(Refusal::Site));
+        ask("console.example", "console.example", Err(Refusal::Site));
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::api::State;
 use super::feed::unix_ms;
 use super::naming::Threat;
+use super::sessions::Token;
 use super::{HISTORY_SAMPLES, SAMPLE_EVERY};
 
 /// Readers at a time; each tab is one.
@@ -23,6 +25,7 @@ pub(super) const READERS_MAX: usize = 16;
 /// What one reader has been sent.
 struct Reader {
     state: State,
+    token: Option<Token>,
     changed: watch::Receiver<()>,
     pending: VecDeque<Event>,
     seq: u64,
@@ -32,11 +35,14 @@ struct Reader {
 }
 
 /// Answers `GET /api/live`.
-pub(super) fn respond(state: State, place: OwnedSemaphorePermit) -> Response {
+///
+/// It ends with the session of who looks.
+pub(super) fn respond(state: State, token: Option<Token>, place: OwnedSemaphorePermit) -> Response {
     let changed = state.feed.watch();
     // Nobody may have looked so far, so the tables can be old.
     state.feed.set_tables(&*state.source);
-    let mut reader = Reader { state, changed, pending: VecDeque::with_capacity(4), seq: 0, tables: 0, attack: 0, _place: place };
+    let pending = VecDeque::with_capacity(4);
+    let mut reader = Reader { state, token, changed, pending, seq: 0, tables: 0, attack: 0, _place: place };
     reader.pending.push_back(event("hello", &welcome(&reader.state)));
     reader.collect();
     if reader.attack == 0 {
@@ -49,6 +55,7 @@ pub(super) fn respond(state: State, place: OwnedSemaphorePermit) -> Response {
                 return Some((Ok::<_, Infallible>(event), reader));
             }
             reader.changed.changed().await.ok()?;
+            reader.token.is_none_or(|token| reader.state.sessions.find(&token, Instant::now()).is_some()).then_some(())?;
             reader.collect();
         }
     }))

@@ -1,204 +1,16 @@
-//! The console over real sockets, with a made-up source behind it.
+//! The console over real sockets: the live part.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::IpAddr;
 
-use hillfort_proto::ids::RoomId;
 use hillfort_proto::reject::Reject;
 use serde_json::{Value, json};
 
 use super::*;
+use rig::{DEADLINE, ban, script, start};
 
-/// Nothing in these tests takes longer, however slow the machine.
-const DEADLINE: Duration = Duration::from_secs(20);
-
-/// A server that counts one more of everything at each reading.
-#[derive(Default)]
-struct Fake {
-    readings: AtomicU64,
-    changes: Mutex<Vec<Change>>,
-    bans: Mutex<Vec<StepRow>>,
-    deeds: Mutex<Vec<RoomDeed>>,
-}
-
-impl Source for Fake {
-    fn read(&self) -> Reading {
-        let n = self.readings.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut reading = Reading::default();
-        reading.traffic.frames_out = 1_000 * n;
-        reading.rejects.add(Reject::HelloMac, 500 * n);
-        reading.latency_us = Quantiles { p50: 1_000, p99: 2_000 };
-        reading.worlds.push(World { ticks: 10 * n, ..World::default() });
-        reading.wall.posture = Some(Posture::Attack);
-        let mut packets = Packets::default();
-        packets.add(PacketVerdict::Banned, 2 * n);
-        reading.wall.kernel = Some(KernelReading {
-            rung: Rung::Generic,
-            why_not_higher: Some("the driver has no XDP".into()),
-            mode: Mode::Flood,
-            syns: 10 * n,
-            packets,
-            orders_lost: 0,
-            top: Top::default(),
-        });
-        reading
-    }
-
-    fn tables(&self) -> Tables {
-        let limit = LimitRow { key: "guard.connect.rate", label: "Connections", unit: "1/s", value: 3_000, min: 1, max: 100_000 };
-        let loud = Talker { name: "192.0.2.9".into(), attempts: 70, refused: Some(60) };
-        let top = Top { sources: Some(vec![loud]), ..Top::default() };
-        Tables { steps: self.bans.lock().unwrap().clone(), limits: vec![limit], top, ..Tables::default() }
-    }
-
-    fn explain(&self, address: IpAddr) -> Result<AddressView, ChangeRefused> {
-        let bans = self.bans.lock().unwrap();
-        let steps: Vec<StepRow> = bans.iter().filter(|ban| ban.address == address).cloned().collect();
-        let score = if steps.is_empty() { return Err(ChangeRefused::Busy) } else { 7 };
-        let (points, reasons) = ([100, 100], vec![("hello_mac", 40, 100)]);
-        Ok(AddressView { address, score, points, bans_before: 1, known: false, accounts: 0, place: None, reasons, steps })
-    }
-
-    fn record(&self, room: RoomId) -> Result<String, ChangeRefused> {
-        if room.0 == 0x1_0000_0000 { Ok("a.hillrec".to_owned()) } else { Err(ChangeRefused::Unknown("room")) }
-    }
-
-    fn move_room(&self, room: RoomId, to: u8) -> Result<(), ChangeRefused> {
-        if (room.0, to) == (1, 3) { Ok(()) } else { Err(ChangeRefused::Unknown("room")) }
-    }
-
-    fn inspect(&self, room: RoomId, deed: RoomDeed) -> Result<RoomView, ChangeRefused> {
-        match room.0 {
-            1 => {
-                self.deeds.lock().unwrap().push(deed);
-                Ok(RoomView { id: room.to_string(), paused: deed == RoomDeed::Pause, ..RoomView::default() })
-            }
-            2 => Err(ChangeRefused::Gone("it crashed".to_owned())),
-            _ => Err(ChangeRefused::Unknown("room")),
-        }
-    }
-
-    fn change(&self, change: Change) -> Result<(), ChangeRefused> {
-        let mut bans = self.bans.lock().unwrap();
-        match &change {
-            Change::Ban { address, reason, seconds } => {
-                bans.push(StepRow { reason: reason.clone(), expires_in_ms: seconds * 1_000, ..ban(&address.to_string()) });
-            }
-            Change::Lift { address } => {
-                let at = bans.iter().position(|ban| ban.address == *address).ok_or(ChangeRefused::Unknown("ban"))?;
-                bans.remove(at);
-            }
-            Change::Allow { .. } | Change::Disallow { .. } => return Err(ChangeRefused::Busy),
-            Change::Limit { .. } => {}
-        }
-        self.changes.lock().unwrap().push(change);
-        Ok(())
-    }
-}
-
-struct Rig {
-    console: Console,
-    address: SocketAddr,
-    source: Arc<Fake>,
-}
-
-/// A shell script in place of the load tool.
-fn script(text: &str) -> AttackTool {
-    AttackTool {
-        program: "/bin/sh".into(),
-        prefix: vec!["-c".into(), text.into(), "attack".into()],
-        target: (Ipv4Addr::LOCALHOST, 7352).into(),
-        raw_sockets: false,
-        tls: false,
-    }
-}
-
-fn start(development: bool, attack: Option<AttackTool>) -> Rig {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    let source = Arc::new(Fake::default());
-    let settings = Settings { version: "0.0.0", development, attack, hosts: Vec::new(), game_port: Some(7350), assets: None };
-    let console = serve(listener, Arc::clone(&source) as Arc<dyn Source>, settings).unwrap();
-    Rig { console, address, source }
-}
-
-impl Rig {
-    fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> BufReader<TcpStream> {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        let length = body.len();
-        let request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
-        stream.write_all(request.as_bytes()).unwrap();
-        BufReader::new(stream)
-    }
-
-    /// Status and whole answer.
-    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
-        let mut answer = String::new();
-        self.send(method, path, headers, body).read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-        (status.unwrap_or_else(|| panic!("no status in {answer:?}")), answer)
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        self.ask("GET", path, &format!("host: {}\r\n", self.address), "")
-    }
-
-    fn post(&self, path: &str, body: &Value) -> (u16, String) {
-        let headers = format!("host: {}\r\ncontent-type: application/json\r\n", self.address);
-        self.ask("POST", path, &headers, &body.to_string())
-    }
-
-    fn live(&self) -> Live {
-        Live(self.send("GET", "/api/live", &format!("host: {}\r\n", self.address), ""))
-    }
-}
-
-/// Reads server-sent events.
-struct Live(BufReader<TcpStream>);
-
-impl Live {
-    /// Next event called `name`.
-    fn next(&mut self, name: &str) -> Value {
-        let mut inside = false;
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "the feed ended");
-            if let Some(found) = line.strip_prefix("event: ") {
-                inside = found.trim() == name;
-            } else if let (true, Some(data)) = (inside, line.strip_prefix("data: ")) {
-                return serde_json::from_str(data.trim()).unwrap();
-            }
-        }
-    }
-
-    /// Next state of the attack that satisfies `wanted`.
-    fn attack_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
-        loop {
-            let board = self.next("attack");
-            if wanted(&board) {
-                return board;
-            }
-            assert_ne!(board["end"]["how"], "failed", "{board}");
-        }
-    }
-}
-
-fn ban(address: &str) -> StepRow {
-    StepRow {
-        address: address.parse().unwrap(),
-        step: Step::Ban,
-        stage: "hello",
-        reason: "hello_mac".into(),
-        evidence: "40 in 10 s".into(),
-        count: 40,
-        seen_ms_ago: [10_000, 0],
-        expires_in_ms: 60_000,
-        liftable: true,
-    }
-}
+mod people;
+mod rig;
+mod roles;
 
 #[test]
 fn the_feed_begins_with_the_history_and_goes_on() {
@@ -277,7 +89,7 @@ fn bad_requests_change_nothing() {
     check("/api/allow", json!({ "address": "192.0.2.1" }), 503);
     check("/api/attack", json!({ "kind": "rm-rf" }), 422);
     check("/api/lift", json!({ "address": "192.0.2.1", "padding": "x".repeat(8 * 1024) }), 413);
-    let plain = format!("host: {}\r\ncontent-type: text/plain\r\n", rig.address);
+    let plain = format!("host: {}\r\n{}content-type: text/plain\r\n", rig.address, rig.who);
     assert_eq!(rig.ask("POST", "/api/lift", &plain, r#"{"address":"192.0.2.1"}"#).0, 415);
     assert!(rig.source.changes.lock().unwrap().is_empty());
     check("/api/limits", json!({ "key": "guard.connect.rate", "value": 100_000 }), 202);
@@ -288,7 +100,7 @@ fn bad_requests_change_nothing() {
 fn other_sites_neither_read_nor_change() {
     let rig = start(true, Some(script("echo started")));
     let json = "content-type: application/json\r\n";
-    let own = format!("host: {}\r\n", rig.address);
+    let own = format!("host: {}\r\n{}", rig.address, rig.who);
     assert_eq!(rig.ask("GET", "/metrics", "host: evil.example\r\n", "").0, 403);
     assert_eq!(rig.ask("GET", "/api/live", "host: evil.example:7351\r\n", "").0, 403);
     let lift = r#"{"address":"192.0.2.1"}"#;

@@ -28,6 +28,7 @@ mod hostile_rooms;
 mod kernel;
 mod matches;
 mod modules;
+mod operators;
 mod panel;
 mod play;
 mod recorded;

@@ -142,6 +142,7 @@ impl Server {
         server.frames = server.address("frames   ");
         server.http = server.address("game     http");
         server.console = server.address("console  http");
+        crate::web::show_key(server.console, server.data().join("console.key"));
         server
     }
 

@@ -3,11 +3,26 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use serde_json::Value;
 
 use crate::PATIENCE;
+
+/// Files with the keys of consoles, which they ask for outside of development mode.
+static KEYS: Mutex<BTreeMap<SocketAddr, PathBuf>> = Mutex::new(BTreeMap::new());
+
+/// From now on the console on this address is shown its key.
+pub(crate) fn show_key(console: SocketAddr, file: PathBuf) {
+    KEYS.lock().unwrap().insert(console, file);
+}
+
+fn key_of(address: SocketAddr) -> String {
+    let key = KEYS.lock().unwrap().get(&address).and_then(|file| std::fs::read_to_string(file).ok());
+    key.map_or_else(String::new, |key| format!("Authorization: Bearer {key}\r\n"))
+}
 
 /// Answer to a request.
 #[derive(Debug)]
@@ -58,7 +73,8 @@ impl Visit {
 
     /// Asks with a line as `GET /`, further lines of the head, each with its end, and a body.
     pub(crate) fn ask(&mut self, line: &str, head: &str, body: &str) -> Answer {
-        let request = format!("{line} HTTP/1.1\r\nHost: {}\r\n{head}\r\n{body}", self.address);
+        let key = key_of(self.address);
+        let request = format!("{line} HTTP/1.1\r\nHost: {}\r\n{key}{head}\r\n{body}", self.address);
         self.stream.get_mut().write_all(request.as_bytes()).unwrap();
         let (status, head) = read_head(&mut self.stream);
         let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
@@ -72,7 +88,7 @@ impl Live {
     /// Looks at the console on `address`.
     pub(crate) fn open(address: SocketAddr) -> Self {
         let mut stream = Visit::begin(address).stream;
-        let request = format!("GET /api/live HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        let request = format!("GET /api/live HTTP/1.1\r\nHost: {address}\r\n{}\r\n", key_of(address));
         stream.get_mut().write_all(request.as_bytes()).unwrap();
         let (status, head) = read_head(&mut stream);
         assert_eq!(status, 200, "{head:?}");

@@ -1,0 +1,131 @@
+//! Who asks, and whether they may: the session's cookie, the key of commands on this machine, or development mode. Holds each request
+//! against its row of the table and has changes written to the audit log. Knows nothing of what a route does.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use axum::Extension;
+use axum::extract::{Request, State as Shared};
+use axum::http::StatusCode;
+use axum::http::header::{AUTHORIZATION, COOKIE, HeaderMap};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use hillfort_store::Role;
+
+use super::api::State;
+use super::gate::Peer;
+use super::routes::{Needs, Row};
+use super::sessions::Token;
+use super::told::{Note, Refusal};
+
+/// Who a person at a server in development mode is.
+pub(super) const DEVELOPMENT: &str = "development";
+/// Who a command on this machine is.
+pub(super) const COMMAND: &str = "command line";
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Actor {
+    pub(super) name: String,
+    pub(super) role: Role,
+    pub(super) from: IpAddr,
+    /// Their session, when they signed in.
+    pub(super) token: Option<Token>,
+}
+
+/// Lets a request through to its handler, or refuses it. What changes something is written down with its outcome, also when the asker
+/// goes before the answer.
+pub(super) async fn admit(
+    Shared((state, row)): Shared<(State, &'static Row)>,
+    Extension(Peer(peer)): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let from = peer.ip().to_canonical();
+    let actor = find(&state, request.headers(), from, Instant::now());
+    let refusal = match (row.needs, &actor) {
+        (Needs::Nothing, _) => None,
+        // Not written down: strangers could fill the log.
+        (_, None) => return Refusal::new(StatusCode::UNAUTHORIZED, "sign in first").into_response(),
+        (Needs::SignIn, Some(_)) => None,
+        (Needs::Role(role), Some(actor)) if actor.role < role => {
+            let text = format!("this takes the role {}, yours is {}", role.name(), actor.role.name());
+            Some(Refusal::new(StatusCode::FORBIDDEN, text))
+        }
+        (Needs::Role(_), Some(_)) => None,
+    };
+    let name = actor.as_ref().map(|actor| actor.name.clone());
+    if let Some(actor) = actor {
+        request.extensions_mut().insert(actor);
+    }
+    let Some(action) = row.action else {
+        return match refusal {
+            Some(refusal) => refusal.into_response(),
+            None => next.run(request).await,
+        };
+    };
+    let work = tokio::spawn(async move {
+        let mut response = match refusal {
+            Some(refusal) => refusal.into_response(),
+            None => tokio::spawn(next.run(request)).await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()),
+        };
+        let mut note = response.extensions_mut().remove::<Note>().unwrap_or_default();
+        if let Some(actor) = note.actor.take().or(name) {
+            state.audit.write(&actor, from, action, response.status(), note).await;
+        }
+        response
+    });
+    work.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// Whom a request is from.
+pub(super) fn find(state: &State, headers: &HeaderMap, from: IpAddr, now: Instant) -> Option<Actor> {
+    if let Some(token) = cookie(headers, &state.cookie)
+        && let Some(session) = state.sessions.find(&token, now)
+    {
+        return Some(Actor { name: session.name, role: session.role, from, token: Some(token) });
+    }
+    let key = headers.get(AUTHORIZATION).and_then(|given| given.to_str().ok()?.strip_prefix("Bearer "));
+    let name = if key.is_some_and(|key| state.settings.key.is(key)) {
+        COMMAND
+    } else if state.settings.development && from.is_loopback() {
+        DEVELOPMENT
+    } else {
+        return None;
+    };
+    Some(Actor { name: name.to_owned(), role: Role::Administrator, from, token: None })
+}
+
+/// The token in the cookie of this name.
+fn cookie(headers: &HeaderMap, name: &str) -> Option<Token> {
+    let lists = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut cookies = lists.flat_map(|list| list.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+    cookies.find_map(|(found, value)| (found == name).then(|| Token::read(value)).flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let digits = "0123456789abcdef".repeat(4);
+        let check = |lists: &[&str], expect: bool| {
+            let lists = lists.iter().map(|list| (COOKIE, HeaderValue::from_bytes(list.as_bytes()).unwrap()));
+            let mut headers = HeaderMap::new();
+            lists.for_each(|(name, value)| {
+                headers.append(name, value);
+            });
+            assert_eq!(cookie(&headers, "hillfort_1").map(|token| token.text()), expect.then(|| digits.clone()), "{headers:?}");
+        };
+        check(&[], false);
+        check(&[&format!("hillfort_1={digits}")], true);
+        check(&[&format!("a=b; hillfort_1={digits};c")], true);
+        check(&["x=1", &format!("hillfort_1={digits}")], true);
+        check(&[&format!("hillfort_1=; hillfort_1={digits}")], true);
+        check(&[&format!("hillfort_2={digits}; xhillfort_1={digits}")], false);
+        check(&["hillfort_1=zz", "=", ";;;", "\u{ff}"], false);
+    }
+}

@@ -25,6 +25,6 @@ test('the quick start does what it says', async () => {
   const text = code.join('\n').replace("'7350'", `'${where.port}'`);
   assert.ok(text.includes(`'${where.port}'`), 'the page connects to the default port');
   await writeFile(program, text);
-  const { stdout } = await promisify(execFile)(process.execPath, ['--experimental-websocket', program.pathname], { timeout: 60_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, ['--experimental-websocket', program.pathname], { timeout: 120_000 });
   assert.equal(stdout, said.join(''));
 });

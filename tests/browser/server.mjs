@@ -30,7 +30,7 @@ export class Server {
   async restart() {
     const settings = {
       'data.folder': this.data, 'edge.http_port': this.httpPort, 'console.port': this.consolePort, 'edge.tcp_port': this.tcpPort,
-      'nakama.grpc_port': 0, ...this.settings,
+      'nakama.grpc_port': 0, 'nakama.wait_ms_max': 60_000, ...this.settings,
     };
     const flags = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
     this.child = spawn(this.binary, [...this.command, ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });

@@ -9,7 +9,7 @@ export const MODULES = { 'modules.folder': `${ROOT}tests/nakama-js/modules` };
 
 /** Starts one, with settings beside the defaults. What the suite needs to know is in `where`. */
 export async function start(settings = {}) {
-  const server = await Server.start(ROOT, ['serve'], { 'bots.hilltop': 0, ...settings });
+  const server = await Server.start(ROOT, ['serve'], { 'bots.hilltop': 0, 'nakama.wait_ms_max': 60_000, ...settings });
   const where = { host: '127.0.0.1', port: String(server.httpPort), serverKey: 'defaultkey', httpKey: 'defaulthttpkey' };
   return { server, where };
 }

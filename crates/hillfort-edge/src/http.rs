@@ -19,7 +19,7 @@ use bytes::Bytes;
 use hillfort_guard::Admitted;
 use hillfort_proto::reject::Reject;
 use hillfort_stream::handshake::{self, NoHandshake};
-use hillfort_stream::{Desk, Doorman, Guest, Permit, Stream, TLS_BUFFER_BYTES_MAX, Upgrades};
+use hillfort_stream::{Desk, Doorman, Guest, Lag, Permit, Stream, TLS_BUFFER_BYTES_MAX, Upgrades};
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::service::{Service, service_fn};
@@ -28,11 +28,13 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use mio::Waker;
 use rustls::ServerConfig;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+mod lag;
 mod life;
 mod origin;
 mod rewind;
@@ -106,6 +108,10 @@ pub(crate) struct House {
     /// Connections that may be here; the oldest is shed for a new one. Below what the loop hands over at most, because those that were
     /// shed are on their way back for a moment.
     pub(crate) open_max: usize,
+    /// How far behind this thread is.
+    pub(crate) lag: Lag,
+    /// A request has come.
+    pub(crate) asked: Arc<Notify>,
     pub(crate) stats: Arc<Stats>,
 }
 
@@ -123,6 +129,8 @@ pub(crate) fn run(arrivals: Receiver<Arrival>, house: House) -> io::Result<()> {
 
 async fn serve(mut arrivals: Receiver<Arrival>, mut house: House) {
     house.router = Router::new().route("/session", get(upgrade)).fallback_service(house.router);
+    let (lag, asked) = (house.lag.clone(), Arc::clone(&house.asked));
+    tokio::spawn(async move { lag::watch(lag, &asked).await });
     let mut visits = VecDeque::new();
     while let Some(Arrival { door, socket, early, tls, peer, admitted, goes_first }) = arrivals.recv().await {
         let (admitted, exit, stats) = (Mutex::new(Some(admitted)), house.exit.clone(), Arc::clone(&house.stats));
@@ -175,10 +183,13 @@ async fn host(door: Door, socket: TcpStream, early: Vec<u8>, tls: Option<Arc<Ser
 }
 
 async fn speak<IO: Read + Write + Unpin + Send + 'static>(door: Door, io: IO, house: House, visit: Arc<Visit>) {
+    let (lag, asked) = (house.lag, house.asked);
     let router = TowerToHyperService::new(if door == Door::Grpc { house.grpc } else { house.router });
     let guest = Arc::clone(&visit);
     let service = service_fn(move |mut request: Request<Incoming>| {
         visit.has_asked.store(true, Relaxed);
+        asked.notify_one();
+        request.extensions_mut().insert(lag.clone());
         request.extensions_mut().insert(ConnectInfo(visit.peer));
         request.extensions_mut().insert(Upgrades::new(Arc::clone(&visit) as Arc<dyn Doorman>));
         request.extensions_mut().insert(Arc::clone(&visit));

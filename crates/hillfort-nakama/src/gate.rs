@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use axum::http::Extensions;
 use hillfort_api::calls::{Auth, Row, State};
 use hillfort_api::{ApiError, CALLS, Call, CallName, Caller, Code, Reply, Sent, Service, Via, Who};
+use hillfort_stream::Lag;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -19,9 +21,18 @@ pub struct Settings {
     pub request_bytes_max: usize,
     /// Time for a request's body to come, and for its call to be answered.
     pub patience: Duration,
-    /// Calls that are answered at the same time; more are refused as `Unavailable`, at once.
+    /// Calls that are answered at the same time; more are refused as `Unavailable`.
     pub calls_max: usize,
+    /// Longest wait of a call for its turn on the thread of its door, and again on those that answer. One that would wait longer is refused as
+    /// `Unavailable`: its answer would come when nobody wants it any more, and make those behind it wait, too.
+    pub wait_max: Duration,
 }
+
+/// Refusals for want of time come after this, and up to as much again, each at a moment of its own: whoever is refused cannot ask again at
+/// once, so that refusing never takes the time of those who are answered.
+const PAUSE: Duration = Duration::from_millis(150);
+/// Refusals that wait at the same time; more are given at once.
+const PAUSES_MAX: usize = 8192;
 
 /// The way from doors to the service.
 pub struct Gate {
@@ -29,6 +40,8 @@ pub struct Gate {
     threads: Handle,
     pub(crate) settings: Settings,
     places: Arc<Semaphore>,
+    pauses: Semaphore,
+    refusals: AtomicU64,
     counts: Box<[Counts]>,
     has_panicked: AtomicBool,
 }
@@ -59,7 +72,8 @@ impl Gate {
     pub fn new(service: Arc<dyn Service>, threads: Handle, settings: Settings) -> Self {
         let places = Arc::new(Semaphore::new(settings.calls_max));
         let counts = CALLS.iter().map(|_| Counts::default()).collect();
-        Self { service, threads, settings, places, counts, has_panicked: AtomicBool::new(false) }
+        let (pauses, refusals, has_panicked) = (Semaphore::new(PAUSES_MAX), AtomicU64::new(0), AtomicBool::new(false));
+        Self { service, threads, settings, places, pauses, refusals, counts, has_panicked }
     }
 
     /// Answers so far, those that there were.
@@ -103,6 +117,22 @@ impl Gate {
         self.service.check_signature(caller, call, sent)
     }
 
+    /// Refuses a call whose door is too far behind: before its body is read. Whether the server lives may be asked at any time.
+    pub(crate) async fn in_time(&self, call: CallName, extensions: &Extensions) -> Result<(), ApiError> {
+        let is_behind = extensions.get::<Lag>().is_some_and(|lag| lag.now() > self.settings.wait_max);
+        if is_behind && call != CallName::Healthcheck { Err(self.busy().await) } else { Ok(()) }
+    }
+
+    /// The refusal of a call for which there is no time or place, after a pause.
+    async fn busy(&self) -> ApiError {
+        if let Ok(_pausing) = self.pauses.try_acquire() {
+            // Spread by a step that has no factor in common with the whole.
+            let part = self.refusals.fetch_add(1, Relaxed).wrapping_mul(37) % 100;
+            tokio::time::sleep(PAUSE + PAUSE * u32::try_from(part).unwrap_or(0) / 100).await;
+        }
+        ApiError::new(Code::Unavailable, "the server is busy: try again in a second")
+    }
+
     /// Has the call answered.
     pub(crate) async fn call(&self, caller: Caller, call: Call, patience: Duration) -> Result<Reply, ApiError> {
         if call.name() == CallName::Healthcheck {
@@ -112,16 +142,17 @@ impl Gate {
             return Err(ApiError::not_yet(call.name().row().name));
         }
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            return Err(ApiError::new(Code::Unavailable, "the server is busy: try again in a second"));
+            return Err(self.busy().await);
         };
-        let answer = self.service.call(caller, call);
+        let (answer, begun, wait_max) = (self.service.call(caller, call), Instant::now(), self.settings.wait_max);
         let task = self.threads.spawn(async move {
-            let answer = answer.await;
+            let answer = if begun.elapsed() > wait_max { None } else { Some(answer.await) };
             drop(place);
             answer
         });
         match tokio::time::timeout(patience, task).await {
-            Ok(Ok(answer)) => answer,
+            Ok(Ok(Some(answer))) => answer,
+            Ok(Ok(None)) => Err(self.busy().await),
             Ok(Err(_)) => {
                 if !self.has_panicked.swap(true, Relaxed) {
                     tracing::error!("a handler of the API panicked; further ones are only counted, as Internal");

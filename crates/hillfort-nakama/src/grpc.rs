@@ -85,6 +85,7 @@ async fn call(
     request: Request,
 ) -> Result<Reply, ApiError> {
     let (parts, body) = request.into_parts();
+    gate.in_time(name, &parts.extensions).await?;
     let row = name.row();
     let tokens = || parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
     let patience = status::timeout(&parts.headers).unwrap_or(Duration::MAX).min(gate.settings.patience);

@@ -91,6 +91,7 @@ fn sent<'a>(parts: &'a Parts, body: &'a [u8]) -> Sent<'a> {
 }
 
 async fn serve(gate: &Gate, peer: SocketAddr, found: Found<'_>, parts: &Parts, body: Body) -> Result<Response, ApiError> {
+    gate.in_time(found.row.call, &parts.extensions).await?;
     let tokens = parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
     // Before the body is read: who may not call must not cost more than a look.
     let who = gate.who(found.row, &Shown::of(found.row.auth, tokens, None)?)?;

@@ -25,6 +25,7 @@ pub(super) async fn serve(
     parts: &Parts,
     body: Body,
 ) -> Result<Response, ApiError> {
+    gate.in_time(found.row.call, &parts.extensions).await?;
     let id = found.parameters.first().map(|(_, id)| id.to_lowercase()).unwrap_or_default();
     let mut query: Vec<(String, String)> =
         form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();

@@ -7,9 +7,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hillfort_api::{Call, Code, Via, Who};
 use hillfort_nakama::Settings;
+use hillfort_stream::Lag;
 use serde_json::json;
 
-use crate::rig::{BYTES_MAX, Rig, TOKEN, request};
+use crate::rig::{BYTES_MAX, PATIENT, Rig, TOKEN, request};
 
 #[test]
 fn health_needs_nothing() {
@@ -103,12 +104,43 @@ fn the_service_learns_who_calls_and_from_where() {
 
 #[test]
 fn calls_are_bounded_in_number_and_time() {
-    let rig = Rig::with(Settings { request_bytes_max: 100, patience: Duration::from_millis(20), calls_max: 1 });
+    let rig =
+        Rig::with(Settings { request_bytes_max: 100, patience: Duration::from_millis(20), calls_max: 1, wait_max: PATIENT });
     let answer = rig.rest(request("POST", "/v2/rpc/never", Some(TOKEN), ""));
     assert_eq!((answer.status, answer.json()["code"].as_u64()), (504, Some(4)));
     // It still runs, and so has the only place.
     let answer = rig.rest(request("POST", "/v2/rpc/echo", Some(TOKEN), ""));
     assert_eq!((answer.status, answer.headers["retry-after"].to_str().unwrap()), (503, "1"));
+}
+
+#[test]
+fn a_door_that_is_behind_refuses_before_it_reads() {
+    let rig = Rig::with(Settings { request_bytes_max: 100, patience: PATIENT, calls_max: 64, wait_max: PATIENT });
+    let asks = |lag: Duration, method: &str, path: &str, body: &'static str| {
+        let mut request = request(method, path, Some(TOKEN), body);
+        let behind = Lag::default();
+        behind.set(lag);
+        request.extensions_mut().insert(behind);
+        rig.rest(request)
+    };
+    let too_long = "x".repeat(200).leak();
+    for (method, path) in [("POST", "/v2/rpc/echo"), ("PUT", "/v2/storage")] {
+        let refused = asks(PATIENT + Duration::from_millis(1), method, path, too_long);
+        assert_eq!((refused.status, refused.json()["code"].as_u64()), (503, Some(14)), "{path}");
+        assert!(refused.json()["message"].as_str().unwrap().contains("try again"));
+        assert_eq!(refused.headers["retry-after"], "1");
+    }
+    assert_eq!(rig.asked(), 0);
+    assert_eq!(asks(PATIENT * 2, "GET", "/healthcheck", "").status, 200, "it lives");
+    assert_eq!(asks(PATIENT, "POST", "/v2/rpc/echo", "").status, 200);
+}
+
+#[test]
+fn a_call_that_waited_too_long_for_its_turn_is_not_begun() {
+    let rig = Rig::with(Settings { request_bytes_max: 100, patience: PATIENT, calls_max: 64, wait_max: Duration::ZERO });
+    // It would panic.
+    let answer = rig.rest(request("POST", "/v2/rpc/panic", Some(TOKEN), ""));
+    assert_eq!((answer.status, answer.json()["code"].as_u64()), (503, Some(14)));
 }
 
 #[test]

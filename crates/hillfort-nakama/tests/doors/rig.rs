@@ -18,6 +18,8 @@ pub(crate) const SERVER_KEY: &str = "Basic ZGVmYXVsdGtleTo=";
 pub(crate) const TOKEN: &str = "Bearer good";
 pub(crate) const HTTP_KEY: &str = "defaulthttpkey";
 pub(crate) const BYTES_MAX: usize = 4096;
+/// Longer than a busy machine holds a test up.
+pub(crate) const PATIENT: Duration = Duration::from_secs(60);
 
 /// Says who calls by fixed credentials, and answers each call with an empty reply, but RPCs by what they ask.
 #[derive(Debug, Default)]
@@ -85,7 +87,7 @@ fn threads() -> &'static tokio::runtime::Runtime {
 
 impl Rig {
     pub(crate) fn new() -> Self {
-        Self::with(Settings { request_bytes_max: BYTES_MAX, patience: Duration::from_secs(60), calls_max: 64 })
+        Self::with(Settings { request_bytes_max: BYTES_MAX, patience: Duration::from_secs(60), calls_max: 64, wait_max: PATIENT })
     }
 
     pub(crate) fn with(settings: Settings) -> Self {

@@ -95,7 +95,12 @@ impl Rig {
             let social = Social::start(config, store.clone(), MailConfig::None, clock).await.unwrap();
             (store, social)
         });
-        let settings = Settings { request_bytes_max: BYTES_MAX, patience: Duration::from_secs(60), calls_max: 64 };
+        let settings = Settings {
+            request_bytes_max: BYTES_MAX,
+            patience: Duration::from_secs(60),
+            calls_max: 64,
+            wait_max: Duration::from_secs(60),
+        };
         let service = Arc::new(social.clone()) as Arc<dyn Service>;
         let gate = Arc::new(Gate::new(service, runtime.handle().clone(), settings));
         let (rest, grpc) = (hillfort_nakama::rest::router(Arc::clone(&gate)), hillfort_nakama::grpc::router(gate));

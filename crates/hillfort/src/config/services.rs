@@ -141,6 +141,7 @@ impl Check<'_> {
             request_bytes_max: nakama.request_bytes_max,
             patience: Duration::from_millis(nakama.call_ms_max),
             calls_max: nakama.calls_max,
+            wait_max: Duration::from_millis(nakama.wait_ms_max),
         };
         Some(Services { threads: nakama.threads, doors, social, mail: mail? })
     }

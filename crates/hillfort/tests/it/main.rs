@@ -30,6 +30,7 @@ mod matches;
 mod modules;
 mod operators;
 mod panel;
+mod people;
 mod play;
 mod recorded;
 mod reload;

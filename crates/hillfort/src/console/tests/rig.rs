@@ -136,7 +136,12 @@ fn office(threads: &Runtime) -> Office {
     threads.block_on(async {
         let store = Store::open("memory:", Options::default()).await.unwrap();
         let social = Social::start(config, store.clone(), MailConfig::None, system_clock()).await.unwrap();
-        let bounds = hillfort_nakama::Settings { request_bytes_max: 1 << 20, patience: DEADLINE, calls_max: 16 };
+        let bounds = hillfort_nakama::Settings {
+            request_bytes_max: 1 << 20,
+            patience: DEADLINE,
+            calls_max: 16,
+            wait_max: Duration::from_secs(60),
+        };
         let handle = threads.handle().clone();
         let gate = Arc::new(Gate::new(Arc::new(social.clone()), handle.clone(), bounds));
         Office { social, store, gate, threads: handle, passwords }

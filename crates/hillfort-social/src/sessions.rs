@@ -203,8 +203,10 @@ impl Core {
     pub(crate) fn ended(&self, user: UserId, generation: i64, code: Close, reason: &str) -> Result<(), ApiError> {
         let now_ms = self.now_ms();
         let until_s = self.last_token_s(now_ms);
+        // First, so that no socket that opens meanwhile is missed by both.
+        let revoked = self.revoked.end_all(user.0, generation, until_s, now_ms / 1000).map_err(full);
         self.close_sockets(user, code, reason);
-        self.revoked.end_all(user.0, generation, until_s, now_ms / 1000).map_err(full)
+        revoked
     }
 
     fn forget(&self, session: crate::id::Id, now_ms: i64) -> Result<(), ApiError> {

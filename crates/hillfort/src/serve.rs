@@ -425,7 +425,9 @@ async fn drain(running: Running, within: Duration, signals: &mut [Signal; 2]) ->
                 Err(error) => tracing::warn!(%error, "the edge does not drain"),
             }
         };
-        tokio::join!(edge, realtime.drain(&realm, within), modules.shutdown());
+        // A queue of functions, or a slow hook, does not keep the rest from ending in order.
+        let hook = tokio::time::timeout(within, modules.shutdown());
+        let _hook_in_time = tokio::join!(edge, realtime.drain(&realm, within), hook);
     };
     let orderly = tokio::select! {
         done = tokio::time::timeout(within + PATIENCE_AFTER_DRAIN, drained) => done.is_ok(),

@@ -104,10 +104,10 @@ impl Victim {
     /// Has it ban `addresses`, as an operator would by the console.
     pub(crate) fn ban(&self, addresses: impl Iterator<Item = Ipv4Addr> + Send) -> anyhow::Result<()> {
         self.side.within(|| {
-            let mut stream = visit()?;
+            let (mut stream, key) = (visit()?, self.console_key()?);
             for address in addresses {
                 let body = format!(r#"{{"address":"{address}","reason":"known bot","seconds":600}}"#);
-                write!(stream, "{}", request("POST", "/api/ban", &body, "keep-alive"))?;
+                write!(stream, "{}", request("POST", "/api/ban", &body, &key, "keep-alive"))?;
                 let status = read_head(&mut stream)?;
                 ensure!(status.starts_with("HTTP/1.1 202"), "the console does not ban {address}: {status}");
             }
@@ -115,10 +115,17 @@ impl Victim {
         })
     }
 
+    /// By which commands on its machine are let in.
+    fn console_key(&self) -> anyhow::Result<String> {
+        let file = self.folder.join("data/console.key");
+        let key = std::fs::read_to_string(&file).with_context(|| format!("{}: the key of its console", file.display()))?;
+        Ok(key.trim().to_owned())
+    }
+
     fn ask(&self, method: &str, path: &str, body: &str) -> anyhow::Result<String> {
         self.side.within(|| {
             let mut stream = visit()?;
-            write!(stream, "{}", request(method, path, body, "close"))?;
+            write!(stream, "{}", request(method, path, body, &self.console_key()?, "close"))?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer).context("an answer of the console")?;
             let (head, body) = answer.split_once("\r\n\r\n").context("an answer of the console without an end of its head")?;
@@ -201,11 +208,11 @@ fn visit() -> anyhow::Result<TcpStream> {
     Ok(stream)
 }
 
-fn request(method: &str, path: &str, body: &str, connection: &str) -> String {
+fn request(method: &str, path: &str, body: &str, key: &str, connection: &str) -> String {
     let length = body.len();
     format!(
-        "{method} {path} HTTP/1.1\r\nHost: {CONSOLE}\r\nConnection: {connection}\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: {CONSOLE}\r\nConnection: {connection}\r\nAuthorization: Bearer {key}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     )
 }
 

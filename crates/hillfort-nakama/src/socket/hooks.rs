@@ -39,6 +39,10 @@ impl SocketThread {
 
     /// The hook before a message has spoken.
     pub(crate) fn on_hooked(&mut self, now: Time, at: ConnRef, cid: String, message: Result<Option<Envelope>, ApiError>) {
+        // Its session may have ended meanwhile: nothing more is done for it, and no seat taken.
+        if self.conn(at).is_none_or(|conn| conn.ending.is_some()) {
+            return;
+        }
         match message {
             Ok(Some(changed)) => {
                 let hooks = self.hooks(&changed);

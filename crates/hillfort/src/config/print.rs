@@ -112,14 +112,14 @@ pub(super) fn settings(layers: &Layers) -> Vec<Setting> {
 /// The URL with its password hidden.
 pub(super) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (place, more) = rest.split_once('?').map_or((rest, ""), |(place, more)| (place, more));
-    let place = match place.rsplit_once('@') {
-        Some((who, host)) => {
-            let user = who.split(':').next().unwrap_or_default();
-            if who.contains(':') { format!("{user}:{HIDDEN}@{host}") } else { format!("{user}@{host}") }
-        }
-        None => place.to_owned(),
+    // A password may have any character, `?` and `@` too: all that could be of it is hidden.
+    let user = rest.split([':', '/', '?', '@']).next().unwrap_or_default();
+    let (who, rest) = match rest[user.len()..].strip_prefix(':').and_then(|rest| rest.rsplit_once('@')) {
+        Some((_, rest)) => (format!("{user}:{HIDDEN}@"), rest),
+        None => (String::new(), rest),
     };
+    let (place, more) = rest.split_once('?').map_or((rest, ""), |(place, more)| (place, more));
+    let place = format!("{who}{place}");
     // libpq takes one there, too.
     let more =
         more.split('&').map(|part| if part.starts_with("password=") { format!("password={HIDDEN}") } else { part.to_owned() });
@@ -143,6 +143,9 @@ mod tests {
             ("postgres://me@host:5432/db", "postgres://me@host:5432/db"),
             ("postgres://me:secret@host:5432/db", "postgres://me:(hidden)@host:5432/db"),
             ("postgres://me:se:cr@et@host/db?sslmode=require", "postgres://me:(hidden)@host/db?sslmode=require"),
+            ("postgres://me:se?cr/et@host/db", "postgres://me:(hidden)@host/db"),
+            ("postgres://me:secret@host/db?options=a@b", "postgres://me:(hidden)@b"),
+            ("postgres://host/db?password=a@b:c", "postgres://host/db?password=(hidden)"),
             ("postgres://host/db?user=me&password=secret&x=1", "postgres://host/db?user=me&password=(hidden)&x=1"),
         ] {
             assert_eq!(without_password(url), shown);

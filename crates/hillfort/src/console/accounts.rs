@@ -8,7 +8,7 @@ use axum::extract::{Extension, Path, Query, State as Shared};
 use axum::http::StatusCode;
 use hillfort_api::ApiError;
 use hillfort_social::Social;
-use hillfort_store::{Account, AccountFilter, AccountUpdate, Page, StoreError, UserId};
+use hillfort_store::{Account, AccountFilter, AccountUpdate, Identity, IdentityKind, Page, Role, StoreError, UserId};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -51,7 +51,11 @@ enum By {
 }
 
 /// `GET /api/accounts`.
-pub(super) async fn search(Shared(state): Shared<State>, Query(wanted): Query<Wanted>) -> Told {
+pub(super) async fn search(
+    Shared(state): Shared<State>,
+    Extension(actor): Extension<Actor>,
+    Query(wanted): Query<Wanted>,
+) -> Told {
     let accounts = Arc::clone(&state.office.store.accounts);
     let found = state.office.run(async move {
         let Wanted { by, q, cursor } = wanted;
@@ -85,11 +89,27 @@ pub(super) async fn search(Shared(state): Shared<State>, Query(wanted): Query<Wa
     let rows = items.iter().map(|account| {
         json!({
             "id": account.id, "username": account.username, "name": account.display_name, "created": account.create_time,
-            "identities": account.identities, "ban": account.ban, "banned": account.is_banned(now),
+            "identities": identities(&account.identities, &actor), "ban": account.ban, "banned": account.is_banned(now),
         })
     });
     let rows: Vec<_> = rows.collect();
     Ok(Json(json!({ "accounts": rows, "cursor": cursor })))
+}
+
+/// How they are shown: who knows an id of a device, or one of the studio's own, signs in by it, so that only administrators see these whole.
+fn identities(of: &[Identity], to: &Actor) -> Vec<Identity> {
+    let hidden = |identity: &Identity| {
+        let is_secret = matches!(identity.kind, IdentityKind::Device | IdentityKind::Custom) && to.role < Role::Administrator;
+        let end = identity
+            .value
+            .char_indices()
+            .rev()
+            .nth(3)
+            .filter(|_| identity.value.len() > 8)
+            .map_or("", |(at, _)| &identity.value[at..]);
+        if is_secret { format!("\u{2026}{end}") } else { identity.value.clone() }
+    };
+    of.iter().map(|identity| Identity { kind: identity.kind, value: hidden(identity) }).collect()
 }
 
 /// Addresses are kept in lower case, all else as it came.
@@ -106,7 +126,7 @@ fn whom(id: UserId) -> hillfort_api::UserId {
 }
 
 /// `GET /api/accounts/{id}`: the account, its wallet and where it is signed in.
-pub(super) async fn view(Shared(state): Shared<State>, Path(text): Path<String>) -> Told {
+pub(super) async fn view(Shared(state): Shared<State>, Extension(actor): Extension<Actor>, Path(text): Path<String>) -> Told {
     let id = id(&text)?;
     let (store, now) = (state.office.store.clone(), now_ms());
     let found = state.office.run(async move {
@@ -114,7 +134,8 @@ pub(super) async fn view(Shared(state): Shared<State>, Path(text): Path<String>)
         let wallet = store.wallets.get(id).await?;
         Ok::<_, StoreError>((account, wallet, store.sessions.of_user(id, now).await?))
     });
-    let (account, wallet, sessions) = found.await??;
+    let (mut account, wallet, sessions) = found.await??;
+    account.identities = identities(&account.identities, &actor);
     let sockets = state.office.social.sockets_of(whom(id));
     Ok(Json(json!({
         "account": account, "banned": account.is_banned(now), "wallet": wallet, "sessions": sessions, "sockets": sockets,

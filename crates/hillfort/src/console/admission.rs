@@ -2,7 +2,7 @@
 //! against its row of the table and has changes written to the audit log. Knows nothing of what a route does.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::extract::{Request, State as Shared};
@@ -22,6 +22,9 @@ use super::told::{Note, Refusal};
 pub(super) const DEVELOPMENT: &str = "development";
 /// Who a command on this machine is.
 pub(super) const COMMAND: &str = "command line";
+
+/// Longest time for a request, its body included. A live feed has been answered by then.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,20 +57,22 @@ pub(super) async fn admit(
         }
         (Needs::Role(_), Some(_)) => None,
     };
-    let name = actor.as_ref().map(|actor| actor.name.clone());
+    // Who is refused again and again does not push lines out of the log.
+    let is_written = refusal.is_none() || actor.as_ref().is_some_and(|actor| state.door.is_refusal_written(&actor.name));
+    let name = actor.as_ref().filter(|_| is_written).map(|actor| actor.name.clone());
     if let Some(actor) = actor {
         request.extensions_mut().insert(actor);
     }
     let Some(action) = row.action else {
         return match refusal {
             Some(refusal) => refusal.into_response(),
-            None => next.run(request).await,
+            None => within(tokio::spawn(next.run(request))).await,
         };
     };
     let work = tokio::spawn(async move {
         let mut response = match refusal {
             Some(refusal) => refusal.into_response(),
-            None => tokio::spawn(next.run(request)).await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()),
+            None => within(tokio::spawn(next.run(request))).await,
         };
         let mut note = response.extensions_mut().remove::<Note>().unwrap_or_default();
         if let Some(actor) = note.actor.take().or(name) {
@@ -76,6 +81,15 @@ pub(super) async fn admit(
         response
     });
     work.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// The answer, unless the request's body or what it asks for takes too long.
+async fn within(answer: tokio::task::JoinHandle<Response>) -> Response {
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(_) => Refusal::new(StatusCode::REQUEST_TIMEOUT, "that took too long").into_response(),
+    }
 }
 
 /// Whom a request is from.
@@ -88,12 +102,19 @@ pub(super) fn find(state: &State, headers: &HeaderMap, from: IpAddr, now: Instan
     let key = headers.get(AUTHORIZATION).and_then(|given| given.to_str().ok()?.strip_prefix("Bearer "));
     let name = if key.is_some_and(|key| state.settings.key.is(key)) {
         COMMAND
-    } else if state.settings.development && from.is_loopback() {
+    } else if state.settings.development && from.is_loopback() && !is_forwarded(headers) {
         DEVELOPMENT
     } else {
         return None;
     };
     Some(Actor { name: name.to_owned(), role: Role::Administrator, from, token: None })
+}
+
+/// Whether a proxy says that it asks for another: then its address is nobody's proof of sitting at this machine.
+pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
+    ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip"]
+        .iter()
+        .any(|name| headers.contains_key(*name))
 }
 
 /// The token in the cookie of this name.

@@ -93,7 +93,7 @@ table! {
     POST "/api/accounts/{id}/ban", Of(Operator), Some("account.ban"), FORM, accounts::ban;
     POST "/api/accounts/{id}/unban", Of(Operator), Some("account.unban"), FORM, accounts::unban;
     POST "/api/accounts/{id}/sign-out", Of(Operator), Some("account.sign_out"), FORM, accounts::sign_out;
-    POST "/api/accounts/{id}/export", Of(Operator), Some("account.export"), FORM, accounts::export;
+    POST "/api/accounts/{id}/export", Of(Administrator), Some("account.export"), FORM, accounts::export;
     DELETE "/api/accounts/{id}", Of(Administrator), Some("account.delete"), FORM, accounts::delete;
 
     GET "/api/collections", Of(Viewer), None, 0, storage::collections;

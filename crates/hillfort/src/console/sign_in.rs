@@ -14,7 +14,7 @@ use hillfort_store::{Operator, OperatorUpdate, StoreError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::admission::Actor;
+use super::admission::{Actor, is_forwarded};
 use super::api::State;
 use super::feed::unix_ms;
 use super::gate::Peer;
@@ -36,6 +36,8 @@ const BY_PAIR: Allowance = Allowance::new(5, 30_000);
 const BY_NAME: Allowance = Allowance::new(50, 20_000);
 /// Failed sign-ins that the audit log has: at once, and one more a minute. Those beyond are only refused, so that nobody pushes lines out.
 const WRITTEN: Allowance = Allowance::new(20, 60_000);
+/// Changes refused to one operator for the role that the log has.
+const REFUSED: Allowance = Allowance::new(60, 60_000);
 /// Places for limits.
 const LIMITED_MAX: usize = 1 << 14;
 
@@ -43,6 +45,7 @@ const ADDRESS: u8 = 1;
 const PAIR: u8 = 2;
 const NAME: u8 = 3;
 const LINES: u8 = 4;
+const REFUSALS: u8 = 5;
 
 /// What passwords are checked with.
 #[derive(Debug)]
@@ -63,27 +66,46 @@ impl Door {
     }
 
     /// Charges a guess, before the password is looked at: a hundred at once find no gap.
-    fn guess(&self, name: &str, from: IpAddr, now_ms: i64) -> Result<(), TryAgainIn> {
-        let (limits, source) = (&self.limits, source(from));
+    fn guess(&self, name: &str, from: Origin, now_ms: i64) -> Result<(), TryAgainIn> {
+        let (limits, source) = (&self.limits, (source(from.address), from.local));
         limits.take(&(ADDRESS, source), BY_ADDRESS, now_ms)?;
         limits.take(&(PAIR, name, source), BY_PAIR, now_ms)?;
         // Whoever sits at the machine is not kept out by guesses from elsewhere.
-        if from.is_loopback() { Ok(()) } else { limits.take(&(NAME, name), BY_NAME, now_ms) }
+        if from.local { Ok(()) } else { limits.take(&(NAME, name), BY_NAME, now_ms) }
     }
 
-    /// It was right: nothing is charged.
-    fn guessed_right(&self, name: &str, from: IpAddr, now_ms: i64) {
-        let (limits, source) = (&self.limits, source(from));
+    /// It was right, or nobody looked: nothing is charged.
+    fn put_back(&self, name: &str, from: Origin, now_ms: i64) {
+        let (limits, source) = (&self.limits, (source(from.address), from.local));
         limits.put_back(&(ADDRESS, source), BY_ADDRESS, now_ms);
         limits.put_back(&(PAIR, name, source), BY_PAIR, now_ms);
-        if !from.is_loopback() {
+        if !from.local {
             limits.put_back(&(NAME, name), BY_NAME, now_ms);
         }
+    }
+
+    /// Whether a change that was refused to an operator is written there.
+    pub(super) fn is_refusal_written(&self, name: &str) -> bool {
+        self.limits.take(&(REFUSALS, name), REFUSED, now_ms()).is_ok()
     }
 
     /// Whether a failed sign-in is written to the audit log.
     fn is_written(&self, now_ms: i64) -> bool {
         self.limits.take(&LINES, WRITTEN, now_ms).is_ok()
+    }
+}
+
+/// From where somebody signs in.
+#[derive(Debug, Clone, Copy)]
+struct Origin {
+    address: IpAddr,
+    /// At this machine, and not through a proxy on it.
+    local: bool,
+}
+
+impl Origin {
+    fn of(address: IpAddr, headers: &HeaderMap) -> Self {
+        Self { address, local: address.is_loopback() && !is_forwarded(headers) }
     }
 }
 
@@ -102,7 +124,8 @@ pub(super) async fn sign_in(
     headers: HeaderMap,
     Json(Credentials { name, password }): Json<Credentials>,
 ) -> Response {
-    let from = peer.ip().to_canonical();
+    let address = peer.ip().to_canonical();
+    let from = Origin::of(address, &headers);
     match check(&state, &headers, from, &name, &password).await {
         Ok(operator) => {
             let token = state.sessions.begin(&operator, Instant::now());
@@ -110,6 +133,9 @@ pub(super) async fn sign_in(
             signed_in(&state, &headers, &token, note, &operator)
         }
         Err(refusal) => {
+            if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
+                state.door.put_back(&name, from, now_ms());
+            }
             let guessed = refusal.status == StatusCode::UNAUTHORIZED;
             let written = guessed && state.door.is_written(now_ms());
             let actor = written.then(|| "nobody".to_owned());
@@ -119,8 +145,8 @@ pub(super) async fn sign_in(
     }
 }
 
-async fn check(state: &State, headers: &HeaderMap, from: IpAddr, name: &str, password: &str) -> Result<Operator, Refusal> {
-    if !from.is_loopback() && !is_https(headers) && !state.settings.plain_sign_in {
+async fn check(state: &State, headers: &HeaderMap, from: Origin, name: &str, password: &str) -> Result<Operator, Refusal> {
+    if !from.local && !is_https(headers) && !state.settings.plain_sign_in {
         let text = "the password would travel in the clear: come by HTTPS or an SSH tunnel, or set console.plain_sign_in = true";
         return Err(Refusal::new(StatusCode::FORBIDDEN, text));
     }
@@ -142,7 +168,7 @@ async fn check(state: &State, headers: &HeaderMap, from: IpAddr, name: &str, pas
     let checked = checked(state, password, found.as_ref().map(|operator| operator.password_hash.as_str())).await?;
     match found {
         Some(operator) if checked != Checked::Wrong => {
-            state.door.guessed_right(name, from, now_ms());
+            state.door.put_back(name, from, now_ms());
             Ok(operator)
         }
         _ => Err(Refusal::new(StatusCode::UNAUTHORIZED, "wrong name or password")),
@@ -207,7 +233,7 @@ async fn change(state: &State, headers: &HeaderMap, actor: &Actor, old: &str, ne
     if actor.token.is_none() {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "whoever has not signed in has no password"));
     }
-    check(state, headers, actor.from, &actor.name, old).await.map_err(|refusal| match refusal.status {
+    check(state, headers, Origin::of(actor.from, headers), &actor.name, old).await.map_err(|refusal| match refusal.status {
         // 401 would send the page to its sign-in.
         StatusCode::UNAUTHORIZED => Refusal::new(StatusCode::FORBIDDEN, "the old password is another one"),
         _ => refusal,
@@ -267,18 +293,22 @@ mod tests {
     fn guesses_are_limited_by_name_and_address() {
         let door = Door::new(&PasswordCost { memory_kib: 8, passes: 1, threads: 1, queue: 1 }).unwrap();
         let address = |n: u8| IpAddr::from([192, 0, 2, n]);
-        let guesses = |name: &str, from| (0..1_000).take_while(|_| door.guess(name, from, 0).is_ok()).count();
+        let of = |address| Origin::of(address, &HeaderMap::new());
+        let guesses = |name: &str, from: IpAddr| {
+            let from = of(from);
+            (0..1_000).take_while(|_| door.guess(name, from, 0).is_ok()).count()
+        };
         assert_eq!(guesses("anna", address(1)), 5, "at one name from one address");
         assert_eq!(guesses("ben", address(1)), 5);
         assert_eq!((3..255).map(|n| guesses("anna", address(n))).sum::<usize>(), 45, "at one name from everywhere");
         assert_eq!(guesses("anna", IpAddr::from([127, 0, 0, 1])), 5, "but not from the machine itself");
-        let names = (0..100).filter(|n| door.guess(&format!("o{n}"), address(2), 0).is_ok()).count();
+        let names = (0..100).filter(|n| door.guess(&format!("o{n}"), of(address(2)), 0).is_ok()).count();
         assert_eq!(names, 20, "from one address, whatever the names");
-        assert!(door.guess("carl", address(9), 0).is_ok());
+        assert!(door.guess("carl", of(address(9)), 0).is_ok());
         assert_eq!((0..1_000).take_while(|_| door.is_written(0)).count(), 20);
         for _ in 0..100 {
-            door.guess("dora", address(77), 1_000_000).unwrap();
-            door.guessed_right("dora", address(77), 1_000_000);
+            door.guess("dora", of(address(77)), 1_000_000).unwrap();
+            door.put_back("dora", of(address(77)), 1_000_000);
         }
     }
 }

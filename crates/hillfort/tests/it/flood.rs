@@ -7,12 +7,10 @@ use hillfort_proto::message::{ClientBody, ClientView, ServerBody};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
-use crate::lab::{FRAMES, HEALTH, Lab, key};
+use crate::lab::{CONSOLE, FRAMES, HEALTH, Lab, key};
 use crate::player::Player;
 use crate::web::{Live, Metrics};
 use crate::wire::{Door, Wire, hello};
-
-const CONSOLE: &str = "127.0.0.1:7351";
 
 /// Flood begins at 2,000 SYNs a second and ends after a second with less than half of that.
 const SETTINGS: [(&str, &str); 2] = [("kernel.flood_syn_per_s", "2000"), ("kernel.calm_s", "1")];

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tempfile::TempDir;
 
-use crate::lab::{FRAMES, HEALTH, Lab, key};
+use crate::lab::{CONSOLE, FRAMES, HEALTH, Lab, key};
 use crate::player::{Player, Seen};
-use crate::web::Metrics;
+use crate::web::{Metrics, post};
 use crate::wire::Door;
 
 #[test]
@@ -22,14 +23,14 @@ fn kill_9_leaves_no_filter_and_bans_come_back() {
     let mut ann = lab.inside(&lab.player, || Player::login_with(&Door::frames(FRAMES.into()), "Ann", key()));
     ann.join("hilltop", None);
     ann.state();
-    let ban = "curl -s -m 2 -H Content-Type:application/json \
-               -d {\"address\":\"10.77.0.2\",\"reason\":\"test\",\"seconds\":600} http://127.0.0.1:7351/api/ban";
-    let answer = Lab::within(&lab.victim, ban);
+    let console = CONSOLE.parse().unwrap();
+    let ban = json!({ "address": "10.77.0.2", "reason": "test", "seconds": 600 });
+    let answer = lab.inside(&lab.victim, || post(console, "/api/ban", &ban));
+    assert_eq!(answer.status, 202, "{}", answer.body);
     Lab::until(&lab.victim, "http://127.0.0.1:7351/metrics", "hillfort_ladder_addresses{step=\"ban\"} 1");
     let (begin, refused) = (Instant::now(), Lab::get(&lab.player, HEALTH));
-    assert_eq!(refused, "", "the console answered {}", String::from_utf8_lossy(&answer.stdout));
+    assert_eq!(refused, "");
     assert!(begin.elapsed() > Duration::from_secs(1), "dropped, not reset: the kernel never saw it");
-    let console = "127.0.0.1:7351".parse().unwrap();
     let banned = "hillfort_kernel_packets_total{verdict=\"banned\"}";
     lab.inside(&lab.victim, || Metrics::when(console, "a SYN dropped", |metrics| metrics.value(banned) >= 1.0));
     // Meanwhile: frames there and back, and what the room sends by itself.

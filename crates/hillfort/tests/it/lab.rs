@@ -41,6 +41,9 @@ pub(crate) struct Lab {
     answers: Option<XdpLink>,
 }
 
+/// Of the server, inside of its namespace.
+pub(crate) const CONSOLE: &str = "127.0.0.1:7351";
+
 impl Lab {
     /// `None`, said loudly: this machine does not let us.
     pub(crate) fn new(name: &str) -> Option<Self> {
@@ -157,6 +160,7 @@ impl Lab {
             .args(set(&[("nakama.server_key", "lab"), ("nakama.http_key", "lab")]));
         command.args(set(settings)).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(File::create(folder.join("log")).unwrap());
+        crate::web::show_key(CONSOLE.parse().unwrap(), folder.join("data/console.key"));
         Running(command.spawn().unwrap())
     }
 

@@ -288,8 +288,8 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     })
 }
 
-/// Makes the first operator of the console, and shows its password: on standard error alone, which logs in JSON and their collectors are
-/// not told.
+/// Makes the first operator of the console, and shows its password: on standard error, not as a line of the log. Whatever collects a
+/// service's standard error keeps it.
 fn first_administrator(services: &Services) -> Result<(), ServeError> {
     let made = services.office.threads.block_on(services.office.first_administrator());
     let made = made.map_err(|why| ServeError::new(Exit::Io, "the first operator cannot be made", anyhow::anyhow!(why)))?;

@@ -41,7 +41,7 @@ impl SocketThread {
     pub(crate) fn on_hooked(&mut self, now: Time, at: ConnRef, cid: String, message: Result<Option<Envelope>, ApiError>) {
         // Its session may have ended meanwhile: nothing more is done for it, and no seat taken.
         if self.conn(at).is_none_or(|conn| conn.ending.is_some()) {
-            return;
+            return self.release(at);
         }
         match message {
             Ok(Some(changed)) => {

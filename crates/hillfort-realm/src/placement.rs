@@ -22,7 +22,9 @@ pub(crate) struct Placement {
     seats_free: Vec<AtomicU32>,
     /// Busy share of each world thread, in thousandths.
     load: Vec<AtomicU32>,
-    /// Nanoseconds a second that the rooms of each world thread take.
+    /// Nanoseconds a second that the rooms of each world thread take, by its last measurement.
+    measured: Vec<AtomicU64>,
+    /// The same with a guess for each room that was placed there since.
     cost: Vec<AtomicU64>,
     /// World threads that take nobody new.
     closed: Vec<AtomicBool>,
@@ -38,10 +40,12 @@ pub(crate) struct Placement {
 impl Placement {
     pub(crate) fn new(games: Vec<Arc<str>>, worlds: usize, rooms_max: u32, seed: u64) -> Self {
         let zeros = |count| std::iter::repeat_with(|| AtomicU32::new(0)).take(count).collect();
+        let costs = || std::iter::repeat_with(|| AtomicU64::new(0)).take(worlds).collect();
         Self {
             seats_free: zeros(games.len() * worlds),
             load: zeros(worlds),
-            cost: std::iter::repeat_with(|| AtomicU64::new(0)).take(worlds).collect(),
+            measured: costs(),
+            cost: costs(),
             closed: std::iter::repeat_with(|| AtomicBool::new(false)).take(worlds).collect(),
             dice: AtomicU64::new(seed),
             rooms: AtomicU32::new(0),
@@ -143,7 +147,8 @@ impl Placement {
         let (first, second) = (open[first.min(second) as usize], open[first.max(second) as usize]);
         let cost = |world: usize| self.cost[world].load(Relaxed);
         let world = if cost(second) < cost(first) { second } else { first };
-        let all: u64 = self.cost.iter().map(|cost| cost.load(Relaxed)).sum();
+        // The average is that of what was measured: an average of guesses would grow with each, without end when many come at once.
+        let all: u64 = self.measured.iter().map(|cost| cost.load(Relaxed)).sum();
         self.cost[world].fetch_add(all / u64::from(rooms.max(1)) + 1, Relaxed);
         Ok(world as u8)
     }
@@ -166,6 +171,7 @@ impl Placement {
     }
 
     pub(crate) fn set_cost(&self, world: u8, ns_a_second: u64) {
+        self.measured[usize::from(world)].store(ns_a_second, Relaxed);
         self.cost[usize::from(world)].store(ns_a_second, Relaxed);
     }
 
@@ -230,6 +236,23 @@ mod tests {
         let first: Vec<_> = (0..20).map(|_| again.place("a", Wanted::Any)).collect();
         let same = Placement::new(vec!["a".into()], 8, 20_000, 7);
         assert_eq!(first, (0..20).map(|_| same.place("a", Wanted::Any)).collect::<Vec<_>>(), "the seed decides");
+    }
+
+    #[test]
+    fn a_crowd_that_comes_before_anything_is_measured_spreads_evenly() {
+        for (worlds, ns_a_second) in [(1, 0), (1, 1_000_000_000), (2, 1_000_000_000), (2, 0)] {
+            let placement = Placement::new(vec!["a".into()], worlds, 20_000, 7);
+            for world in 0..worlds as u8 {
+                placement.set_cost(world, ns_a_second);
+            }
+            let mut placed = vec![0_u32; worlds];
+            // No world thread has opened a room for any of them yet.
+            for _ in 0..10_000 {
+                placed[usize::from(placement.place("a", Wanted::Any).expect("there is room"))] += 1;
+            }
+            let even = 10_000 / worlds as u32;
+            assert!(placed.iter().all(|count| (even - 100..=even + 100).contains(count)), "{placed:?}");
+        }
     }
 
     #[test]

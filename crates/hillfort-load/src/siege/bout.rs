@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -74,7 +75,7 @@ pub(crate) fn fight(stage: &Stage<'_>, scenario: Scenario, defence: Defence, rou
         victim.ban(defence::known_bots(plan.known))?;
     }
     let calm_people = if plan.is_crowd() { People { newcomers_hz: 20.0, ..plan.people } } else { plan.people };
-    let mut players = Players::seat(victim.entrance()?, calm_people)?;
+    let mut players = Players::seat(victim.entrance()?, calm_people).with_context(|| said(&victim))?;
     let calm = half(stage, &meter, &mut players)?;
 
     let begun = Assault::begin(stage, &plan, &outpost, &victim)?;
@@ -84,6 +85,17 @@ pub(crate) fn fight(stage: &Stage<'_>, scenario: Scenario, defence: Defence, rou
     let attackers = begun.end()?;
     players.leave();
     Ok(Bout { scenario, defence, round, calm, attacked, attackers })
+}
+
+/// Why the server let somebody not in, as far as it can be asked.
+fn said(victim: &Victim) -> String {
+    let metrics = match victim.metrics() {
+        Ok(metrics) => metrics,
+        Err(error) => return format!("the server gives no metrics: {error:#}; its log: {}", victim.log()),
+    };
+    let refused = metrics.iter().filter(|(_, count)| **count > 0.0);
+    let counts: Vec<String> = refused.map(|(name, count)| format!("{name} {count}")).collect();
+    format!("the server has refused: [{}]; its log: {}", counts.join(", "), victim.log())
 }
 
 /// Counters are read by a thread of its own: whoever reads them does not play meanwhile.

@@ -171,7 +171,7 @@ fn run(spec: &Spec) {
     let schema = schema(spec.side, spec.motion);
     let mut scene = Scene::new(Arc::clone(&schema), spec.entities);
     let mut walkers = Walkers::new(spec, &mut scene);
-    let mut history = History::new(&scene, RADIUS / 2.0);
+    let mut history = History::new(&scene, RADIUS / 2.0, HZ);
     let config = ViewerConfig {
         delivery: spec.delivery,
         interest: Interest { radius: spec.radius, every: spec.every },

@@ -1,38 +1,47 @@
-//! The last ticks of a scene. Owns the ring of frames, and reuses their memory; knows nothing of what is done with them.
+//! The last ticks of a scene. Owns the ring of frames, reuses their memory, and says where entities stood; knows nothing of what is done with them.
 
 use std::sync::Arc;
 
-use crate::frame::{EntityId, Frame};
+use crate::frame::Frame;
 use crate::grid::Plan;
-use crate::scene::Scene;
+use crate::scene::{Entity, Scene};
+use crate::schema::Schema;
 
-/// Ticks that are kept: as far back as a client's acknowledgement, a shot that is judged where its target was, or a packet on its way may reach.
-/// One second at 60 Hz, 3.2 s at 20 Hz.
+/// Ticks that are kept at least: as far back as a client's acknowledgement may reach. Where a second has more, a second is kept.
 pub const HISTORY: u32 = 64;
+/// Most ticks of a second.
+const HZ_MAX: u32 = 1024;
 
-/// Frames of the last [`HISTORY`] ticks. A frame is never written again while somebody holds it.
+/// Frames of the last second, and of [`HISTORY`] ticks at least. A frame is never written again while somebody holds it.
 #[derive(Debug)]
 pub struct History {
+    /// By tick; a power of two, so that it goes round as ticks do.
     frames: Vec<Option<Arc<Frame>>>,
     plan: Plan,
     /// Exact numbers of the last frame, for dead reckoning.
     last: Vec<i32>,
     newest: Option<u32>,
+    /// Ticks of a second.
+    hz: u32,
 }
 
 impl History {
-    /// An empty history of scenes with this schema. `cell` is the width of the grid's cells, best half the radius of interest.
+    /// An empty history of scenes with this schema, which are published `hz` times a second, 1 to 1,024. `cell` is the width of the grid's cells,
+    /// best half the radius of interest.
     #[must_use]
-    pub fn new(scene: &Scene, cell: f32) -> Self {
-        let frames = std::iter::repeat_with(|| None).take(HISTORY as usize).collect();
-        Self { frames, plan: Plan::new(scene.schema(), cell), last: Vec::new(), newest: None }
+    pub fn new(scene: &Scene, cell: f32, hz: u32) -> Self {
+        let hz = hz.clamp(1, HZ_MAX);
+        let kept = hz.max(HISTORY).next_power_of_two();
+        let frames = std::iter::repeat_with(|| None).take(kept as usize).collect();
+        Self { frames, plan: Plan::new(scene.schema(), cell), last: Vec::new(), newest: None, hz }
     }
 
     /// Publishes the scene as it is. `tick` must be the one after the last, or the first.
     pub fn publish(&mut self, tick: u32, scene: &Scene) -> Arc<Frame> {
         debug_assert!(self.newest.is_none_or(|newest| newest.wrapping_add(1) == tick), "ticks have no gaps");
-        let mut frame = self.frames[slot(tick)].take().unwrap_or_default();
-        let before = self.newest.and_then(|newest| self.frames[slot(newest)].clone());
+        let at = self.slot(tick);
+        let mut frame = self.frames[at].take().unwrap_or_default();
+        let before = self.newest().cloned();
         if Arc::get_mut(&mut frame).is_none() {
             // Somebody holds on to it: let them, and write another one.
             frame = Arc::default();
@@ -40,7 +49,7 @@ impl History {
         if let Some(frame) = Arc::get_mut(&mut frame) {
             frame.fill(tick, scene, &self.plan, before.as_deref(), &mut self.last);
         }
-        self.frames[slot(tick)] = Some(Arc::clone(&frame));
+        self.frames[at] = Some(Arc::clone(&frame));
         self.newest = Some(tick);
         frame
     }
@@ -48,7 +57,7 @@ impl History {
     /// The frame of a tick, while it is kept.
     #[must_use]
     pub fn frame(&self, tick: u32) -> Option<&Arc<Frame>> {
-        self.frames[slot(tick)].as_ref().filter(|frame| frame.tick == tick)
+        self.frames[self.slot(tick)].as_ref().filter(|frame| frame.tick == tick)
     }
 
     /// The newest frame.
@@ -57,23 +66,51 @@ impl History {
         self.newest.and_then(|tick| self.frame(tick))
     }
 
-    /// Where an entity stood at a tick, for a shot that is judged by what its shooter saw. `None`: it was not there, its kind stands nowhere, or
-    /// the tick is not kept.
+    /// Where an entity stood at `tick`, which may be between two ticks as the picture on a client's screen is: on the straight way between them, by the
+    /// numbers that clients were sent. Who was gone in the second of the two stands where it was in the first.
+    ///
+    /// Both arguments may be what a client claims. `None`: `tick` is no number, newer than the newest, or not among the ticks of one second that end
+    /// there, however many are kept; or the entity was not there, or its kind stands nowhere.
     #[must_use]
-    pub fn place(&self, scene: &Scene, tick: u32, id: EntityId) -> Option<[f32; 2]> {
-        let frame = self.frame(tick)?;
-        let values = frame.values_of(id.row(), id.generation())?;
-        let number = frame.rows[id.row() as usize].kind;
-        let kind = scene.schema().compiled().kind(number);
-        let fields = &scene.schema().kinds()[usize::from(number)].fields;
-        Some(kind.at?.map(|column| crate::record::value_of(kind, fields, values, column, tick)))
+    pub fn place(&self, schema: &Schema, entity: Entity, tick: f64) -> Option<[f32; 2]> {
+        let newest = self.newest?;
+        // What is no number is in no range.
+        if !(0.0..=f64::from(u32::MAX)).contains(&tick) {
+            return None;
+        }
+        let (whole, part) = (tick as u32, tick.fract());
+        let age = newest.wrapping_sub(whole);
+        if age >= self.hz || (age == 0 && part > 0.0) {
+            return None;
+        }
+        let from = stood(schema, self.frame(whole)?, entity)?;
+        let to = self.frame(whole.wrapping_add(1)).filter(|_| part > 0.0).and_then(|frame| stood(schema, frame, entity));
+        let Some(to) = to else { return Some(from) };
+        let on_the_way = |axis: usize| {
+            let [from, to] = [from[axis], to[axis]].map(f64::from);
+            (from + (to - from) * part) as f32
+        };
+        Some([on_the_way(0), on_the_way(1)])
     }
 
     pub(crate) const fn plan(&self) -> &Plan {
         &self.plan
     }
+
+    const fn slot(&self, tick: u32) -> usize {
+        tick as usize & (self.frames.len() - 1)
+    }
 }
 
-const fn slot(tick: u32) -> usize {
-    (tick % HISTORY) as usize
+/// Where an entity stands in a frame.
+fn stood(schema: &Schema, frame: &Frame, entity: Entity) -> Option<[f32; 2]> {
+    let id = entity.id();
+    let values = frame.values_of(id.row(), id.generation())?;
+    let number = frame.rows[id.row() as usize].kind;
+    let kind = schema.compiled().kind(number);
+    let fields = &schema.kinds()[usize::from(number)].fields;
+    Some(kind.at?.map(|column| crate::record::value_of(kind, fields, values, column, frame.tick)))
 }
+
+#[cfg(test)]
+mod tests;

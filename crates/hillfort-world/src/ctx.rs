@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::limits::ROOM_DATA_BYTES_MAX;
-use hillfort_sync::{History, Note, Scene, Viewer};
+use hillfort_sync::{Entity, Note, Scene, Viewer};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -274,10 +274,14 @@ impl Ctx {
         }
     }
 
-    /// The scene's last ticks: for a shot that is judged where its target was when the shooter saw it. `None` before the first tick.
+    /// Where an entity stood at `tick`, so that a shot can be judged where its shooter saw the target; between two ticks it is on the way, as on a
+    /// client's screen.
+    ///
+    /// Both arguments may be what a client claims. `None`: `tick` is no number, not before this tick, or more than a second (`hz` ticks) before it; the
+    /// entity was not there then, or stands nowhere; or the room has no scene, or was restored or moved since that tick.
     #[must_use]
-    pub fn history(&self) -> Option<&History> {
-        self.share.as_ref().and_then(|share| share.history())
+    pub fn place(&self, entity: Entity, tick: f64) -> Option<[f32; 2]> {
+        self.share.as_ref()?.place(entity, tick)
     }
 
     /// How the player on `seat` looks at the scene: from where, and of which team and groups.

@@ -70,7 +70,7 @@
 /// ```
 ///
 /// Clients read the packets with a [`sync::Mirror`] or with the one of the JavaScript library. A shot is judged where its target was when the shooter saw it:
-/// [`crate::Ctx::history`] and [`sync::History::place`].
+/// [`crate::Ctx::place`].
 pub mod sync {
     pub use hillfort_sync::*;
     pub use hillfort_sync_derive::Shape;

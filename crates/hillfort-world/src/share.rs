@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use hillfort_proto::ids::SessionId;
-use hillfort_sync::{Delivery, History, Interest, Note, PACKET_BYTES_MAX, Scene, Schema, Sent, Viewer, ViewerConfig};
+use hillfort_sync::{Delivery, Entity, History, Interest, Note, PACKET_BYTES_MAX, Scene, Schema, Sent, Viewer, ViewerConfig};
 
 use crate::ctx::Seat;
 
@@ -144,12 +144,13 @@ impl Share {
     pub(crate) fn publish(&mut self, tick: u32) {
         assert_eq!(self.scene.schema().hash(), self.config.schema.hash(), "a scene is changed, not replaced by another");
         let cell = self.config.radius.map_or(f32::MAX, |radius| radius / 2.0);
-        let history = self.history.get_or_insert_with(|| History::new(&self.scene, cell));
+        let history = self.history.get_or_insert_with(|| History::new(&self.scene, cell, self.hz));
         history.publish(tick, &self.scene);
     }
 
-    pub(crate) const fn history(&self) -> Option<&History> {
-        self.history.as_ref()
+    /// See [`History::place`].
+    pub(crate) fn place(&self, entity: Entity, tick: f64) -> Option<[f32; 2]> {
+        self.history.as_ref()?.place(&self.config.schema, entity, tick)
     }
 
     /// The viewers in at most `count` parts of equal size, whose packets may be written at the same time. `sessions`: who is connected, by seat.

@@ -85,6 +85,11 @@ pub(super) fn furnish(library: &Library<'_, Desk>) -> Result<(), HostError> {
     library.method("look_from", |desk: &mut Desk, (player, x, y): (u16, Option<f32>, Option<f32>)| {
         desk.look_from(Seat(player), x.zip(y))
     })?;
+    library.method("place", |desk: &mut Desk, (entity, tick): (u32, f64)| {
+        desk.scene()?;
+        let place = desk.ctx.place(Entity::from_number(entity), tick);
+        Ok((place.map(|[x, _]| x), place.map(|[_, y]| y)))
+    })?;
     library.method("acknowledge", |desk: &mut Desk, (player, input, meant): (u16, u32, u32)| {
         desk.scene()?;
         desk.ctx.acknowledge(Seat(player), input, meant);

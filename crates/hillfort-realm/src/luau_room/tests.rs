@@ -8,6 +8,7 @@ use super::*;
 
 mod documented;
 mod hilltop;
+mod rewound;
 mod saved;
 mod scene;
 

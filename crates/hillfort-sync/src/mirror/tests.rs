@@ -74,7 +74,7 @@ struct Rig {
 impl Rig {
     fn new(seed: u64, delivery: Delivery, radius: Option<f32>, budget: u32) -> Self {
         let scene = Scene::new(schema(), 300);
-        let history = History::new(&scene, 10.0);
+        let history = History::new(&scene, 10.0, 20);
         let config = ViewerConfig { delivery, interest: Interest { radius, every: 4 }, budget, packet: 1_200, hz: 20 };
         let mirror = Mirror::new(schema());
         Self {

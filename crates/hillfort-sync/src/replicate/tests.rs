@@ -48,7 +48,7 @@ struct Crowd {
 impl Crowd {
     fn new(count: usize, seed: u64) -> Self {
         let scene = Scene::new(schema(), count + 8);
-        let history = History::new(&scene, 10.0);
+        let history = History::new(&scene, 10.0, 20);
         let mut crowd = Self { scene, history, alive: Vec::new(), dice: Dice(seed) };
         (0..count).for_each(|_| crowd.spawn());
         crowd
@@ -248,7 +248,7 @@ fn the_nearest_come_first() {
 fn what_is_again_as_it_was_is_told() {
     for invisible in [false, true] {
         let mut scene = Scene::new(schema(), 8);
-        let mut history = History::new(&scene, 10.0);
+        let mut history = History::new(&scene, 10.0, 20);
         let entity = scene.spawn(0).unwrap();
         let mut client = Client::new(5, Delivery::Lossy, 3);
         client.viewer.config.interest.radius = None;

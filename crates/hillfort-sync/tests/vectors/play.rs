@@ -51,7 +51,7 @@ impl Battle {
     /// `tick` is the one before the first.
     pub(crate) fn new(delivery: Delivery, tick: u32) -> Self {
         let scene = Scene::new(schema(), 100);
-        let history = History::new(&scene, 20.0);
+        let history = History::new(&scene, 20.0, 20);
         let interest = Interest { radius: Some(60.0), every: 2 };
         let mut viewer = Viewer::new(3, ViewerConfig { delivery, interest, budget: 4_000, packet: 1_200, hz: 20 });
         viewer.set_team(1);

@@ -31,7 +31,7 @@ pub(in crate::hilltop) fn seen(hills: &[(u8, u8)], players: &[(u8, u8)], squads:
     }
     players.iter().for_each(|&(slot, team)| put("player", &[("slot", f32::from(slot)), ("team", f32::from(team))]));
     put("round", &[("seconds", 100.0)]);
-    let mut history = History::new(&scene, f32::MAX);
+    let mut history = History::new(&scene, f32::MAX, 20);
     history.publish(1, &scene);
     let interest = Interest { radius: None, every: 1 };
     let config = ViewerConfig { delivery: Delivery::Ordered, interest, budget: 10_000, packet: 10_000, hz: 20 };

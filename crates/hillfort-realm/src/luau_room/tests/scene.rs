@@ -268,6 +268,14 @@ fn what_a_script_cannot_have_is_refused_with_its_line() {
         ("ctx.look_from(0, 0/0, 1)", "a place has finite numbers"),
         ("ctx.look_from(0, 1e300, 1)", "a place has finite numbers"),
         ("ctx.acknowledge(0, -1, 1)", "u32"),
+        // Places of the past. A tick that is a number, and an entity that could be one, are refused without an error: see below.
+        ("ctx.place(-1, 1)", "u32"),
+        ("ctx.place(2^32, 1)", "u32"),
+        ("ctx.place(0/0, 1)", "u32"),
+        ("ctx.place(live)", "f64"),
+        ("ctx.place(live, 'then')", "f64"),
+        ("ctx.place(live, {})", "f64"),
+        ("ctx.place('live', 1)", "u32"),
     ] {
         if request.starts_with("for ") {
             assert!(
@@ -281,6 +289,59 @@ fn what_a_script_cannot_have_is_refused_with_its_line() {
         } else {
             check_refused(request, expect);
         }
+    }
+}
+
+#[test]
+fn whatever_a_client_claims_of_the_past_is_no_error() {
+    #[track_caller]
+    fn check(claim: &str, expect: &str) {
+        let mut rink = Rink::new(&format!(
+            "{OPEN}
+            local live, dead
+            function on_create(ctx) open(ctx) live, dead = ctx.spawn('skater'), ctx.spawn('skater') ctx.despawn(dead) end
+            function on_tick(ctx)
+                buffer.writef32(x, 0, ctx.tick)
+                local x, y = ctx.place({claim})
+                ctx.log(`{{x}} {{y}}`)
+            end"
+        ));
+        rink.join();
+        rink.tick();
+        assert_eq!(rink.rig.logged(), "nil nil", "{claim}: before the first tick is over");
+        (0..40).for_each(|_| rink.tick());
+        assert_eq!(rink.rig.logged(), expect, "{claim}");
+        assert_eq!(rink.rig.cell.ctx().scene().map(|scene| scene.entities().count()), Some(1), "{claim}");
+    }
+    // The room is in tick 41, and has 20 of them a second.
+    check("live, ctx.tick - 1", "40 0");
+    check("live, ctx.tick - 20", "21 0");
+    for tick in [
+        "0/0",
+        "1/0",
+        "-1/0",
+        "-1",
+        "-0.001",
+        "0",
+        "1",
+        "20",
+        "20.5",
+        "20.999",
+        "40.001",
+        "40.5",
+        "41",
+        "42",
+        "1e9",
+        "2^31",
+        "2^32",
+        "2^32 + 30",
+        "2^53",
+        "1e300",
+    ] {
+        check(&format!("live, {tick}"), "nil nil");
+    }
+    for entity in ["dead", "0", "1", "77", "live + 2^20", "live + 2^31", "2^32 - 1"] {
+        check(&format!("{entity}, 30"), "nil nil");
     }
 }
 

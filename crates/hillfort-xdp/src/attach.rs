@@ -12,6 +12,7 @@ use crate::bans::Bans;
 use crate::classic;
 use crate::emit::{self, Rules};
 use crate::filter::{Filter, Kernel};
+use crate::hints::Hints;
 use crate::holder;
 use crate::layout::{ALLOW_MAX, PORTS_MAX};
 use crate::maps::{Maps, Shared};
@@ -179,7 +180,8 @@ fn xdp(settings: &Settings, native: bool, generic: bool, refused: &mut Vec<(Rung
     }
     let shared = Shared::of(&maps).map_err(|error| error.to_string())?;
     let filter = Filter { kernel: Some(Kernel { program, shared, secret, links }) };
-    Ok((reached, filter, Bans::in_map(maps.bans)))
+    let hints = Hints::of(&maps.ban_hints, secret).map_err(|error| error.to_string())?;
+    Ok((reached, filter, Bans::in_map(maps.bans, hints)))
 }
 
 pub(crate) fn load(allow: &[IpNet], rules: Rules<'_>) -> Result<(Maps, Program)> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use hillfort_bpf::{Map, Result, attach_classic, detach_classic, ktime};
 
 use crate::classic::{CLASSIC_BANS_MAX, filter};
+use crate::hints::Hints;
 use crate::layout::{BANS_MAX, address_of, source_key};
 use crate::ledger::{Entered, Ledger};
 
@@ -41,14 +42,14 @@ pub enum Banned {
 
 #[derive(Debug)]
 enum Place {
-    Map(Map),
+    Map { map: Map, hints: Hints },
     Sockets { listeners: Vec<OwnedFd>, built: u64, stale: bool },
     Nowhere,
 }
 
 impl Bans {
-    pub(crate) fn in_map(map: Map) -> Self {
-        Self { place: Place::Map(map), ledger: Ledger::new(BANS_MAX) }
+    pub(crate) fn in_map(map: Map, hints: Hints) -> Self {
+        Self { place: Place::Map { map, hints }, ledger: Ledger::new(BANS_MAX) }
     }
 
     pub(crate) fn in_sockets(listeners: Vec<OwnedFd>) -> Self {
@@ -75,7 +76,8 @@ impl Bans {
             return Ok(Banned::NoRoom);
         }
         match &mut self.place {
-            Place::Map(map) => {
+            Place::Map { map, hints } => {
+                hints.set(key);
                 if let Entered::Replaced(first) = entered {
                     map.delete(&first.to_ne_bytes())?;
                 }
@@ -112,7 +114,7 @@ impl Bans {
                 let (key, until) = (source_key(ip), end_of(now, lasts));
                 match (self.ledger.enter(key, until), &self.place) {
                     (Entered::NoRoom, _) => continue,
-                    (Entered::Replaced(first), Place::Map(map)) => {
+                    (Entered::Replaced(first), Place::Map { map, .. }) => {
                         // It may wait in this batch, or be in the map.
                         if let Some(at) = keys.iter().position(|key| *key == first) {
                             keys.swap_remove(at);
@@ -123,10 +125,13 @@ impl Bans {
                     }
                     _ => {}
                 }
+                if let Place::Map { hints, .. } = &self.place {
+                    hints.set(key);
+                }
                 keys.push(key);
                 untils.push(until);
             }
-            if let Place::Map(map) = &self.place {
+            if let Place::Map { map, .. } = &self.place {
                 let bytes = |numbers: &[u64]| numbers.iter().flat_map(|number| number.to_ne_bytes()).collect::<Vec<u8>>();
                 map.update_batch(&bytes(&keys), &bytes(&untils), keys.len())?;
             }
@@ -145,7 +150,12 @@ impl Bans {
         let key = source_key(ip);
         let was = self.ledger.remove(key);
         match &self.place {
-            Place::Map(map) => drop(map.delete(&key.to_ne_bytes())?),
+            Place::Map { map, hints } => {
+                map.delete(&key.to_ne_bytes())?;
+                if was {
+                    hints.replace(self.ledger.longest(self.ledger.len()));
+                }
+            }
             Place::Sockets { .. } if was => self.rebuild(ktime())?,
             Place::Sockets { .. } | Place::Nowhere => {}
         }
@@ -161,10 +171,11 @@ impl Bans {
         let gone: Vec<u64> = self.ledger.longest(self.ledger.len()).filter(|key| !wanted.contains(key)).collect();
         for key in gone {
             self.ledger.remove(key);
-            if let Place::Map(map) = &self.place {
+            if let Place::Map { map, .. } = &self.place {
                 map.delete(&key.to_ne_bytes())?;
             }
         }
+        self.clear_hints();
         self.ban_all(bans.iter().copied())
     }
 
@@ -177,9 +188,12 @@ impl Bans {
         let mut ended = 0;
         while let Some(key) = self.ledger.pop_ended(now) {
             ended += 1;
-            if let Place::Map(map) = &self.place {
+            if let Place::Map { map, .. } = &self.place {
                 map.delete(&key.to_ne_bytes())?;
             }
+        }
+        if ended > 0 {
+            self.clear_hints();
         }
         if let Place::Sockets { stale, .. } = self.place
             && (stale || ended > 0)
@@ -199,6 +213,13 @@ impl Bans {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Takes the hints back that no ban needs any more; 65,536 bans take about a millisecond.
+    fn clear_hints(&self) {
+        if let Place::Map { hints, .. } = &self.place {
+            hints.replace(self.ledger.longest(self.ledger.len()));
+        }
     }
 
     /// Makes the classic program anew. The kernel may not take a large one (`net.core.optmem_max`): then with half of the bans, those

@@ -7,6 +7,8 @@
 mod cookie;
 #[cfg(test)]
 mod cost;
+#[cfg(test)]
+mod hinted;
 mod ip;
 #[cfg(test)]
 mod no_state;

@@ -18,6 +18,7 @@ mod classic;
 mod controller;
 mod emit;
 mod filter;
+mod hints;
 mod holder;
 mod layout;
 mod ledger;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use hillfort_bpf::{Map, MapKind, MapSpec, Mapping, Result, possible_cpus};
 use ipnet::IpNet;
 
+use crate::hints::HINT_BYTES;
 use crate::layout::{ALLOW_MAX, BANS_MAX, allow_key, control, row};
 use crate::signature::tables;
 use crate::sketch::{SIGNATURES, SOURCES};
@@ -17,6 +18,8 @@ pub(crate) struct Maps {
     pub(crate) control: Map,
     pub(crate) counters: Map,
     pub(crate) bans: Map,
+    /// See [`crate::hints`].
+    pub(crate) ban_hints: Map,
     pub(crate) allow: Map,
     pub(crate) sources: Map,
     pub(crate) networks: Map,
@@ -33,6 +36,7 @@ impl Maps {
             control: mapped("hf_control", control::BYTES)?,
             counters: mapped("hf_counters", (cpu_slots * 2) << row::SHIFT)?,
             bans: Map::create(MapSpec { name: "hf_bans", kind: MapKind::Hash, key: 8, value: 8, entries: BANS_MAX as u32 })?,
+            ban_hints: mapped("hf_ban_hints", HINT_BYTES)?,
             allow: Map::create(MapSpec {
                 name: "hf_allow",
                 kind: MapKind::LpmTrie,

@@ -8,6 +8,7 @@ use super::cost::{Sources, renew};
 use super::stages::{ACK, FIN, RST, SYN};
 use super::tests::{HIM4, SECRET, US4, cookies, in_kernel};
 use super::{Rules, filter_after};
+use crate::hints::Hints;
 use crate::layout::source_key;
 use crate::maps::{Maps, Shared};
 use crate::packets::Frame;
@@ -38,6 +39,7 @@ fn packets_of_unproven_sources_add_no_entry() {
         let shared = Shared::of(&maps).unwrap();
         let ban = |ip: &str| {
             let key = source_key(ip.parse().unwrap());
+            Hints::of(&maps.ban_hints, SECRET).unwrap().set(key);
             maps.bans.update(&key.to_ne_bytes(), &u64::MAX.to_ne_bytes()).unwrap().unwrap();
         };
         ban("203.0.113.200");

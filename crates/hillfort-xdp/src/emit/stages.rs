@@ -7,6 +7,7 @@ use hillfort_bpf::Size::{B, D, H, W};
 
 use super::ip::beyond;
 use super::{Emit, Family, slot};
+use crate::hints::{HINT_BITS, HINT_BYTES};
 use crate::layout::row;
 use crate::sketch::{SAMPLE, SIGNATURES, SOURCES};
 use crate::verdict::Verdict;
@@ -141,11 +142,16 @@ impl Emit<'_> {
         self.asm.call(Helper::MAP_LOOKUP_ELEM).jump(Ne, R0, 0, allowed);
     }
 
-    /// Active bans: the value is when it ends, in the kernel's monotonic time.
+    /// Active bans: the value is when it ends, in the kernel's monotonic time. The table is asked only where a hint says so, see
+    /// [`crate::hints`].
     fn bans(&mut self) {
         let banned = self.to(Verdict::DropBanned);
+        self.hash(slot::SOURCE);
         let asm = &mut self.asm;
         let free = asm.label("not banned");
+        asm.rsh(R2, 64 - HINT_BITS as i32).mov(R1, R2).rsh(R1, 6).and(R1, HINT_BYTES as i32 / 8 - 1).lsh(R1, 3);
+        asm.load_map_value(R4, &self.maps.ban_hints, 0).add(R4, R1).load(D, R4, R4, 0).and(R2, 63).rsh(R4, R2);
+        asm.and(R4, 1).jump(Eq, R4, 0, free);
         asm.load_map(R1, &self.maps.bans).mov(R2, R10).add(R2, i32::from(slot::SOURCE));
         asm.call(Helper::MAP_LOOKUP_ELEM).jump(Eq, R0, 0, free);
         asm.load(D, R1, R0, 0).store(D, R10, slot::ANSWER, R1).call(Helper::KTIME_GET_COARSE_NS);

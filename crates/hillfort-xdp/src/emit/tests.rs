@@ -15,6 +15,7 @@ use ipnet::IpNet;
 use super::Rules;
 use super::stages::{ACK, FIN, RST, SYN};
 use crate::attach::load;
+use crate::hints::Hints;
 use crate::layout::{PORTS_MAX, source_key};
 use crate::maps::{Maps, Shared, half};
 use crate::model::{self, Counted, Owner, Sockets, World};
@@ -43,6 +44,7 @@ impl Rig {
 
     fn ban(&self, ip: &str, until: u64) {
         let key = source_key(ip.parse().unwrap());
+        Hints::of(&self.maps.ban_hints, SECRET).unwrap().set(key);
         self.maps.bans.update(&key.to_ne_bytes(), &until.to_ne_bytes()).unwrap().unwrap();
     }
 

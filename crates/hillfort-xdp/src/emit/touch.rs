@@ -10,6 +10,13 @@ use crate::layout::control;
 use crate::sketch::{CELL_SHIFT, Shape};
 
 impl Emit<'_> {
+    /// [`crate::sketch::Secret::hash`] of the key at `key` on the stack, in `R2`. `R1` and `R3` are lost.
+    pub(super) fn hash(&mut self, key: i16) {
+        let (asm, secret) = (&mut self.asm, self.rules.secret);
+        asm.load(D, R2, R10, key).load64(R1, secret.xor).xor(R2, R1).load64(R1, secret.multiplier).mul(R2, R1);
+        asm.mov(R3, R2).rsh(R3, 32).xor(R2, R3).mul(R2, R1);
+    }
+
     /// Counts the key at `key` on the stack by `slot::WEIGHT`, in the half of this epoch. `R0` to `R5` are lost.
     pub(super) fn touch(&mut self, map: &Map, key: i16, shape: Shape, per_cpu: bool) {
         let half = shape.bytes().trailing_zeros() as i32;
@@ -21,9 +28,9 @@ impl Emit<'_> {
         if per_cpu {
             asm.or(R5, R0);
         }
-        let secret = self.rules.secret;
-        asm.load(D, R2, R10, key).load64(R1, secret.xor).xor(R2, R1).load64(R1, secret.multiplier).mul(R2, R1);
-        asm.mov(R3, R2).rsh(R3, 32).xor(R2, R3).mul(R2, R1).store(D, R10, slot::HASH, R2);
+        self.hash(key);
+        let asm = &mut self.asm;
+        asm.store(D, R10, slot::HASH, R2);
         // Halves of the second word of a cell.
         let (total, votes) = if cfg!(target_endian = "little") { (8, 12) } else { (12, 8) };
         for row in 0..shape.rows {

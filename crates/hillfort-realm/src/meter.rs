@@ -84,7 +84,6 @@ impl Meter {
         snapshot.utilisation = (self.busy.as_secs_f64() / length.as_secs_f64()).min(1.0);
         snapshot.tick = distribution(&self.tick);
         snapshot.lateness = distribution(&self.lateness);
-        snapshot.totals = self.totals;
         snapshot.faults = self.faults.iter().cloned().collect();
         self.tick.reset();
         self.lateness.reset();

@@ -30,6 +30,8 @@ pub(crate) struct Placement {
     closed: Vec<AtomicBool>,
     /// Where the sequence is that picks two world threads.
     dice: AtomicU64,
+    /// Joins and new rooms that were refused because world threads have too much to do.
+    shed: AtomicU64,
     rooms: AtomicU32,
     rooms_max: u32,
     draining: AtomicBool,
@@ -48,6 +50,7 @@ impl Placement {
             cost: costs(),
             closed: std::iter::repeat_with(|| AtomicBool::new(false)).take(worlds).collect(),
             dice: AtomicU64::new(seed),
+            shed: AtomicU64::new(0),
             rooms: AtomicU32::new(0),
             rooms_max,
             draining: AtomicBool::new(false),
@@ -108,6 +111,17 @@ impl Placement {
         open.map(|world| (world as u8, self.cost[world].load(Relaxed))).min_by_key(|(_, cost)| *cost)
     }
 
+    /// Refuses a join or a new room because of the ladder of overload, and counts that.
+    pub(crate) fn shed_join(&self) -> Reject {
+        self.shed.fetch_add(1, Relaxed);
+        Reject::WorldBusy
+    }
+
+    /// How often that was.
+    pub(crate) fn joins_shed(&self) -> u64 {
+        self.shed.load(Relaxed)
+    }
+
     /// Names of rooms, and lists.
     pub(crate) const fn directory(&self) -> &Directory {
         &self.directory
@@ -137,7 +151,7 @@ impl Placement {
         }
         let open: Vec<usize> = (0..self.load.len()).filter(|&world| !self.closed[world].load(Relaxed)).collect();
         if open.is_empty() {
-            return Err(Reject::WorldBusy);
+            return Err(self.shed_join());
         }
         let mut dice = Rng::new(self.dice.fetch_add(1, Relaxed));
         let count = open.len() as u64;
@@ -219,7 +233,10 @@ mod tests {
         placement.set_closed(1, true);
         assert_eq!(placement.place("b", Wanted::Any), Ok(0), "1 takes nobody");
         placement.set_closed(0, true);
+        assert_eq!(placement.joins_shed(), 0);
         assert_eq!(placement.place("b", Wanted::Any), Err(Reject::WorldBusy));
+        assert_eq!(placement.place_room("b"), Err(Reject::WorldBusy));
+        assert_eq!(placement.joins_shed(), 2);
     }
 
     #[test]

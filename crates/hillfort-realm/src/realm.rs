@@ -286,7 +286,8 @@ impl RealmHandle {
     /// What the world threads published last: a second old at most.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { worlds: self.worlds.iter().map(|world| Arc::clone(&locked(&world.published))).collect() }
+        let worlds = self.worlds.iter().map(|world| Arc::clone(&locked(&world.published))).collect();
+        Snapshot { worlds, joins_shed: self.placement.joins_shed() }
     }
 
     /// Whether all world threads run.

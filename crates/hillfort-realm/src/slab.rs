@@ -55,6 +55,8 @@ pub(crate) struct Hosted {
     pub(crate) watched: Option<Box<Watched>>,
     /// The last packets were held back, because the thread has too much to do.
     pub(crate) share_held: bool,
+    /// It runs slower than its game wants, and is counted so.
+    pub(crate) slowed: bool,
     /// Inputs heard when the room was last listed, and when that was.
     pub(crate) listed: Option<(Time, u64)>,
 }

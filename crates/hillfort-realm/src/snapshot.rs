@@ -16,6 +16,8 @@ pub const FAULTS_KEPT: usize = 32;
 pub struct Snapshot {
     /// In order of their numbers.
     pub worlds: Vec<Arc<WorldSnapshot>>,
+    /// Joins and new rooms refused since the start because world threads have too much to do.
+    pub joins_shed: u64,
 }
 
 /// One world thread.
@@ -39,6 +41,8 @@ pub struct WorldSnapshot {
     pub utilisation: f64,
     /// What it gives up because it has too much to do.
     pub overload: Overload,
+    /// Rooms that run slower than their games want.
+    pub rooms_slowed: u32,
     /// Nanoseconds a second that its rooms take, by moving averages of their ticks.
     pub cost_ns: u64,
     /// Counts since the start.
@@ -156,6 +160,8 @@ pub struct Totals {
     pub scene_bytes: u64,
     /// Entities in them that came into sight, changed, or left.
     pub scene_records: u64,
+    /// Packets that an overloaded thread did not write, one for each connected player; what is new goes out with the next.
+    pub scene_held: u64,
     /// Entities that waited for a later packet, counted in each tick, because a player's bytes were used up.
     pub scene_waiting: u64,
 }
@@ -243,5 +249,6 @@ each_total!(
     scene_packets,
     scene_bytes,
     scene_records,
+    scene_held,
     scene_waiting,
 );

@@ -127,6 +127,8 @@ pub struct World {
     ladder: Ladder,
     /// Nanoseconds a second that the rooms take, as far as it was measured.
     cost: i64,
+    /// Rooms that run slower than their games want.
+    slowed: u32,
 }
 
 /// Where rooms are saved.
@@ -204,6 +206,7 @@ impl World {
             moves: Moves::new(parts.peers, parts.letters),
             ladder: Ladder::default(),
             cost: 0,
+            slowed: 0,
         }
     }
 

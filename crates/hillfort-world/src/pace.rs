@@ -31,6 +31,11 @@ impl Pace {
         }
     }
 
+    /// Whether the room runs slower than its game wants.
+    pub(crate) const fn is_slowed(&self) -> bool {
+        self.dilated_hz < self.hz
+    }
+
     /// Ticks a second at which the room is to be visited.
     pub(crate) const fn rate(&self, idle: bool) -> u32 {
         if idle { HZ_IDLE } else { self.dilated_hz }

@@ -223,6 +223,7 @@ impl Source for Watch {
             rejects,
             latency_us: Quantiles { p50: edge.rtt_us_p50, p99: edge.rtt_us_p99 },
             worlds: realm.worlds.iter().map(|world| rows::world(world)).collect::<Vec<World>>(),
+            joins_shed: realm.joins_shed,
             calls: self.calls.gate.counts(),
             sockets: self.calls.sockets.stats(),
             wall: Wall {

@@ -64,7 +64,7 @@ impl World {
             return Err(Reject::Draining);
         }
         if self.ladder.step() >= Overload::NoJoins {
-            return Err(Reject::WorldBusy);
+            return Err(self.placement.shed_join());
         }
         if game >= self.games.len() {
             return Err(Reject::RoomGame);

@@ -55,7 +55,7 @@ impl World {
             return Err(Reject::Draining);
         }
         if self.ladder.step() >= Overload::NoJoins {
-            return Err(Reject::WorldBusy);
+            return Err(self.placement.shed_join());
         }
         if self.sessions.contains_key(&who.session) || self.asking.contains_key(&who.session) {
             return Err(Reject::AlreadyJoined);
@@ -194,6 +194,7 @@ impl World {
             listed: None,
             shared_in: Duration::ZERO,
             share_held: false,
+            slowed: false,
             withheld: None,
             cost_ns: 0,
             cost_per_s: 0,

@@ -212,8 +212,7 @@ impl World {
         let (index, id, game) = (hosted.index, hosted.id, hosted.game);
         self.asleep_bytes += saved.weight();
         self.asleep.push_back((index, id));
-        self.wheel.remove(hosted.slot, index);
-        self.cost -= hosted.cost_per_s;
+        self.stop_ticking(&hosted);
         self.count_seats(&mut hosted, 0);
         self.placement.close_room();
         self.meter.totals.rooms_slept += 1;

@@ -92,6 +92,9 @@ impl World {
             self.wheel.remove(hosted.slot, hosted.index);
             hosted.slot = self.wheel.insert(now, hosted.index, rate);
         }
+        let slowed = hosted.cell.is_slowed();
+        self.slowed = self.slowed + u32::from(slowed) - u32::from(hosted.slowed);
+        hosted.slowed = slowed;
         let seats_free = hosted.cell.seats_free();
         self.count_seats(&mut hosted, seats_free);
         self.rooms.put(hosted);
@@ -162,8 +165,7 @@ impl World {
             self.shelve(&mut hosted.cell, End::Closed);
         }
         self.out.clear();
-        self.wheel.remove(hosted.slot, hosted.index);
-        self.cost -= hosted.cost_per_s;
+        self.stop_ticking(&hosted);
         self.count_seats(&mut hosted, 0);
         self.unname(hosted.game, &Arc::clone(&hosted.name));
         self.meter.totals.rooms_ended += 1;
@@ -173,6 +175,13 @@ impl World {
         if let Err(fault) = wall::bury(hosted) {
             self.meter.on_fault(FaultRecord { at: now, room, game, tick, callback: "drop", fault });
         }
+    }
+
+    /// The room ends, falls asleep or moves away: no more ticks, and nothing that its ticks are counted in.
+    pub(super) fn stop_ticking(&mut self, hosted: &Hosted) {
+        self.wheel.remove(hosted.slot, hosted.index);
+        self.cost -= hosted.cost_per_s;
+        self.slowed -= u32::from(hosted.slowed);
     }
 
     pub(super) fn on_fault(&mut self, now: Time, hosted: &mut Hosted, fault: RoomFault) {

@@ -292,8 +292,7 @@ impl World {
         if self.config.recordings.keep == Keep::All {
             self.shelve(&mut hosted.cell, End::Closed);
         }
-        self.wheel.remove(hosted.slot, index);
-        self.cost -= hosted.cost_per_s;
+        self.stop_ticking(&hosted);
         self.meter.totals.rooms_moved += 1;
         self.rooms.release(index);
         let (name, tick) = (Arc::clone(&hosted.game_name), hosted.cell.ctx().tick());

@@ -24,6 +24,7 @@ impl World {
             players: self.sessions.len() as u32,
             rooms_asleep: self.rooms.len_asleep() as u32,
             asleep_bytes: self.asleep_bytes as u64,
+            rooms_slowed: self.slowed,
             rooms: self.list_rooms(now),
             ..WorldSnapshot::default()
         };
@@ -45,6 +46,7 @@ impl World {
             self.rooms.iter_mut().for_each(|hosted| hosted.cell.set_overload(step));
         }
         snapshot.overload = self.ladder.step();
+        snapshot.totals = self.meter.totals;
         snapshot.cost_ns = self.cost.max(0) as u64;
         // Readers hold the lock for as long as it takes to clone an Arc. The old snapshot is freed after it is let go.
         let mut snapshot = Arc::new(snapshot);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hillfort_proto::ids::SessionId;
 use hillfort_sync::Replicator;
-use hillfort_world::{Overload, Packets, Part};
+use hillfort_world::{Overload, Packets, Part, To};
 
 use super::World;
 use crate::clock::Clock;
@@ -43,6 +43,7 @@ impl World {
         }
         hosted.share_held = !hosted.share_held && hosted.cell.overload() >= Overload::FewerStates && !hosted.cell.is_ended();
         if hosted.share_held {
+            self.meter.totals.scene_held += hosted.cell.recipients(To::All, true).count() as u64;
             return;
         }
         let Writers { writers, sessions } = &mut self.writers;

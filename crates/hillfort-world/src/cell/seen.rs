@@ -27,6 +27,12 @@ impl RoomCell {
         self.pace.rate(self.connected == 0 && matches!(self.empty, WhenEmpty::Rest))
     }
 
+    /// Whether it runs slower than its game wants, because its thread is late or has too much to do.
+    #[must_use]
+    pub const fn is_slowed(&self) -> bool {
+        self.pace.is_slowed()
+    }
+
     /// Sessions that are to get an output. With `connected_only`, those whose connection is there.
     pub fn recipients(&self, to: To, connected_only: bool) -> impl Iterator<Item = SessionId> {
         let (seats, skip) = match to {

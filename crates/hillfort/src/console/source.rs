@@ -69,6 +69,8 @@ pub struct Reading {
     pub latency_us: Quantiles,
     /// One for each world thread, in order.
     pub worlds: Vec<World>,
+    /// Joins and new rooms refused because world threads have too much to do, since the start.
+    pub joins_shed: u64,
     /// The wall.
     pub wall: Wall,
     /// Answers to calls of the client API.
@@ -135,10 +137,24 @@ pub struct World {
     pub asleep: u64,
     /// Step of the ladder of overload, 0 to 3.
     pub overload: u64,
+    /// Steps up and down that ladder, since the start.
+    pub overload_changes: u64,
     /// Nanoseconds a second that the rooms take.
     pub cost_ns: u64,
     /// States that an overloaded thread did not send, since the start.
     pub thinned: u64,
+    /// Rooms that run slower than their games want.
+    pub slowed: u64,
+    /// Packets of scenes, since the start.
+    pub scene_packets: u64,
+    /// Their bytes.
+    pub scene_bytes: u64,
+    /// Entities in them that came into sight, changed or left.
+    pub scene_records: u64,
+    /// Packets that an overloaded thread did not write, since the start.
+    pub scene_held: u64,
+    /// Entities that waited for a later packet, counted in each tick, since the start.
+    pub scene_waiting: u64,
     /// Times that rooms were handed over to be written, since the start.
     pub saved: u64,
     /// Times that they could not be because the disk was too slow, since the start.

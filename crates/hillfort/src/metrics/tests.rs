@@ -27,6 +27,13 @@ fn everything() -> Reading {
         saved: n + 12,
         saved_late: n + 13,
         moved: n + 14,
+        overload_changes: n + 15,
+        slowed: n + 16,
+        scene_packets: n + 17,
+        scene_bytes: n + 18,
+        scene_records: n + 19,
+        scene_held: n + 20,
+        scene_waiting: n + 21,
     };
     Reading {
         connections: Connections { open: 1_007, unproven: 1_004, sessions: 2_008, detached: 2_003 },
@@ -34,6 +41,7 @@ fn everything() -> Reading {
         rejects,
         latency_us: quantiles(21),
         worlds: vec![world(31), world(131)],
+        joins_shed: 161,
         wall: wall(),
         calls: vec![
             Count { call: CallName::GetAccount, code: Code::Ok, times: 301 },
@@ -144,6 +152,10 @@ fn names_labels_and_units() {
     check("hillfort_latency_seconds{quantile=\"0.99\"}", 22e-6);
     check("hillfort_ticks_total{world=\"1\"}", 131.0);
     check("hillfort_tick_late_seconds{world=\"0\",quantile=\"0.5\"}", 35e-6);
+    check("hillfort_overload_changes_total{world=\"0\"}", 46.0);
+    check("hillfort_rooms_slowed{world=\"1\"}", 147.0);
+    check("hillfort_joins_shed_total", 161.0);
+    check("hillfort_scene_packets_held_total{world=\"0\"}", 51.0);
     check("hillfort_kernel_packets_total{verdict=\"cookie\"}", 76.0);
     check("hillfort_kernel_syns_total", 80.0);
     check("hillfort_ladder_addresses{step=\"ban\"}", 94.0);

@@ -176,8 +176,15 @@ pub(super) fn world(world: &WorldSnapshot) -> World {
         seats: u64::from(world.players),
         asleep: u64::from(world.rooms_asleep),
         overload: u64::from(world.overload.number()),
+        overload_changes: world.totals.overload_changes,
         cost_ns: world.cost_ns,
         thinned: world.totals.states_thinned,
+        slowed: u64::from(world.rooms_slowed),
+        scene_packets: world.totals.scene_packets,
+        scene_bytes: world.totals.scene_bytes,
+        scene_records: world.totals.scene_records,
+        scene_held: world.totals.scene_held,
+        scene_waiting: world.totals.scene_waiting,
         saved: world.totals.saves,
         saved_late: world.totals.saves_late,
         moved: world.totals.rooms_moved,
@@ -194,10 +201,30 @@ fn millis(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use hillfort_realm::Totals;
+    use hillfort_world::Overload;
+
     use super::*;
 
     fn talker(name: &str, attempts: u64, refused: Option<u64>) -> Talker {
         Talker { name: name.into(), attempts, refused }
+    }
+
+    #[test]
+    fn what_a_thread_gives_up_reaches_the_page() {
+        let totals = Totals {
+            overload_changes: 1,
+            states_thinned: 2,
+            scene_packets: 3,
+            scene_bytes: 4,
+            scene_records: 5,
+            scene_held: 6,
+            scene_waiting: 7,
+            ..Totals::default()
+        };
+        let world = world(&WorldSnapshot { overload: Overload::Slower, rooms_slowed: 8, totals, ..WorldSnapshot::default() });
+        let scene = [world.scene_packets, world.scene_bytes, world.scene_records, world.scene_held, world.scene_waiting];
+        assert_eq!((world.overload, world.overload_changes, world.thinned, world.slowed, scene), (2, 1, 2, 8, [3, 4, 5, 6, 7]));
     }
 
     #[test]

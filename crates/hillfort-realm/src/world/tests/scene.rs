@@ -1,12 +1,13 @@
 //! Scenes on their way to the doors: whole, in order, and anew when something was lost.
 
 use hillfort_sync::{Entity, Field, Kind, Mirror, Schema};
-use hillfort_world::ShareConfig;
+use hillfort_world::{Overload, ShareConfig};
 
 use super::*;
 
 /// Each player is a walker that goes on one unit a tick.
 struct Walk {
+    bytes_per_second: u32,
     schema: Arc<Schema>,
     walkers: Vec<Option<Entity>>,
 }
@@ -18,10 +19,14 @@ fn schema() -> Arc<Schema> {
 
 impl Room for Walk {
     fn on_create(&mut self, ctx: &mut Ctx, _params: &[u8]) -> Result<RoomConfig, RoomFault> {
-        let config = ShareConfig { radius: Some(100.0), ..ShareConfig::new(Arc::clone(&self.schema)) };
+        let config = ShareConfig {
+            radius: Some(100.0),
+            bytes_per_second: self.bytes_per_second,
+            ..ShareConfig::new(Arc::clone(&self.schema))
+        };
         ctx.open_scene(config.clone()).map_err(|error| RoomFault::crashed(&error.to_string()))?;
         assert!(ctx.open_scene(config).is_err(), "once only");
-        Ok(RoomConfig::default())
+        Ok(RoomConfig { seats_max: 64, ..RoomConfig::default() })
     }
 
     fn on_join(&mut self, ctx: &mut Ctx, seat: Seat) -> Result<(), RoomFault> {
@@ -52,7 +57,8 @@ impl Room for Walk {
 }
 
 fn rig() -> Rig {
-    let game = Game::native("walk", || Walk { schema: schema(), walkers: Vec::new() }).expect("good name");
+    let game =
+        Game::native("walk", || Walk { schema: schema(), walkers: Vec::new(), bytes_per_second: 32_000 }).expect("good name");
     Rig::new(vec![game])
 }
 
@@ -159,4 +165,38 @@ fn a_look_shows_the_scene_and_who_sees_what() {
     let entities: Vec<_> = scene.entities.iter().map(|entity| (entity.kind, entity.owner, entity.fields[0])).collect();
     assert_eq!(entities, [(0, Some(0), 4.0), (0, Some(1), 4.0), (0, Some(2), 4.0)]);
     assert!(seen.players.iter().all(|player| player.sight == Some((3, 0))), "{:?}", seen.players);
+}
+
+#[test]
+fn an_overloaded_thread_holds_every_second_packet_back_and_counts_it() {
+    let mut rig = rig();
+    let (mut first, mut second) = (Mirror::new(schema()), Mirror::new(schema()));
+    rig.join(0x100, "walk");
+    rig.join(0x200, "walk");
+    let lines = rig.run(1_000);
+    taken(&mut first, &packets(&lines, 0x100));
+    taken(&mut second, &packets(&lines, 0x200));
+    let before = rig.totals();
+    assert_eq!(before.scene_held, 0);
+    rig.world.rooms.iter_mut().for_each(|room| room.cell.set_overload(Overload::FewerStates));
+    let lines = rig.run(2_000);
+    // 20 ticks a second, and each player would get a packet in each.
+    assert_eq!((packets(&lines, 0x100).len(), packets(&lines, 0x200).len()), (20, 20));
+    // Calm again, all are sent.
+    rig.world.rooms.iter_mut().for_each(|room| room.cell.set_overload(Overload::None));
+    assert_eq!(rig.totals().scene_held, 40, "one for each player");
+    let calm = rig.totals();
+    assert_eq!((calm.scene_held, calm.states_thinned), (40, 0));
+}
+
+#[test]
+fn what_waits_for_a_later_packet_is_counted() {
+    // A thousand bytes a second are 50 a tick: too few for a crowd that moves.
+    let game =
+        Game::native("walk", || Walk { schema: schema(), walkers: Vec::new(), bytes_per_second: 1_000 }).expect("good name");
+    let mut rig = Rig::new(vec![game]);
+    (1..=64).for_each(|id| rig.join(id << 8, "walk"));
+    rig.run(1_000);
+    let totals = rig.totals();
+    assert!(totals.scene_waiting > 10_000, "{totals:?}");
 }

@@ -37,6 +37,8 @@ pub struct Frame {
     /// See [`Scene::population`] and [`Scene::standings`].
     pub(crate) population: u64,
     pub(crate) standings: u64,
+    /// How often ids have come round: between frames with different numbers an id may be another entity.
+    pub(crate) rounds: u64,
 }
 
 /// What the hot path asks of a row, in one piece.
@@ -112,13 +114,13 @@ impl Frame {
         last.resize(count * self.stride, 0);
         for (at, (row, values)) in scene.rows().iter().zip(self.values.chunks_exact_mut(kinds.stride)).enumerate() {
             let old = before.and_then(|frame| frame.rows.get(at));
-            let fresh = Row { changed: tick, before: tick, generation: row.generation, kind: row.kind, team: row.team };
+            let fresh = Row { changed: tick, before: tick, generation: row.generation(), kind: row.kind, team: row.team };
             if row.kind == NO_KIND {
                 self.rows.push(fresh);
                 continue;
             }
             let kind = kinds.kind(row.kind);
-            let known = old.filter(|old| old.kind == row.kind && old.generation == row.generation).zip(before);
+            let known = old.filter(|old| old.kind == row.kind && old.generation == row.generation()).zip(before);
             let before = known.map(|(_, frame)| frame.row_values(at as u32));
             plain(kind, scene.columns(), at, values);
             if let Some(since) = kind.since {

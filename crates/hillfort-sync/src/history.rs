@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::frame::Frame;
 use crate::grid::Plan;
+use crate::lives::Lives;
 use crate::scene::{Entity, Scene};
 use crate::schema::Schema;
 
@@ -20,6 +21,7 @@ pub struct History {
     plan: Plan,
     /// Exact numbers of the last frame, for dead reckoning.
     last: Vec<i32>,
+    lives: Lives,
     newest: Option<u32>,
     /// Ticks of a second.
     hz: u32,
@@ -33,7 +35,8 @@ impl History {
         let hz = hz.clamp(1, HZ_MAX);
         let kept = hz.max(HISTORY).next_power_of_two();
         let frames = std::iter::repeat_with(|| None).take(kept as usize).collect();
-        Self { frames, plan: Plan::new(scene.schema(), cell), last: Vec::new(), newest: None, hz }
+        let (plan, lives) = (Plan::new(scene.schema(), cell), Lives::new(kept));
+        Self { frames, plan, last: Vec::new(), lives, newest: None, hz }
     }
 
     /// Publishes the scene as it is. `tick` must be the one after the last, or the first.
@@ -41,13 +44,16 @@ impl History {
         debug_assert!(self.newest.is_none_or(|newest| newest.wrapping_add(1) == tick), "ticks have no gaps");
         let at = self.slot(tick);
         let mut frame = self.frames[at].take().unwrap_or_default();
-        let before = self.newest().cloned();
+        let rounds = self.lives.rounds(tick, scene);
+        // When ids have come round nobody is who was there before.
+        let before = self.newest().filter(|frame| frame.rounds == rounds).cloned();
         if Arc::get_mut(&mut frame).is_none() {
             // Somebody holds on to it: let them, and write another one.
             frame = Arc::default();
         }
         if let Some(frame) = Arc::get_mut(&mut frame) {
             frame.fill(tick, scene, &self.plan, before.as_deref(), &mut self.last);
+            frame.rounds = rounds;
         }
         self.frames[at] = Some(Arc::clone(&frame));
         self.newest = Some(tick);
@@ -70,10 +76,11 @@ impl History {
     /// numbers that clients were sent. Who was gone in the second of the two stands where it was in the first.
     ///
     /// Both arguments may be what a client claims. `None`: `tick` is no number, newer than the newest, or not among the ticks of one second that end
-    /// there, however many are kept; or the entity was not there, or its kind stands nowhere.
+    /// there, however many are kept; or the entity was not there, its kind stands nowhere, or ids have come
+    /// round since.
     #[must_use]
     pub fn place(&self, schema: &Schema, entity: Entity, tick: f64) -> Option<[f32; 2]> {
-        let newest = self.newest?;
+        let (newest, rounds) = (self.newest?, self.newest()?.rounds);
         // What is no number is in no range.
         if !(0.0..=f64::from(u32::MAX)).contains(&tick) {
             return None;
@@ -83,7 +90,7 @@ impl History {
         if age >= self.hz || (age == 0 && part > 0.0) {
             return None;
         }
-        let from = stood(schema, self.frame(whole)?, entity)?;
+        let from = stood(schema, self.frame(whole).filter(|frame| frame.rounds == rounds)?, entity)?;
         let to = self.frame(whole.wrapping_add(1)).filter(|_| part > 0.0).and_then(|frame| stood(schema, frame, entity));
         let Some(to) = to else { return Some(from) };
         let on_the_way = |axis: usize| {

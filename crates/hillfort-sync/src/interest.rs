@@ -51,10 +51,9 @@ impl Marks {
     pub(crate) fn look_around(&mut self, look: &Look<'_>, viewer: &mut Viewer) {
         let frame = look.frame;
         let everything = viewer.config.interest.radius.is_none();
-        let first = viewer.population.is_none();
         let every = viewer.config.interest.every.max(1);
-        // The first look is for all at once; from then on each client has another turn.
-        viewer.looked = if first { frame.tick.wrapping_sub(u32::from(viewer.seat) % every) } else { frame.tick };
+        // When its last turn was: whatever made it look in between, seats go on taking turns.
+        viewer.looked = frame.tick.wrapping_sub(frame.tick.wrapping_add(u32::from(viewer.seat)) % every);
         viewer.standings = frame.standings;
         if everything && viewer.population == Some(frame.population) {
             return;

@@ -14,6 +14,7 @@ mod frame;
 mod grid;
 mod history;
 mod interest;
+mod lives;
 mod mirror;
 mod packet;
 mod priority;

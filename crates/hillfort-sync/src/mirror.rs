@@ -187,7 +187,9 @@ impl Mirror {
                 self.slots.resize(slot + 1, None);
             }
             // Sent again because the acknowledgement was late: what came before may still be what changes are from.
-            if let Some(old) = self.slots[slot].take().filter(|old| old.id == held.id && old.view == held.view) {
+            if let Some(old) =
+                self.slots[slot].take().filter(|old| (old.id, old.kind, old.view) == (held.id, held.kind, held.view))
+            {
                 held.values = old.values.into_iter().chain(held.values).collect();
                 held.forget(head);
             }

@@ -118,6 +118,7 @@ impl Pass<'_> {
         viewer.tokens -= len as i64;
         viewer.epoch_tick.get_or_insert(tick);
         viewer.resetting &= lossy;
+        viewer.written |= u64::from(lossy);
         Some(Sent { entered, changed, left, waiting: waiting.saturating_sub(entered + changed), anew: reset.is_some() })
     }
 
@@ -132,10 +133,15 @@ impl Pass<'_> {
         // Not every tick is written when a thread has too much to do.
         let passed = before.map_or(1, |before| tick.wrapping_sub(before));
         viewer.tokens = viewer.tokens.saturating_add(rate.saturating_mul(i64::from(passed))).min(kept);
+        // What it knows by an id may be another entity now.
+        if std::mem::replace(&mut viewer.rounds, self.frame.rounds) != self.frame.rounds && before.is_some() {
+            viewer.reset();
+        }
         if before.is_none() || viewer.config.delivery == Delivery::Ordered {
             return;
         }
         viewer.slots.iter_mut().for_each(|slot| slot.sent = slot.sent.checked_shl(passed).unwrap_or(0));
+        viewer.written = viewer.written.checked_shl(passed).unwrap_or(0);
         if viewer.base.is_some_and(stale) || (viewer.base.is_none() && viewer.epoch_tick.is_some_and(stale)) {
             viewer.reset();
         }

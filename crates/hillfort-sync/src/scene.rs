@@ -57,12 +57,15 @@ pub struct Scene {
     population: u64,
     /// Changes when they get another owner or team.
     standings: u64,
+    /// Entities that came, ever.
+    spawned: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SceneRow {
     pub(crate) seen_by: u64,
-    pub(crate) generation: u16,
+    /// How many entities have had this row.
+    pub(crate) lives: u32,
     pub(crate) owner: u16,
     pub(crate) kind: u8,
     pub(crate) team: u8,
@@ -82,6 +85,7 @@ impl Scene {
             rows_max: rows_max.min(ROWS_MAX),
             population: 0,
             standings: 0,
+            spawned: 0,
         }
     }
 
@@ -99,7 +103,7 @@ impl Scene {
         if usize::from(kind) >= self.schema.kinds().len() {
             return Err(SceneError::Kind);
         }
-        let fresh = SceneRow { seen_by: u64::MAX, generation: 0, owner: NOBODY, kind, team: 0 };
+        let fresh = SceneRow { seen_by: u64::MAX, lives: 0, owner: NOBODY, kind, team: 0 };
         let row = match self.free.pop() {
             Some(row) => row,
             None if self.rows.len() < self.rows_max => {
@@ -111,11 +115,11 @@ impl Scene {
         };
         let at = row as usize;
         // A new life, so that nobody takes the newcomer for the one that had this row before.
-        let generation = (self.rows[at].generation + 1) % GENERATIONS;
-        self.rows[at] = SceneRow { generation, ..fresh };
+        self.rows[at] = SceneRow { lives: self.rows[at].lives.wrapping_add(1), ..fresh };
         self.columns.iter_mut().for_each(|column| column[at] = 0.0);
         self.population += 1;
-        Ok(Entity(EntityId::new(row, generation)))
+        self.spawned += 1;
+        Ok(Entity(EntityId::new(row, self.rows[at].generation())))
     }
 
     /// Takes an entity out.
@@ -219,7 +223,7 @@ impl Scene {
     /// Entities that are there, in the order of their rows.
     pub fn entities(&self) -> impl Iterator<Item = Entity> {
         let live = self.rows.iter().enumerate().filter(|(_, row)| row.kind != NO_KIND);
-        live.map(|(at, row)| Entity(EntityId::new(at as u32, row.generation)))
+        live.map(|(at, row)| Entity(EntityId::new(at as u32, row.generation())))
     }
 
     /// Gives `take` what each entity is, in bytes that are the same on every machine; not which row it has, since a scene that was made again
@@ -253,9 +257,13 @@ impl Scene {
         self.standings
     }
 
+    pub(crate) const fn spawned(&self) -> u64 {
+        self.spawned
+    }
+
     fn at(&self, Entity(id): Entity) -> Result<usize, SceneError> {
         let at = id.row() as usize;
-        let live = self.rows.get(at).is_some_and(|row| row.kind != NO_KIND && row.generation == id.generation());
+        let live = self.rows.get(at).is_some_and(|row| row.kind != NO_KIND && row.generation() == id.generation());
         if live { Ok(at) } else { Err(SceneError::Entity) }
     }
 
@@ -263,6 +271,13 @@ impl Scene {
         let at = self.at(entity)?;
         let kind = usize::from(self.rows[at].kind);
         if field < self.schema.kinds()[kind].fields.len() { Ok(at) } else { Err(SceneError::Field) }
+    }
+}
+
+impl SceneRow {
+    /// Which life clients call it: ids come round.
+    pub(crate) const fn generation(&self) -> u16 {
+        (self.lives % GENERATIONS as u32) as u16
     }
 }
 

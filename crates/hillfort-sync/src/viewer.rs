@@ -73,6 +73,8 @@ pub struct Viewer {
     pub(crate) tick: Option<u32>,
     /// Newest tick that was acknowledged since the last reset.
     pub(crate) base: Option<u32>,
+    /// Datagrams: ticks that had a packet since the last reset, bit 0 for [`Viewer::tick`].
+    pub(crate) written: u64,
     /// Whether the next packet tells the client to forget all, and the number of that time.
     pub(crate) resetting: bool,
     pub(crate) epoch: u8,
@@ -81,6 +83,8 @@ pub struct Viewer {
     pub(crate) population: Option<u64>,
     pub(crate) standings: u64,
     pub(crate) looked: u32,
+    /// How often ids had come round when it was written last.
+    pub(crate) rounds: u64,
 }
 
 /// What a client knows of one entity.
@@ -156,12 +160,14 @@ impl Viewer {
             change_bits: 16 * 24,
             tick: None,
             base: None,
+            written: 0,
             resetting: true,
             epoch: 0,
             epoch_tick: None,
             population: None,
             standings: 0,
             looked: 0,
+            rounds: 0,
         }
     }
 
@@ -207,20 +213,24 @@ impl Viewer {
         self.fresh = 0;
         self.leaving = 0;
         self.base = None;
+        self.written = 0;
         self.resetting = true;
         self.epoch = self.epoch.wrapping_add(1);
         self.epoch_tick = None;
         self.population = None;
     }
 
-    /// The client has the packet of `tick`, and those of the 64 ticks before whose bits are set, the lowest for `tick - 1`. What does not fit to
-    /// what was sent is left out: a client can only harm itself.
+    /// The client has the packet of `tick`, and those of the 64 ticks before whose bits are set, the lowest for `tick - 1`.
+    ///
+    /// Ignored, so that nothing changes: on a stream; a tick without a packet since the last reset, one to come, or one that is [`HISTORY`] ticks old
+    /// or older; a tick that is not newer than the newest that was acknowledged. Bits of ticks without a packet count for nothing. Whoever claims packets that it does not have is
+    /// sent differences from them, and harms itself alone.
     pub fn on_ack(&mut self, tick: u32, mask: u64) {
-        let (Some(newest), Some(begun)) = (self.tick, self.epoch_tick) else { return };
+        let Some(newest) = self.tick else { return };
         let age = newest.wrapping_sub(tick);
-        let fits = age < HISTORY && tick.wrapping_sub(begun) < u32::MAX / 2;
+        let was_written = age < HISTORY && self.written >> age & 1 == 1;
         let newer = self.base.is_none_or(|base| tick.wrapping_sub(base).wrapping_sub(1) < u32::MAX / 2);
-        if self.config.delivery != Delivery::Lossy || !fits || !newer {
+        if !was_written || !newer {
             return;
         }
         self.base = Some(tick);

@@ -3,6 +3,8 @@
 use super::*;
 use crate::schema::{Field, Kind};
 
+mod held;
+
 fn axis(name: &str, extrapolate: Option<u8>) -> Field {
     let mut field = Field::fixed(name, 0.0, 1_000.0, 0.5);
     field.extrapolate = extrapolate;

@@ -11,6 +11,12 @@ use crate::scene::{Entity, Scene};
 use crate::schema::{Field, FieldType, Kind, To};
 use crate::viewer::{Focus, Interest, ViewerConfig};
 
+mod acks;
+mod rounds;
+mod threads;
+mod tiers;
+mod turns;
+
 const SIDE: f32 = 100.0;
 
 /// Small numbers from a seed: xorshift (Marsaglia 2003).

@@ -290,7 +290,8 @@ impl Ctx {
     }
 
     /// Tells the player's client that this tick includes its input with its own number `input`, which it meant for tick `meant`: it predicts from
-    /// there, and runs a little faster or slower so that its inputs come in time.
+    /// there, and runs a little faster or slower so that its inputs come in time. Both may be whatever a client says: it alone is told. By how many ticks
+    /// the input came early is brought into -128 to 127; 2^31 ticks and more are behind.
     pub fn acknowledge(&mut self, seat: Seat, input: u32, meant: u32) {
         let ahead = (meant.wrapping_sub(self.tick as u32) as i32).clamp(-128, 127) as i8;
         if let Some(share) = &mut self.share {

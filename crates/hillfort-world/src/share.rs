@@ -189,3 +189,6 @@ impl Shared {
         self.waiting += other.waiting;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@ use super::*;
 use crate::ids::RoomId;
 use crate::limits::{ACK_EVERY_MESSAGES, LATENCY_PING, UNACKED_MESSAGES_MAX};
 
+mod hostile;
+
 const F: Framing = Framing::Bare;
 const ID: SessionId = SessionId(0x2A00);
 const TOKEN: [u8; 16] = [7; 16];

@@ -131,3 +131,26 @@ fn numbers_are_acknowledged_when_they_come_with_how_early_they_did() {
     assert_eq!((note.input, note.ahead), (78, -2));
     assert!(!game.is_moving(), "a beat is no order, and the order waits");
 }
+
+#[test]
+fn stale_forged_and_repeated_numbers_and_ticks_change_nothing_of_the_match() {
+    let (mut honest, mut hostile) = (Match::new(2), Match::new(2));
+    for game in [&mut honest, &mut hostile] {
+        game.ticks(20);
+        let now = game.tick();
+        game.order_in(1, now + 1, FAR);
+    }
+    let now = hostile.tick();
+    let said =
+        [(0, 0), (1, now), (1, now + 1), (u32::MAX, 0), (7, u64::from(u32::MAX)), (7, 1 << 31), (7, now + 11), (6, now - 19)];
+    for (number, tick) in said {
+        hostile.input(0, BEAT, &numbered(number, tick));
+        // The order of before, byte for byte and under other numbers: it goes where it went.
+        hostile.order_in(1, now + 1, FAR);
+        hostile.order_in(number, tick.min(now), FAR);
+        honest.ticks(1);
+        hostile.ticks(1);
+        assert_eq!(hostile.state, honest.state, "{number}, {tick}");
+    }
+    assert!(honest.is_moving());
+}

@@ -150,7 +150,7 @@ impl World {
 
     /// Ends a room: its players are told why, its number is free, its code is dropped.
     pub(super) fn end_room(&mut self, now: Time, mut hosted: Box<Hosted>, reject: Reject) {
-        self.stop_moving(hosted.id);
+        self.stop_moving(hosted.id, Reject::RoomClosed);
         if reject == Reject::Shutdown {
             self.keep(now, &mut hosted)
         } else {

@@ -7,7 +7,8 @@
 //! 3. When the last edge thread has done so the old thread has all that there was. It has the room save itself, and sends the state, with players and
 //!    inputs that wait, and what it held. The new thread makes the room from that, and does what was held there, then what was held here.
 //!
-//! So each input is heard once and in order, and what players are sent is in order, too. The room rests for a few turns of the threads.
+//! So each input is heard once and in order, and what players are sent is in order, too. The room rests for a few turns of the threads. Where a door
+//! takes nothing the room does not move: it goes on where it is.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -34,6 +35,9 @@ const HELD_BATCHES: usize = 8;
 pub(super) const UNEVEN_NS: u64 = 200_000_000;
 /// ... at most so often.
 const EVEN_OUT_EVERY: Duration = Duration::from_secs(5);
+
+/// What a room has put out goes first. Where the doors have not taken all of it in this time the room stays.
+const OUTBOX_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where the answer to a wish to move goes.
 pub(crate) type MoveReply = SyncSender<Result<(), Reject>>;
@@ -83,6 +87,7 @@ pub(crate) struct Moves {
 struct Leaving {
     index: u32,
     to: u8,
+    since: Time,
     /// Edge threads that have not handed their last entry over.
     edges: HashSet<u8>,
     /// Whether doors know.
@@ -184,7 +189,7 @@ impl World {
         self.count_seats(&mut hosted, 0);
         self.rooms.put(hosted);
         let edges = (0..self.lanes.len()).filter_map(|edge| u8::try_from(edge).ok()).collect();
-        self.moves.leaving.insert(room, Leaving { index, to, edges, announced: false, held: Held::default(), reply });
+        self.moves.leaving.insert(room, Leaving { index, to, since: now, edges, announced: false, held: Held::default(), reply });
         Ok(())
     }
 
@@ -201,6 +206,9 @@ impl World {
             self.placement.routes().set(*room, leaving.to);
         }
         self.outbox.wake_all();
+        let is_late = |leaving: &Leaving| !leaving.announced && now.since(leaving.since) >= OUTBOX_PATIENCE;
+        let late: Vec<_> = self.moves.leaving.iter().filter(|(_, leaving)| is_late(leaving)).map(|(room, _)| *room).collect();
+        late.into_iter().for_each(|room| self.stay(now, room, Reject::WorldBusy));
         let ready: Vec<_> = self
             .moves
             .leaving
@@ -240,8 +248,8 @@ impl World {
         }
     }
 
-    /// The room ends: it moves nowhere.
-    pub(super) fn stop_moving(&mut self, room: RoomId) {
+    /// The room moves nowhere.
+    pub(super) fn stop_moving(&mut self, room: RoomId, reject: Reject) {
         let Some(leaving) = self.moves.leaving.remove(&room) else { return };
         if leaving.announced {
             self.placement.routes().set(room, self.id);
@@ -249,20 +257,27 @@ impl World {
         // A thread that does not take the letter has held nothing that matters: it ends, or the room's players have.
         let _full = self.moves.send(leaving.to, Letter::Never(room));
         if let Some(reply) = leaving.reply {
-            let _gone = reply.try_send(Err(Reject::RoomClosed));
+            let _gone = reply.try_send(Err(reject));
         }
     }
 
     /// The thread ends: rooms that are about to leave stay.
     pub(super) fn stop_all_moves(&mut self, now: Time) {
         for room in self.moves.leaving.keys().copied().collect::<Vec<_>>() {
-            if let Some(hosted) = self.moves.leaving.get(&room).and_then(|leaving| self.rooms.get_mut(leaving.index)) {
-                hosted.leaving = false;
-            }
-            let held = self.moves.leaving.get_mut(&room).map(|leaving| std::mem::take(&mut leaving.held)).unwrap_or_default();
-            self.stop_moving(room);
-            self.replay(now, &held);
+            self.stay(now, room, Reject::RoomClosed);
         }
+    }
+
+    /// A room that was about to leave goes on where it is.
+    fn stay(&mut self, now: Time, room: RoomId, reject: Reject) {
+        let Some(leaving) = self.moves.leaving.get_mut(&room) else { return };
+        let (index, held) = (leaving.index, std::mem::take(&mut leaving.held));
+        self.stop_moving(room, reject);
+        if let Some(mut hosted) = self.rooms.take(index) {
+            hosted.leaving = false;
+            self.settle(now, hosted, Ok(()));
+        }
+        self.replay(now, &held);
     }
 
     fn send_away(&mut self, now: Time, room: RoomId) {
@@ -272,14 +287,14 @@ impl World {
             Ok(Some(saved)) => saved,
             Ok(None) | Err(_) => return self.fail_to_leave(now, hosted, leaving),
         };
-        let Leaving { index, to, edges, announced, held, reply } = leaving;
+        let Leaving { index, to, since, edges, announced, held, reply } = leaving;
         let (game, has_file, made, empty_since) = (hosted.game, hosted.has_file, hosted.made, hosted.empty_since);
         let moving = Box::new(Moving { game, saved, held, has_file, made, empty_since, reply });
         if let Err(letter) = self.moves.send(to, Letter::Take(moving)) {
             // Its letters are full: once more in the next turn.
             if let Letter::Take(moving) = letter {
                 let Moving { held, reply, .. } = *moving;
-                self.moves.leaving.insert(room, Leaving { index, to, edges, announced, held, reply });
+                self.moves.leaving.insert(room, Leaving { index, to, since, edges, announced, held, reply });
             }
             return self.rooms.put(hosted);
         }

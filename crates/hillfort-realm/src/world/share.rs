@@ -30,8 +30,19 @@ impl Writers {
     /// As many as there are cores for each of `worlds` threads.
     pub(super) fn new(worlds: usize) -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let count = (cores / worlds.max(1)).clamp(1, WRITERS_MAX);
-        Self { writers: std::iter::repeat_with(Default::default).take(count).collect(), sessions: Vec::new() }
+        Self::of(cores / worlds.max(1))
+    }
+
+    /// For so many threads, 1 to [`WRITERS_MAX`].
+    pub(super) fn of(count: usize) -> Self {
+        let writers = std::iter::repeat_with(Default::default).take(count.clamp(1, WRITERS_MAX)).collect();
+        Self { writers, sessions: Vec::new() }
+    }
+
+    /// How many have written something of the last room.
+    #[cfg(test)]
+    pub(super) fn at_work(&self) -> usize {
+        self.writers.iter().filter(|(_, packets)| packets.iter().next().is_some()).count()
     }
 }
 

@@ -11,6 +11,8 @@ use crate::config::{Keep, Recordings};
 use crate::replay::{Outcome, ReplayOptions, replay};
 use crate::world::migrate::UNEVEN_NS;
 
+mod outbox;
+
 const WORLDS: usize = 2;
 const EDGES: usize = 2;
 
@@ -89,15 +91,20 @@ impl Room for Ledger {
 }
 
 /// Lanes from one world thread to the doors.
-struct Lanes(Vec<LaneSender<OutboundBatch>>);
+struct Lanes {
+    lanes: Vec<LaneSender<OutboundBatch>>,
+    /// By edge thread: it takes nothing from this world thread.
+    full: [Arc<AtomicBool>; EDGES],
+}
 
 impl SessionPort for Lanes {
     fn edges(&self) -> usize {
-        self.0.len()
+        self.lanes.len()
     }
 
     fn submit(&mut self, edge: u8, batch: &mut OutboundBatch) -> bool {
-        self.0[usize::from(edge)].send(batch)
+        let edge = usize::from(edge);
+        !self.full[edge].load(Relaxed) && self.lanes[edge].send(batch)
     }
 }
 
@@ -180,22 +187,24 @@ struct Realm2 {
     edges: Vec<Edge>,
     handle: RealmHandle,
     clock: TestClock,
+    /// By world and edge thread: see [`Lanes`].
+    full: [[Arc<AtomicBool>; EDGES]; WORLDS],
 }
 
 impl Realm2 {
     fn new(config: Config, games: Vec<Game>) -> Self {
         let clock = TestClock::default();
         let mut lanes: Vec<Vec<_>> = (0..EDGES).map(|_| Vec::new()).collect();
-        let ports = (0..WORLDS).map(|_| {
+        let full: [[Arc<AtomicBool>; EDGES]; WORLDS] = Default::default();
+        let ports = full.clone().map(|full| {
             let senders = lanes.iter_mut().map(|lanes| {
                 let (sender, receiver) = lane();
                 lanes.push(receiver);
                 sender
             });
-            Box::new(Lanes(senders.collect())) as Box<dyn SessionPort>
+            Box::new(Lanes { lanes: senders.collect(), full }) as Box<dyn SessionPort>
         });
-        let ports = ports.collect();
-        let (handle, makers) = Realm::assemble(config, games, ports).expect("good");
+        let (handle, makers) = Realm::assemble(config, games, ports.into()).expect("good");
         let worlds = makers.into_iter().map(|maker| maker.make(clock.now()).expect("good")).collect();
         let edges = lanes.into_iter().map(|lanes| Edge {
             port: handle.port().expect("one for each"),
@@ -204,7 +213,7 @@ impl Realm2 {
             players: BTreeMap::new(),
         });
         let edges = edges.collect();
-        Self { worlds, edges, handle, clock }
+        Self { worlds, edges, handle, clock, full }
     }
 
     fn turn_worlds(&mut self) {

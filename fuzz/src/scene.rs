@@ -32,7 +32,7 @@ pub fn scene(data: &[u8]) {
     let config =
         ViewerConfig { delivery, interest: Interest { radius: Some(40.0), every: 2 }, budget: 400, packet: 1_200, hz: 20 };
     let mut scene = Scene::new(Arc::clone(&schema), 40);
-    let mut history = History::new(&scene, 20.0);
+    let mut history = History::new(&scene, 20.0, 20);
     let (mut replicator, mut viewer) = (Replicator::default(), Viewer::new(1, config));
     let (mut mirror, mut spoiled) = (Mirror::new(Arc::clone(&schema)), Mirror::new(Arc::clone(&schema)));
     let (mut packet, mut forged) = (Vec::new(), false);

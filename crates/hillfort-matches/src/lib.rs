@@ -22,13 +22,16 @@ use std::time::{Duration, Instant};
 
 use hillfort_api::match_id::{MatchId, RoomCipher};
 use hillfort_api::matches::{HandlerInput, HandlerParams, PlayerFacts};
-use hillfort_modules::Id;
-use hillfort_modules::matches::{JoinAttempt, MatchEnd, MatchHandler, MatchMessage, MatchOutput, Presence, PresenceReason};
+use hillfort_modules::matches::{
+    JoinAttempt, MatchEnd, MatchFigures, MatchHandler, MatchMessage, MatchOutput, Presence, PresenceReason,
+};
+use hillfort_modules::{Id, id_to_text};
 use hillfort_proto::ids::SessionId;
 use hillfort_proto::limits::ROOM_INPUT_BYTES_MAX;
 use hillfort_proto::reject::Reject;
 use hillfort_world::{Ctx, InputCaps, Room, RoomConfig, RoomFault, SEATS_MAX, Seat, Verdict, WhenEmpty, Who};
 use prost::Message as _;
+use serde_json::{Value, json};
 
 /// Inputs of one player that wait. With [`hillfort_world::PLAYER_QUEUE_BYTES_MAX`] this is what a player can make a match keep.
 pub const PLAYER_QUEUE: u16 = 256;
@@ -38,6 +41,9 @@ pub const PLAYER_TICK: u16 = 128;
 pub const ROOM_TICK: u32 = 1024;
 /// Rate of a room whose handler has not said its own yet, since `match_init` waits: the fastest that one may ask for.
 const HZ_BEFORE_START: u32 = 60;
+
+/// Presences that an operator is told of.
+const PRESENCES_TOLD_MAX: usize = 200;
 
 /// Makes the handler of a module: for which thread, the module's name, the match's id, and a JSON object.
 pub type Maker = Arc<dyn Fn(usize, &str, &str, Option<&str>) -> Result<Box<dyn MatchHandler>, String> + Send + Sync>;
@@ -223,6 +229,28 @@ impl Room for HandlerRoom {
             let _told = ctx.reply(token, b"");
         }
         self.turn(ctx)
+    }
+
+    /// Who is in the match, what it counts, and the state that its callbacks return.
+    fn tell(&self, bytes_max: usize) -> Option<String> {
+        let handler = self.handler.as_ref()?;
+        let mut players: Vec<_> = self.players.iter().collect();
+        players.sort_unstable_by_key(|(seat, _)| **seat);
+        let presences = players.into_iter().take(PRESENCES_TOLD_MAX).map(|(_, presence)| {
+            json!({
+                "user": id_to_text(&presence.user_id), "session": id_to_text(&presence.session_id),
+                "username": &*presence.username, "node": &*presence.node,
+            })
+        });
+        let MatchFigures { ticks, ticks_missed, refused, waiting } = handler.figures();
+        let state = handler.state(bytes_max);
+        // Why there is none is a text.
+        let state = serde_json::from_str(&state).unwrap_or(Value::String(state));
+        let told = json!({
+            "handler": handler.module(), "presences": presences.collect::<Vec<_>>(), "ticks": ticks, "ticks_missed": ticks_missed,
+            "refused": refused, "waits": waiting, "state": state,
+        });
+        Some(told.to_string())
     }
 
     fn on_dispose(&mut self, ctx: &mut Ctx, grace: Duration) -> Result<(), RoomFault> {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use hillfort_api::matches::{HandlerEvent, INPUT_HEADER_BYTES};
 use hillfort_api::{SessionId as SocketSession, UserId};
-use hillfort_modules::matches::{Broadcast, Full, MatchFigures};
+use hillfort_modules::matches::{Broadcast, Full};
 use hillfort_proto::ids::RoomId;
 use hillfort_world::{FaultKind, Output, Outputs, RoomCell, To};
 
@@ -18,6 +18,7 @@ struct Script {
     next: VecDeque<MatchOutput>,
     waits: bool,
     full: bool,
+    state: String,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -87,8 +88,9 @@ impl MatchHandler for Handler {
         self.0.lock().unwrap().next.pop_front()
     }
 
-    fn state(&self, _: usize) -> String {
-        "null".to_owned()
+    fn state(&self, bytes_max: usize) -> String {
+        let state = self.0.lock().unwrap().state.clone();
+        if state.len() > bytes_max { "the state has many bytes".to_owned() } else { state }
     }
 
     fn figures(&self) -> MatchFigures {
@@ -287,4 +289,20 @@ fn what_is_wrong_with_a_handler_is_said() {
     let mut rig = create(&handler, &params("arena")).unwrap();
     handler.wants(MatchOutput::Ended(MatchEnd::Failed("arena.lua:9: bang".to_owned())));
     assert_eq!(rig.cell.on_tick(&mut rig.out).unwrap_err().message(), "arena.lua:9: bang");
+}
+
+#[test]
+fn an_operator_is_told_who_plays_and_the_state() {
+    let mut rig = rig();
+    rig.seat(1);
+    rig.seat(2);
+    rig.handler.0.lock().unwrap().state = "{\"score\":[1,2.5]}".to_owned();
+    let told = |rig: &Rig, most| serde_json::from_str::<Value>(&rig.cell.tell(most).unwrap()).unwrap();
+    let whole = told(&rig, 64);
+    assert_eq!((&whole["handler"], &whole["state"]), (&json!("arena"), &json!({ "score": [1, 2.5] })));
+    let names: Vec<_> = whole["presences"].as_array().unwrap().iter().map(|one| (&one["username"], &one["user"])).collect();
+    let user = |n: u8| json!(UserId([n; 16]).to_string());
+    assert_eq!(names, [(&json!("user1"), &user(1)), (&json!("user2"), &user(2))]);
+    assert_eq!((&whole["ticks"], &whole["waits"]), (&json!(0), &json!(false)));
+    assert_eq!(told(&rig, 4)["state"], "the state has many bytes", "why there is none is a text");
 }

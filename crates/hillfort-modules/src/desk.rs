@@ -1,7 +1,7 @@
 //! The runtime's side of a VM: what its host functions answer from, and what they ask for. Owns the registered functions, the source of randomness and
 //! the stage of the match that runs; knows nothing of threads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -45,6 +45,8 @@ pub(crate) struct Want {
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     pub(crate) functions: HashMap<(Kind, String), Arc<Entry>>,
+    /// Names of modules of which matches can be made.
+    pub(crate) match_handlers: BTreeSet<String>,
 }
 
 /// What a registered function is for.

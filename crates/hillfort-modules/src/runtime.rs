@@ -54,6 +54,7 @@ pub(crate) struct Generation {
     number: u64,
     pub(crate) compiled: Compiled,
     names: BTreeSet<(KindName, String)>,
+    match_handlers: BTreeSet<String>,
     hooks: HashMap<CallName, (bool, bool)>,
     /// The same of messages of the realtime API, by their fields in an envelope.
     message_hooks: HashMap<&'static str, (bool, bool)>,
@@ -85,6 +86,8 @@ pub struct Status {
     pub modules: Vec<(String, String)>,
     /// Registered functions.
     pub functions: Vec<(KindName, String)>,
+    /// Names of modules of which matches can be made: those that return a table with the seven callbacks.
+    pub match_handlers: Vec<String>,
     /// What will not work in the current modules.
     pub warnings: Vec<Finding>,
     /// Why the last load was refused; empty when it went well.
@@ -332,6 +335,7 @@ impl Runtime {
                 .map(|program| (program.name().to_owned(), program.file().to_owned()))
                 .collect(),
             functions: generation.names.iter().cloned().collect(),
+            match_handlers: generation.match_handlers.iter().cloned().collect(),
             warnings: generation.compiled.warnings.clone(),
             refused: report.refused.clone(),
             faults: report.faults.iter().cloned().collect(),
@@ -473,6 +477,15 @@ fn load(number: u64, threads: usize, shared: &Arc<Shared>, hands: &Hands) -> Res
             message_hooks.insert(field, (before, after));
         }
     }
-    let loaded_ms = shared.now_ms();
-    Ok((Generation { number, compiled, names, hooks: calls, message_hooks, engines: Mutex::default(), loaded_ms }, loads))
+    let generation = Generation {
+        number,
+        compiled,
+        names,
+        match_handlers: loads.iter().flat_map(|loaded| &loaded.registry.match_handlers).cloned().collect(),
+        hooks: calls,
+        message_hooks,
+        engines: Mutex::default(),
+        loaded_ms: shared.now_ms(),
+    };
+    Ok((generation, loads))
 }

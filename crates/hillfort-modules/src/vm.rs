@@ -283,6 +283,11 @@ fn join(table: &hillfort_script::modules::Functions<'_, Desk>) -> Result<(), Hos
         desk.loading = arguments.text(1)?;
         Ok(())
     })?;
+    table.add("match_handler", |desk: &mut Desk, _, arguments| {
+        let name = arguments.text(1)?;
+        desk.registry.iter_mut().for_each(|registry| _ = registry.match_handlers.insert(name.clone()));
+        Ok(())
+    })?;
     table.add("register", |desk: &mut Desk, _, arguments| {
         let kind = Kind::parse(&arguments.text(1)?).ok_or_else(|| HostError("no such kind of function".to_owned()))?;
         let function = arguments.function(2).map_err(|_| HostError("bad argument #1 (function expected)".to_owned()))?;

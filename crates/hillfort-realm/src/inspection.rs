@@ -17,6 +17,8 @@ pub const INPUT_BYTES_SHOWN_MAX: usize = 32;
 pub const LINES_SHOWN_MAX: usize = 32;
 /// Bytes of the room's state that are shown.
 pub const STATE_BYTES_SHOWN_MAX: usize = 4096;
+/// Bytes of the main part of what it tells by itself.
+pub const TOLD_BYTES_MAX: usize = 64 * 1024;
 /// Values of a saved table that are shown, in all.
 pub const BRANCHES_SHOWN_MAX: usize = 4096;
 /// Bytes of each string in it.
@@ -29,7 +31,7 @@ pub const ROWS_SHOWN_MAX: usize = 200;
 pub enum Deed {
     /// Nothing.
     Look,
-    /// Nothing, but the room is asked for its state, by `on_save`.
+    /// Nothing, but the room is asked for its state, by `on_save`, and for what it tells by itself.
     LookInside,
     /// No tick runs until [`Deed::Resume`], or until nobody has looked at it for ten minutes. Players stay.
     Pause,
@@ -58,6 +60,8 @@ pub struct Inspection {
     pub lines: Vec<(u64, String)>,
     /// What `on_save` wrote; `None`: not asked for, or not supported.
     pub state: Option<StateSeen>,
+    /// JSON that the room tells by itself; `None`: not asked for, or nothing.
+    pub told: Option<String>,
     /// Its scene, when it shares one.
     pub scene: Option<SceneInspection>,
 }

@@ -38,6 +38,7 @@ pub use game::{Factory, Game};
 pub use inspection::{
     BRANCHES_SHOWN_MAX, Branch, Deed, EntityInspection, INPUT_BYTES_SHOWN_MAX, INPUTS_SHOWN_MAX, InputSeen, Inspection,
     LINES_SHOWN_MAX, PlayerInspection, ROWS_SHOWN_MAX, STATE_BYTES_SHOWN_MAX, SceneInspection, StateSeen, TEXT_BYTES_SHOWN_MAX,
+    TOLD_BYTES_MAX,
 };
 pub use luau_room::{LuauRefused, luau_game, luau_game_with, luau_limits};
 pub use realm::{Realm, RealmHandle, RecordError, StartError, WorldMaker};

@@ -1,7 +1,6 @@
 //! Starts world threads and ends them. Knows nothing of what happens in a turn.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder, JoinHandle};
@@ -17,7 +16,6 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Keep, ROOMS_MAX};
 use crate::directory::Listed;
 use crate::game::Game;
-use crate::inspection::{Deed, Inspection};
 use crate::outbox::Outbox;
 use crate::placement::Placement;
 use crate::port::{EdgePort, Waker};
@@ -28,6 +26,8 @@ use crate::snapshot::{Snapshot, WorldSnapshot};
 use crate::vault::{Found, Vault};
 use crate::wall;
 use crate::world::{Command, Parts, Peer, Reply, Saving, World};
+
+mod operate;
 
 /// Letters of other world threads that wait for one at most.
 const LETTERS_WAITING: usize = 64;
@@ -369,43 +369,6 @@ impl RealmHandle {
 
     fn owner(&self, room: RoomId) -> Result<&WorldEnd, Reject> {
         self.worlds.get(usize::from(self.placement.routes().owner(room))).ok_or(Reject::RoomUnknown)
-    }
-
-    /// Does `deed` to a room, and shows the room as it is then.
-    ///
-    /// # Errors
-    /// [`Reject::RoomUnknown`]; [`Reject::WorldBusy`] when there is no answer within `patience`, or too many rooms of its thread are looked
-    /// at; the room's fault, when it ended by what was done.
-    pub fn inspect(&self, room: RoomId, deed: Deed, patience: Duration) -> Result<Box<Inspection>, Reject> {
-        let world = self.owner(room)?;
-        let (reply, answer) = sync_channel(1);
-        world.tell(Command::Inspect { room, deed, reply }).map_err(|_| Reject::WorldBusy)?;
-        answer.recv_timeout(patience).unwrap_or(Err(Reject::WorldBusy))
-    }
-
-    /// Has a room move to world thread `to`, between two ticks, and waits until it is there.
-    ///
-    /// # Errors
-    /// [`Reject::RoomUnknown`]: no such room, or no such other thread. [`Reject::RoomRefused`]: its rules have no `on_save`. [`Reject::WorldBusy`]: it is
-    /// paused, is about to answer somebody, moves already, or is not there within `patience`. The room's fault, when it could not be taken up.
-    pub fn move_room(&self, room: RoomId, to: u8, patience: Duration) -> Result<(), Reject> {
-        let (reply, answer) = sync_channel(1);
-        self.owner(room)?.tell(Command::Move { room, to, reply }).map_err(|_| Reject::WorldBusy)?;
-        answer.recv_timeout(patience).unwrap_or(Err(Reject::WorldBusy))
-    }
-
-    /// Writes what was recorded of a room so far into the folder of recordings. Blocks for as long as that takes.
-    ///
-    /// # Errors
-    /// [`RecordError`].
-    pub fn record(&self, room: RoomId, patience: Duration) -> Result<PathBuf, RecordError> {
-        let shelf = locked(&self.shelf).as_ref().map(|(shelf, _)| shelf.clone()).ok_or(RecordError::Nowhere)?;
-        let refused = |reject| RecordError::Refused(reject);
-        let world = self.owner(room).map_err(refused)?;
-        let (reply, answer) = sync_channel(1);
-        world.tell(Command::Record { room, reply }).map_err(|_| refused(Reject::WorldBusy))?;
-        let recording = answer.recv_timeout(patience).unwrap_or(Err(Reject::WorldBusy)).map_err(refused)?;
-        Ok(shelf.write(&recording)?)
     }
 
     /// Ends the realm: no more joins; rooms are told and may go on for `grace`, or until their players are gone; then players are told

@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Record { room: RoomId, reply: SyncSender<Result<Recording, Reject>> },
     /// Shows a room in detail, pauses it, runs one tick of it, or lets it go on.
     Inspect { room: RoomId, deed: Deed, reply: SyncSender<Result<Box<Inspection>, Reject>> },
+    /// Ends a room: it is told, then its players are.
+    End { room: RoomId, reply: SyncSender<Result<(), Reject>> },
     /// Has a room move to another world thread.
     Move { room: RoomId, to: u8, reply: MoveReply },
     /// Ends all rooms, at the latest after `grace`.
@@ -282,6 +284,9 @@ impl World {
                 }
                 Ok(Command::Inspect { room, deed, reply }) => {
                     let _gone = reply.try_send(self.inspect(clock, now, room, deed));
+                }
+                Ok(Command::End { room, reply }) => {
+                    let _gone = reply.try_send(self.end(now, room));
                 }
                 Ok(Command::Move { room, to, reply }) => self.begin_move(now, room, to, Some(reply)),
                 Ok(Command::Drain { grace }) => self.drain(now, grace),

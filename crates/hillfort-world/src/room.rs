@@ -110,6 +110,12 @@ pub trait Room {
         Ok(Stored::NotSupported)
     }
 
+    /// What an operator who looks at the room is told beside its players, its saved state and its scene: a text of JSON, whose main part has at
+    /// most `bytes_max` bytes. Changes nothing, so no recording has it.
+    fn tell(&self, _bytes_max: usize) -> Option<String> {
+        None
+    }
+
     /// The server wants the room to end: ticks go on for `grace` at most, shorter if the room calls [`Ctx::end`].
     ///
     /// # Errors

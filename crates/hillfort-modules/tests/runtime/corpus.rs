@@ -90,4 +90,5 @@ fn what_the_corpus_registers_is_listed() {
     assert!(status.modules.contains(&("shop.economy".to_owned(), "shop/economy.lua".to_owned())), "{:?}", status.modules);
     assert!(status.functions.contains(&(hillfort_modules::KindName::Rpc, "shop.buy".to_owned())));
     assert!(status.functions.contains(&(hillfort_modules::KindName::RtBefore, "matchcreate".to_owned())));
+    assert_eq!(status.match_handlers, ["games.tic_tac_toe"]);
 }

@@ -15,7 +15,7 @@ use super::publish::snapshot_of;
 use crate::clock::Clock;
 use crate::inspection::{
     Branch, Deed, EntityInspection, INPUT_BYTES_SHOWN_MAX, INPUTS_SHOWN_MAX, InputSeen, Inspection, LINES_SHOWN_MAX,
-    PlayerInspection, ROWS_SHOWN_MAX, STATE_BYTES_SHOWN_MAX, SceneInspection, StateSeen,
+    PlayerInspection, ROWS_SHOWN_MAX, STATE_BYTES_SHOWN_MAX, SceneInspection, StateSeen, TOLD_BYTES_MAX,
 };
 use crate::slab::Hosted;
 use crate::wall;
@@ -106,6 +106,13 @@ impl Watched {
     }
 }
 
+/// What is in a room.
+#[derive(Debug, Clone, Default)]
+struct Inside {
+    state: Option<StateSeen>,
+    told: Option<String>,
+}
+
 impl World {
     /// Does `deed` to a room, and shows the room as it is then.
     pub(super) fn inspect(&mut self, clock: &dyn Clock, now: Time, room: RoomId, deed: Deed) -> Result<Box<Inspection>, Reject> {
@@ -126,24 +133,25 @@ impl World {
             Deed::Resume => watched.paused = false,
         }
         let result = if deed == Deed::Step { self.tick_room(clock, now, &mut hosted, 1) } else { Ok(()) };
-        let result = result.and_then(|()| if deed == Deed::LookInside { self.look_inside(&mut hosted) } else { Ok(None) });
+        let result =
+            result.and_then(|()| if deed == Deed::LookInside { self.look_inside(&mut hosted) } else { Ok(Inside::default()) });
         let inspection =
-            result.as_ref().map_err(RoomFault::reject).map(|state| Box::new(inspection(self.id, &hosted, state.clone())));
+            result.as_ref().map_err(RoomFault::reject).map(|inside| Box::new(inspection(self.id, &hosted, inside.clone())));
         self.settle(now, hosted, result.map(drop));
         inspection
     }
 
     /// Asks the room for its state.
-    fn look_inside(&mut self, hosted: &mut Hosted) -> Result<Option<StateSeen>, RoomFault> {
+    fn look_inside(&mut self, hosted: &mut Hosted) -> Result<Inside, RoomFault> {
         let mut state = Vec::new();
         let stored = wall::behind(|| hosted.cell.on_save(&mut state, &mut self.out));
         self.out.clear();
-        if stored? == Stored::NotSupported {
-            return Ok(None);
-        }
-        let (len, tree) = (state.len(), Tree::read(&state).ok().map(|tree| Branch::of(&tree)));
-        state.truncate(STATE_BYTES_SHOWN_MAX);
-        Ok(Some(StateSeen { len, start: state, tree }))
+        let state = (stored? == Stored::Done).then(|| {
+            let (len, tree) = (state.len(), Tree::read(&state).ok().map(|tree| Branch::of(&tree)));
+            state.truncate(STATE_BYTES_SHOWN_MAX);
+            StateSeen { len, start: state, tree }
+        });
+        Ok(Inside { state, told: wall::behind(|| Ok(hosted.cell.tell(TOLD_BYTES_MAX)))? })
     }
 
     /// Lets rooms be that nobody looks at any more.
@@ -164,7 +172,7 @@ fn keep<T>(kept: &mut VecDeque<T>, most: usize, one: T) {
     kept.push_back(one);
 }
 
-fn inspection(world: u8, hosted: &Hosted, state: Option<StateSeen>) -> Inspection {
+fn inspection(world: u8, hosted: &Hosted, inside: Inside) -> Inspection {
     let (ctx, watched) = (hosted.cell.ctx(), hosted.watched.as_deref());
     let players = ctx.players().iter().take(ROWS_SHOWN_MAX).map(|player| PlayerInspection {
         seat: player.seat,
@@ -183,7 +191,8 @@ fn inspection(world: u8, hosted: &Hosted, state: Option<StateSeen>) -> Inspectio
         players: players.collect(),
         inputs: watched.map_or_else(Vec::new, |watched| watched.inputs.iter().cloned().collect()),
         lines: watched.map_or_else(Vec::new, |watched| watched.lines.iter().cloned().collect()),
-        state,
+        state: inside.state,
+        told: inside.told,
         scene: scene_of(ctx),
     }
 }

@@ -100,6 +100,28 @@ impl World {
         self.rooms.put(hosted);
     }
 
+    /// Ends a room because an operator wants it: what it says when it is told reaches its players first.
+    pub(super) fn end(&mut self, now: Time, room: RoomId) -> Result<(), Reject> {
+        let index = self.rooms.find(room).ok_or(Reject::RoomUnknown)?;
+        let mut hosted = self.rooms.take(index).ok_or(Reject::RoomUnknown)?;
+        if hosted.leaving {
+            self.rooms.put(hosted);
+            return Err(Reject::WorldBusy);
+        }
+        match wall::behind(|| hosted.cell.on_dispose(Duration::ZERO, &mut self.out)) {
+            Ok(()) => self.deliver(&mut hosted),
+            Err(fault) => {
+                self.out.clear();
+                self.on_fault(now, &mut hosted, fault);
+            }
+        }
+        // All of them leave at once: whom it would have kicked or let in is among them.
+        self.kicked.clear();
+        self.answers.clear();
+        self.end_room(now, hosted, Reject::RoomClosed);
+        Ok(())
+    }
+
     /// Ends a room that nobody wants.
     fn dispose(&mut self, now: Time, mut hosted: Box<Hosted>) {
         let disposed = wall::behind(|| hosted.cell.on_dispose(Duration::ZERO, &mut self.out));

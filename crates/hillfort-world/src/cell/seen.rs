@@ -56,6 +56,12 @@ impl RoomCell {
         &self.ctx
     }
 
+    /// What the room tells an operator: see [`crate::Room::tell`].
+    #[must_use]
+    pub fn tell(&self, bytes_max: usize) -> Option<String> {
+        self.room.tell(bytes_max)
+    }
+
     /// Seats that are free.
     #[must_use]
     pub const fn seats_free(&self) -> u16 {

@@ -80,7 +80,9 @@ impl StreamKey {
         Self { mode: STATUS, subject: user.0, ..Self::default() }
     }
 
-    pub(crate) fn relayed(uuid: MatchUuid) -> Self {
+    /// The stream of the sessions in a relayed match.
+    #[must_use]
+    pub fn relayed(uuid: MatchUuid) -> Self {
         Self { mode: RELAYED, subject: uuid.0, ..Self::default() }
     }
 }

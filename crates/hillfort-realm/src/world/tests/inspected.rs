@@ -148,3 +148,68 @@ fn only_so_many_rooms_are_looked_at() {
     rig.run(12_000);
     rig.look(last);
 }
+
+#[test]
+fn a_room_is_ended_by_an_operator() {
+    for bomb in ["", "on_dispose"] {
+        let mut rig = Rig::new(vec![Puppet { bomb, ..Puppet::default() }.game("puppet")]);
+        let end = |rig: &mut Rig, room| {
+            let (reply, answer) = std::sync::mpsc::sync_channel(1);
+            rig.handle.tell(0, Command::End { room, reply });
+            let told = rig.run(0);
+            (answer.try_recv().expect("answered in the same turn"), told)
+        };
+        rig.join_named(0x100, "puppet", "one", b"");
+        rig.join_named(0x200, "puppet", "two", b"");
+        rig.run(0);
+        let (room, other) = (rig.room_of(0x100), rig.room_of(0x200));
+        rig.look(room);
+        let last_words = if bomb.is_empty() { vec!["0> 100 event 9 ends in 0 ms".to_owned()] } else { Vec::new() };
+        let expect = [last_words, vec!["100 left room_closed".to_owned()]].concat();
+        assert_eq!(end(&mut rig, room), (Ok(()), expect), "{bomb}");
+        assert_eq!(end(&mut rig, room).0, Err(Reject::RoomUnknown));
+        assert_eq!(rig.totals().faults_crashed, u64::from(!bomb.is_empty()));
+        // Others go on, the name is free, and nobody is held to have a seat.
+        assert!(rig.look(other).room.players == 1 && rig.world.sessions.len() == 1);
+        rig.join_named(0x100, "puppet", "one", b"");
+        rig.run(0);
+        assert!(rig.room_of(0x100) != room);
+    }
+}
+
+/// Tells more of itself than others do, or fails to.
+#[derive(Debug, Default)]
+struct Talkative {
+    ticks: u64,
+}
+
+impl Room for Talkative {
+    fn on_create(&mut self, _: &mut Ctx, _: &[u8]) -> Result<RoomConfig, RoomFault> {
+        Ok(RoomConfig::default())
+    }
+
+    fn on_tick(&mut self, _: &mut Ctx) -> Result<(), RoomFault> {
+        self.ticks += 1;
+        Ok(())
+    }
+
+    fn tell(&self, bytes_max: usize) -> Option<String> {
+        assert!(self.ticks < 10, "it cannot tell any more");
+        Some(format!("{{\"bytes_max\":{bytes_max}}}"))
+    }
+}
+
+#[test]
+fn what_a_room_tells_is_asked_for_by_a_look_inside_alone() {
+    let mut rig = Rig::new(vec![Game::native("talks", Talkative::default).expect("good name")]);
+    rig.join(0x100, "talks");
+    rig.run(0);
+    let room = rig.room_of(0x100);
+    assert_eq!(rig.look(room).told, None);
+    let expect = format!("{{\"bytes_max\":{}}}", crate::TOLD_BYTES_MAX);
+    assert_eq!(rig.inspect(room, Deed::LookInside).expect("there").told, Some(expect));
+    rig.run(5_000);
+    // A panic ends the room, and no other.
+    assert_eq!(rig.inspect(room, Deed::LookInside).err(), Some(Reject::RoomCrashed));
+    assert_eq!((rig.world.sessions.len(), rig.totals().faults_crashed), (0, 1));
+}

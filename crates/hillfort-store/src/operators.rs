@@ -63,7 +63,8 @@ pub struct Operator {
     pub create_time: Millis,
     /// When it last changed.
     pub update_time: Millis,
-    /// Rises with every change: a sign-in of a smaller one is void.
+    /// Begins with the time of the making, so that one who is made again has another than the one of before, and rises with every change: a
+    /// sign-in of any other is void.
     pub generation: i64,
 }
 

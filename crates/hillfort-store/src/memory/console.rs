@@ -56,7 +56,7 @@ impl State {
         if self.operators.has(&name) {
             return Err(Conflict::Operator.into());
         }
-        let operator = Operator { name: name.clone(), role, password_hash, create_time: now, update_time: now, generation: 0 };
+        let operator = Operator { name: name.clone(), role, password_hash, create_time: now, update_time: now, generation: now };
         self.operators.put(name, operator.clone());
         Ok(operator)
     }

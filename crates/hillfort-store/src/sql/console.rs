@@ -84,7 +84,7 @@ async fn get(conn: &mut dyn Conn, name: &str) -> Result<Operator, Fail> {
 }
 
 async fn create(conn: &mut dyn Conn, name: &str, role: Role, hash: &str, now: Millis) -> Result<Operator, Fail> {
-    let sql = "INSERT INTO operators (name, role, password_hash, create_time, update_time, generation) VALUES ($1, $2, $3, $4, $4, 0) \
+    let sql = "INSERT INTO operators (name, role, password_hash, create_time, update_time, generation) VALUES ($1, $2, $3, $4, $4, $4) \
          ON CONFLICT DO NOTHING RETURNING name, role, password_hash, create_time, update_time, generation";
     let row = one(conn.rows(sql, values![name, role as i64, hash, now]).await?).ok_or(Conflict::Operator)?;
     read_operator(row)

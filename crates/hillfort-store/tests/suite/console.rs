@@ -56,7 +56,7 @@ async fn audit(store: Store) {
 
 async fn operators(store: Store) {
     let made = store.operators.create("anna".into(), Role::Administrator, "hash".into(), 10).await.unwrap();
-    assert_eq!((made.name.as_str(), made.role, made.generation, made.create_time), ("anna", Role::Administrator, 0, 10));
+    assert_eq!((made.name.as_str(), made.role, made.generation, made.create_time), ("anna", Role::Administrator, 10, 10));
     store.operators.create("ben".into(), Role::Viewer, "hash".into(), 11).await.unwrap();
     let again = store.operators.create("ben".into(), Role::Viewer, "hash".into(), 11).await;
     assert_eq!(again, Err(Conflict::Operator.into()));
@@ -64,7 +64,7 @@ async fn operators(store: Store) {
     let changed = store.operators.update("ben".into(), update, 12).await.unwrap();
     assert_eq!(
         (changed.role, changed.password_hash.as_str(), changed.generation, changed.update_time),
-        (Role::Operator, "other", 1, 12)
+        (Role::Operator, "other", 12, 12)
     );
     assert_eq!(store.operators.get("ben".into()).await, Ok(changed));
     assert_eq!(
@@ -79,6 +79,9 @@ async fn operators(store: Store) {
     ] {
         assert_eq!(gone, Err(Missing::Operator.into()));
     }
+    // A sign-in of the one of before says nothing of the one who is made again.
+    let again = store.operators.create("ben".into(), Role::Viewer, "hash".into(), 13).await.unwrap();
+    assert_eq!(again.generation, 13);
     assert!(matches!(store.operators.create(String::new(), Role::Viewer, "x".into(), 1).await, Err(StoreError::Invalid(_))));
 }
 

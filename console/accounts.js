@@ -53,7 +53,7 @@ async function one(id) {
       button('Sign out', () => again(() => post(`${path}/sign-out`, {}), 'All its sessions have ended.')),
       button('Export', () => attempt(() => exported(path, account.username))),
     ] : []),
-    ...(may('administrator') ? [button('Erase …', () => erase(account, path), 'small danger')] : []),
+    ...(may('administrator') ? [button('Change the wallet …', () => owe(account, path, again)), button('Unlink …', () => unlink(account, path, again)), button('Erase …', () => erase(account, path), 'small danger')] : []),
   ];
   const shown = (text) => text || '–';
   return card(account.username, acts,
@@ -64,16 +64,17 @@ async function one(id) {
       ['Since', time(account.create_time)], ['Changed', time(account.update_time)], ['Address verified', time(account.verify_time)],
       ['Open sockets', String(sockets)], ['Wallet', shown(Object.entries(wallet).map(([name, sum]) => `${sum} ${name}`).join(', '))],
     ]),
+    element('h3', {}, 'Ledger of the wallet'), await ledger(path),
     element('h3', {}, 'Metadata'), element('pre', {}, account.metadata),
     element('h3', {}, 'Signed in'),
     ...(sessions.length === 0 ? [element('p', { class: 'empty' }, 'Nowhere.')] : sessions.map((session) => element('p', {}, `${session.origin}, since ${time(session.create_time)}, last ${time(session.update_time)}`))));
 }
 
 async function edit(account, path, again) {
-  const fields = PROFILE.map(([name, label, maxlength]) => ({ name, label, node: element('input', { type: 'text', maxlength, value: account[name], required: name === 'username' }) }));
+  const fields = PROFILE.map(([name, label, maxlength]) => ({ name, label, given: account[name], node: element('input', { type: 'text', maxlength, value: account[name], required: name === 'username' }) }));
   const metadata = element('textarea', { rows: 6, maxlength: 65_536 });
   metadata.value = account.metadata;
-  const answer = await ask({ title: `Edit ${account.username}`, action: 'Save', fields: [...fields, { name: 'metadata', label: 'Metadata, a JSON object', node: metadata }] });
+  const answer = await ask({ title: `Edit ${account.username}`, action: 'Save', fields: [...fields, { name: 'metadata', label: 'Metadata, a JSON object', given: account.metadata, node: metadata }] });
   const changed = Object.fromEntries(Object.entries(answer ?? {}).filter(([name, value]) => value !== account[name]));
   if (Object.keys(changed).length > 0) again(() => post(path, changed), `${account.username} is changed.`);
 }
@@ -89,6 +90,42 @@ async function ban(account, path, again) {
     ],
   });
   if (answer) again(() => post(`${path}/ban`, { reason: answer.reason, seconds: answer.seconds === '' ? null : Number(answer.seconds) }), `${account.username} is banned.`);
+}
+
+/** Changes of the wallet, newest first. */
+async function ledger(path) {
+  const pages = new Pages([
+    { name: 'When', of: (line) => time(line.create_time) },
+    { name: 'Change', of: (line) => Object.entries(line.changeset).map(([name, sum]) => `${sum > 0 ? '+' : ''}${sum} ${name}`).join(', '), long: true },
+    { name: 'Note', of: (line) => (line.metadata === '{}' ? '' : line.metadata), long: true, tone: () => 'dim' },
+  ], (line) => line.id, 'It has never changed.', async (cursor) => {
+    const page = await get(query(`${path}/ledger`, { cursor }));
+    return { rows: page.lines, cursor: page.cursor };
+  });
+  pages.node.id = 'ledger';
+  await pages.begin();
+  return pages.node;
+}
+
+async function owe(account, path, again) {
+  const answer = await ask({
+    title: `Wallet of ${account.username}`, action: 'Change', text: 'The ledger has a line with the reason and your name.',
+    fields: [
+      { name: 'name', label: 'What', node: element('input', { type: 'text', name: 'name', required: true, maxlength: 128, autocomplete: 'off', placeholder: 'coins' }) },
+      { name: 'amount', label: 'How many more; below zero: fewer', node: element('input', { type: 'number', name: 'amount', required: true, step: 1, min: -Number.MAX_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }) },
+      { name: 'reason', label: 'Reason', node: element('input', { type: 'text', name: 'reason', required: true, maxlength: 120 }) },
+    ],
+  });
+  if (answer) again(() => post(`${path}/wallet`, { changeset: { [answer.name]: Number(answer.amount) }, reason: answer.reason }), 'The wallet is changed.');
+}
+
+async function unlink(account, path, again) {
+  const ways = element('select', { name: 'way' }, ...account.identities.map(({ kind, value }, at) => element('option', { value: at }, `${kind.replaceAll('_', ' ')} ${value}`)));
+  const answer = await ask({
+    title: `A way to sign in less for ${account.username}`, action: 'Unlink', danger: true, text: 'Nobody signs in by it any more. Sessions that are there go on: sign the account out to end them.',
+    fields: [{ name: 'way', label: 'Way to sign in', node: ways }],
+  });
+  if (answer) again(() => post(`${path}/unlink`, account.identities[Number(answer.way)]), 'It is unlinked.');
 }
 
 /** All parts of what is kept about a person, as one file. */

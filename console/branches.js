@@ -45,6 +45,16 @@ export function savedEntries({ table, hidden }) {
   return entries;
 }
 
+/** Values of one object or list of JSON that are shown. */
+const MEMBERS_MAX = 500;
+
+/** A value of JSON as a saved table; lists count from 1, as in Lua. */
+export function tabled(value) {
+  if (value === null || typeof value !== 'object') return value;
+  const members = Array.isArray(value) ? value.map((member, at) => [String(at + 1), member]) : Object.entries(value);
+  return { table: members.slice(0, MEMBERS_MAX).map(([key, member]) => [key, tabled(member)]), hidden: Math.max(0, members.length - MEMBERS_MAX) };
+}
+
 function savedEntry(key, value) {
   if (value?.table === undefined) return { key, label: key, text: savedText(value) };
   const { table, hidden } = value;

@@ -24,7 +24,7 @@ export async function calls(chosen = 'GetAccount') {
   pick();
   const make = () => attempt(async () => {
     const answer = await put(`/api/calls/${names.value}`, { user: user.value.trim() || null, request: JSON.parse(request.value || '{}') });
-    setText(verdict, `${answer.code}, HTTP ${answer.status}, ${answer.ms.toFixed(1)} ms${answer.error ? `: ${answer.error}` : ''}`);
+    setText(verdict, `${answer.error ? 'Refused: ' : ''}${answer.code}, HTTP ${answer.status}, ${answer.ms.toFixed(1)} ms${answer.error ? `: ${answer.error}` : ''}`);
     verdict.className = answer.error ? 'hot' : 'calm';
     setText(reply, answer.error ? '' : JSON.stringify(answer.reply, null, 2));
   });

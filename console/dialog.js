@@ -4,7 +4,16 @@ import { byId, element } from './element.js';
 
 const MESSAGE_MS = 6000;
 
-/** Asks, with a text or other nodes above the fields; resolves to the values of `fields` by name, or to null when it was called off. */
+/** What a field says: as it was `given` where nobody touched it, since an input may have changed it by itself; else without space around it. */
+export function said({ node, given }, before) {
+  if (node.value === before) return given ?? before;
+  return node.type === 'password' ? node.value : node.value.trim();
+}
+
+/**
+ * Asks, with a text or other nodes above the fields; resolves to the values of `fields` by name, or to null when it was called off.
+ * A field is { name, label, node, given }; `given` is the text that its node was made from, if it is to come back as it is.
+ */
 export function ask({ title, text, nodes = [], fields = [], action, danger = false }) {
   const dialog = byId('dialog');
   return new Promise((resolve) => {
@@ -19,8 +28,9 @@ export function ask({ title, text, nodes = [], fields = [], action, danger = fal
         element('button', { class: danger ? 'danger' : 'primary', value: 'yes' }, action)));
     dialog.replaceChildren(form);
     dialog.returnValue = '';
+    const before = fields.map(({ node }) => node.value);
     dialog.onclose = () => {
-      resolve(dialog.returnValue === 'yes' ? Object.fromEntries(fields.map(({ name, node }) => [name, node.type === 'password' ? node.value : node.value.trim()])) : null);
+      resolve(dialog.returnValue === 'yes' ? Object.fromEntries(fields.map((field, at) => [field.name, said(field, before[at])])) : null);
     };
     dialog.showModal();
   });

@@ -1,7 +1,7 @@
 // What the pages behind the live one are made of: cards, facts, lists that go on, times.
 
 import { say } from './dialog.js';
-import { element } from './element.js';
+import { element, setText } from './element.js';
 import { Rows } from './rows.js';
 
 /** A card with a title, things beside it, and a body. */
@@ -17,6 +17,20 @@ export const link = (text, ...parts) => element('a', { href: `#${parts.map(encod
 export const facts = (pairs) =>
   element('dl', { class: 'room-facts' }, ...pairs.map(([name, what]) => element('div', {}, element('dt', {}, name), element('dd', {}, what))));
 
+/** The same for texts that change: they are set in place, so that a selection survives. */
+export class Facts {
+  constructor() {
+    [this.node, this.names] = [element('dl', { class: 'room-facts' }), ''];
+  }
+
+  update(pairs) {
+    const names = pairs.map(([name]) => name).join();
+    if (names !== this.names) this.node.replaceChildren(...pairs.map(([name]) => element('div', {}, element('dt', {}, name), element('dd'))));
+    this.names = names;
+    pairs.forEach(([, text], at) => setText(this.node.children[at].lastElementChild, text));
+  }
+}
+
 /** Milliseconds since 1970 as people read them. */
 export const time = (ms) => (ms === null || ms === undefined ? '–' : new Date(ms).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' }));
 
@@ -29,13 +43,13 @@ export class Pages {
     this.more.hidden = true;
   }
 
-  /** From the beginning. */
-  async begin() {
+  /** From the beginning. `quiet`: what goes wrong is not said, since it is tried again. */
+  async begin(quiet = false) {
     [this.shown, this.cursor] = [[], null];
-    await this.load();
+    await this.load(quiet);
   }
 
-  async load() {
+  async load(quiet = false) {
     const asked = (this.asked = Symbol('question'));
     try {
       const { rows, cursor } = await this.fetch(this.cursor);
@@ -46,9 +60,24 @@ export class Pages {
       this.more.hidden = !cursor;
       this.rows.update(this.shown);
     } catch (error) {
-      say(error.message, true);
+      if (!quiet) say(error.message, true);
     }
   }
+}
+
+/** Turns that a part waits to be put on the page: its maker asks the server for more. */
+const PATIENCE = 30;
+
+/** Does something again and again for as long as `node` is on the page. */
+export function whileShown(node, every, work) {
+  let [shown, waited] = [false, 0];
+  const turn = async () => {
+    if (!node.isConnected && (shown || (waited += 1) > PATIENCE)) return;
+    shown ||= node.isConnected;
+    if (shown && !document.hidden) await work();
+    setTimeout(turn, every);
+  };
+  setTimeout(turn, every);
 }
 
 /** A question to the server, values that are empty left out. */

@@ -1,7 +1,7 @@
 // One room: what it costs, who plays, what they send and get, its log, its state and its scene; in development mode its ticks can be
 // stopped and run one by one. Asks the server once a second while it is open, and the room is watched only for so long.
 
-import { savedEntries, sceneEntries } from './branches.js';
+import { savedEntries, sceneEntries, tabled } from './branches.js';
 import { attempt } from './dialog.js';
 import { byId, element, setText } from './element.js';
 import { get, post } from './feed.js';
@@ -108,7 +108,8 @@ export class RoomPage {
     if (id === null || !/^[0-9a-f]{1,16}$/.test(id) || id === this.id) return;
     this.id = id;
     setText(this.title, `Room ${id}`);
-    this.showState(null, '');
+    this.showState(null, null);
+    setText(this.stateNote, '');
     if (!this.dialog.open) this.dialog.showModal();
     this.look();
   }
@@ -120,7 +121,7 @@ export class RoomPage {
       const room = await get(`/api/rooms/${id}${how}`);
       if (this.id !== id) return;
       this.show(room);
-      if (how !== '') this.showState(room.state && { ...room.state, tick: room.tick }, 'Its rules have no on_save.');
+      if (how !== '') this.showState(room.state && { ...room.state, tick: room.tick }, room.told);
     } catch (error) {
       if (this.id !== id) return;
       setText(this.said, error.message);
@@ -139,10 +140,10 @@ export class RoomPage {
     this.sceneless.hidden = room.scene !== null;
   }
 
-  /** As a tree when its bytes say what they are, else the bytes. */
-  showState(state, missing) {
-    setText(this.stateNote, state ? `${whole(state.bytes)} bytes in tick ${whole(state.tick)}` : missing);
-    this.saved.update(state?.tree ? savedEntries(state.tree) : []);
+  /** As a tree when its bytes say what they are, else the bytes; or what a room that is not saved tells by itself. */
+  showState(state, told) {
+    setText(this.stateNote, state ? `${whole(state.bytes)} bytes in tick ${whole(state.tick)}` : told === null ? 'Its rules have no on_save.' : '');
+    this.saved.update(state?.tree ? savedEntries(state.tree) : told === null ? [] : savedEntries(tabled(told)));
     setText(this.state, state && !state.tree ? dump(state.hex) : '');
   }
 

@@ -64,8 +64,10 @@ async function write(object) {
     title: is ? `${object.collection}/${object.key}` : 'Write an object', action: 'Write',
     nodes: is && may('administrator') ? [button('Delete …', erase, 'small danger')] : [],
     fields: [
-      { name: 'collection', label: 'Collection', node: text(object.collection, is) }, { name: 'key', label: 'Key', node: text(object.key, is) },
-      { name: 'user', label: 'Owner; zeros are the system', node: text(object.user, is) }, { name: 'value', label: 'Value, a JSON object', node: value },
+      { name: 'collection', label: 'Collection', given: object.collection, node: text(object.collection, is) },
+      { name: 'key', label: 'Key', given: object.key, node: text(object.key, is) },
+      { name: 'user', label: 'Owner; zeros are the system', given: object.user, node: text(object.user, is) },
+      { name: 'value', label: 'Value, a JSON object', given: object.value, node: value },
       { name: 'read', label: 'May be read by', node: choice(READERS, object.read) }, { name: 'write', label: 'May be written by', node: choice(WRITERS, object.write) },
     ],
   });

@@ -8,7 +8,8 @@ import { calmLatency, height, outcome, stages } from '../../console/flow.js';
 import { bytes, compact, duration, kept, ms, percent } from '../../console/format.js';
 import { KINDS } from '../../console/kinds.js';
 import { Reasons, setTheme } from '../../console/palette.js';
-import { fieldText, savedEntries, sceneEntries } from '../../console/branches.js';
+import { fieldText, savedEntries, sceneEntries, tabled } from '../../console/branches.js';
+import { said } from '../../console/dialog.js';
 import { dump } from '../../console/room.js';
 import { roundUp, runs, ticks } from '../../console/scale.js';
 import { refusedOf, views } from '../../console/views.js';
@@ -145,6 +146,20 @@ test('a saved table is shown with what is in it', () => {
     'phase 0', 'name "a \\"b\\""', 'taken_up false', 'at x 1.5, y not a number', '  x 1.5', '  y not a number', 'map buffer of 2,000 bytes', 'none 0 entries',
     'more 10 entries', '  1 true', '  … 9 more', '… 2 more',
   ]);
+});
+
+test('a state in JSON is shown as a saved table, lists counted from 1', () => {
+  const state = { round: 3, scores: [7, { ann: 1 }], none: {}, long: Array.from({ length: 502 }, (_, at) => at) };
+  const lines = opened(savedEntries(tabled(state)));
+  assert.deepEqual(lines.slice(0, 7), ['round 3', 'scores 2 entries', '  1 7', '  2 ann 1', '    ann 1', 'none 0 entries', 'long 502 entries']);
+  assert.equal(lines.at(-1), '  … 2 more');
+});
+
+test('a field that nobody touched says what it was made from', () => {
+  const field = (value, given, type = 'text') => ({ node: { value, type }, given });
+  for (const [asked, before, expect] of [
+    [field('a b', ' a\r\nb '), 'a b', ' a\r\nb '], [field(' x '), ' x ', ' x '], [field(' y ', 'x'), 'x', 'y'], [field('', 'x'), 'x', ''], [field(' p ', undefined, 'password'), '', ' p '],
+  ]) assert.equal(said(asked, before), expect);
 });
 
 test('every attack has its words', () => {

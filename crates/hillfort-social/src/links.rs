@@ -138,6 +138,23 @@ impl Core {
         }
     }
 
+    /// Takes one away without a proof.
+    pub(crate) async fn take_identity(&self, user: UserId, kind: IdentityKind, value: String) -> Result<(), ApiError> {
+        let account = self.stored_account(user).await?;
+        match self.store.accounts.unlink(stored(user), kind, Some(value), self.now_ms()).await {
+            Ok(()) => {
+                self.people.forget(&account).await;
+                Ok(())
+            }
+            Err(StoreError::Conflict(Conflict::LastIdentity)) => Err(ApiError::new(
+                Code::FailedPrecondition,
+                "This is the account's last way to sign in: link another one first, or erase the account.",
+            )),
+            Err(StoreError::NotFound(_)) => Err(ApiError::new(Code::NotFound, "The account has no such way to sign in.")),
+            Err(error) => Err(faults::store(error)),
+        }
+    }
+
     async fn proved(
         &self,
         kind: IdentityKind,

@@ -6,7 +6,7 @@ use hillfort_api::realtime::Envelope;
 use hillfort_api::{
     Answer, ApiError, Call, CallName, Caller, Code, Credentials, Reply, Sent, Service, SessionUser, Sessions, UserId, Via, Who,
 };
-use hillfort_store::{Account, AccountUpdate, OtherWays, PersonExport, SessionId, Store};
+use hillfort_store::{Account, AccountUpdate, IdentityKind, OtherWays, PersonExport, SessionId, Store};
 use subtle::ConstantTimeEq;
 
 use crate::backend::ModuleBackend;
@@ -111,6 +111,14 @@ impl Social {
     /// `NotFound`, `InvalidArgument` with the field, or the store's.
     pub async fn edit(&self, user: UserId, update: AccountUpdate) -> Result<Account, ApiError> {
         self.core.edit_account(user, update).await
+    }
+
+    /// Takes a way to sign in from a person: for an operator, who shows no proof. The last one stays.
+    ///
+    /// # Errors
+    /// `NotFound`, `FailedPrecondition` for the last one, or the store's.
+    pub async fn unlink(&self, user: UserId, kind: IdentityKind, value: String) -> Result<(), ApiError> {
+        self.core.take_identity(user, kind, value).await
     }
 
     /// Open sockets of a person.

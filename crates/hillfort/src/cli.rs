@@ -47,7 +47,7 @@ pub enum Command {
     Export(FileArgs),
     /// Reads what `export` wrote into an empty database
     Import(FileArgs),
-    /// Gives an operator of the console a new password, and shows it; makes the operator when there is none of that name
+    /// Gives an operator of the console a new password, and shows it; with --create makes one
     Operator(OperatorArgs),
     /// Begins something of your own
     #[command(subcommand)]
@@ -70,9 +70,12 @@ pub struct FileArgs {
 pub struct OperatorArgs {
     /// Its name
     pub name: String,
-    /// What it may do: viewer, operator or administrator; a new one is an administrator by default
+    /// What it may do: viewer, operator or administrator; without, one that is there keeps its role
     #[arg(long, value_parser = role)]
     pub role: Option<hillfort_store::Role>,
+    /// Makes an operator of this name, which must be new; says its role, too
+    #[arg(long, requires = "role")]
+    pub create: bool,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
 }

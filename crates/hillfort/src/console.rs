@@ -1,5 +1,5 @@
 //! The console on its own port: who signs in and may do what, live figures by server push, tables, bans, limits, accounts, what is stored,
-//! calls of the client API, the configuration, the audit log, and in development mode the attack panel.
+//! calls of the client API, modules of the server runtime, matches, the configuration, the audit log, and in development mode the attack panel.
 //!
 //! Owns its HTTP routes, the operators' sessions, the bounded history, and the one attack process that may run. Knows nothing of doors,
 //! rooms and guards: the wiring gives it a [`Source`] and an [`Office`]. Runs on a thread of its own; nothing on a hot path waits for it.
@@ -15,6 +15,7 @@ mod api;
 mod assets;
 mod attack;
 mod audit;
+mod client;
 mod configuration;
 mod door;
 mod explorer;
@@ -22,9 +23,14 @@ mod feed;
 mod gate;
 mod inspected;
 mod live;
+mod matches;
+mod modules;
 mod naming;
 mod office;
 mod operators;
+mod owned;
+mod places;
+mod play;
 pub(crate) mod process;
 mod routes;
 mod sample;
@@ -39,13 +45,17 @@ mod wall;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use admission::COMMAND;
 pub use attack::AttackTool;
 pub use inspected::*;
 pub(crate) use office::FIRST;
 pub use office::Office;
-pub(crate) use operators::new_password;
+pub(crate) use operators::{check_name, new_password};
+pub use play::Play;
 pub use source::*;
 pub use wall::*;
+
+use hillfort_guard::IpNet;
 
 use crate::config::Configuration;
 use crate::console_key::ConsoleKey;
@@ -70,6 +80,8 @@ pub struct Settings {
     /// Names under which the console may be reached beside `localhost` and plain addresses (a page of another name that was pointed
     /// at this address must not read or change anything).
     pub hosts: Vec<String>,
+    /// Proxies in front of it, whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpNet>,
     /// With what commands on this machine show that they may ask.
     pub key: ConsoleKey,
     /// Whether operators of other machines may sign in without HTTPS.
@@ -125,7 +137,7 @@ pub fn serve(
             tokio::select! {
                 () = feed::sample(&feed, &*source) => {}
                 () = sign_in::look_after(&state) => {}
-                () = door::run(listener, routes::router(state.clone())) => {}
+                () = door::run(listener, routes::router(state.clone()), &state.settings.proxies) => {}
                 _ = stopped => {}
             }
         });

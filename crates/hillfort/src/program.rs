@@ -64,7 +64,9 @@ pub fn run(natives: &[Game]) -> Exit {
         Command::Restore(args) => on_file(args, database::Task::Restore),
         Command::Export(args) => on_file(args, database::Task::Export),
         Command::Import(args) => on_file(args, database::Task::Import),
-        Command::Operator(args) => with_settings(args.config, |settings| operator::run(&settings, &args.name, args.role)),
+        Command::Operator(args) => {
+            with_settings(args.config, |settings| operator::run(&settings, &args.name, args.role, args.create))
+        }
         Command::New(NewCommand::Game(args)) => match create::game(&args, &mut std::io::stdout().lock()) {
             Ok(()) => Exit::Ok,
             Err(error) => {

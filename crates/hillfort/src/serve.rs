@@ -18,7 +18,7 @@ use crate::ban_file;
 use crate::ban_spread::{self, BanSpread};
 use crate::bots::Bots;
 use crate::config::{ConfigError, Key, Settings};
-use crate::console::{self, AttackTool, Console, KernelBoard};
+use crate::console::{self, AttackTool, Console, KernelBoard, Office, Play};
 use crate::console_key::ConsoleKey;
 use crate::data::DataFolder;
 use crate::doors;
@@ -206,13 +206,13 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     let (port, sockets_port) = (port()?, port()?);
     let realm = Arc::new(realm);
     let (matches, sockets) = (door.matches(&realm), door.sockets());
-    services.office.social.set_matches(Arc::clone(&matches));
-    services.office.social.set_sockets(Arc::new(sockets.clone()));
-    let others = Arc::new(MatchBackend { matches, sessions: Arc::new(sockets.clone()) });
+    services.social.set_matches(Arc::clone(&matches));
+    services.social.set_sockets(Arc::new(sockets.clone()));
+    let others = Arc::new(MatchBackend { matches: Arc::clone(&matches), sessions: Arc::new(sockets.clone()) });
     let others = StreamBackend { sockets: sockets.clone(), node: settings.socket.node.clone(), others };
-    let backend = services.office.social.backend(Some(Arc::new(others)));
+    let backend = services.social.backend(Some(Arc::new(others)));
     let modules = modules.start(settings.modules.clone(), backend).map_err(bad_modules)?;
-    services.office.social.set_runtime(Arc::new(modules.clone()));
+    services.social.set_runtime(Arc::new(modules.clone()));
     let module_files = settings.development.then(|| modules.watch()).transpose().map_err(system)?;
 
     let (control, stats, readiness) = (edge.control(), edge.stats(), Arc::new(Readiness::default()));
@@ -231,6 +231,7 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     let router = pages::router(games, client_key(settings), Arc::clone(&readiness), kernel.clone())
         .merge(hillfort_nakama::rest::router(Arc::clone(&services.gate)))
         .merge(door.router());
+    let play = Play { modules: modules.clone(), matches, sockets: sockets.clone(), cipher: door.cipher().clone() };
     let calls = Calls { gate: Arc::clone(&services.gate), sockets };
     let watch = Watch::new(stats, control.clone(), Arc::clone(&realm), settings.edge.guard.clone(), kernel, calls);
     let realtime = door.run(sockets_port).map_err(system)?;
@@ -247,10 +248,11 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     let refresher = watch.refresh().map_err(system)?;
     let key = ConsoleKey::of(&settings.data_folder)
         .map_err(|error| ServeError::new(Exit::Io, "the key of the console in the data folder cannot be used", error))?;
+    let office = services.office(play);
     let console = console::serve(
         console_listener,
         Arc::clone(&watch) as Arc<dyn console::Source>,
-        services.office.clone(),
+        office.clone(),
         console_settings(settings, frames, http, key),
     )
     .map_err(system)?;
@@ -258,7 +260,7 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     tracing::info!("game     {scheme}://{http}/");
     tracing::info!("console  http://{console_addr}/");
     if !settings.development {
-        first_administrator(&services)?;
+        first_administrator(&office)?;
     }
     tracing::info!("frames   {frames}");
     tracing::info!("nakama   {scheme}://{http}/v2 and /ws, gRPC {grpc}");
@@ -290,8 +292,8 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
 
 /// Makes the first operator of the console, and shows its password: on standard error, not as a line of the log. Whatever collects a
 /// service's standard error keeps it.
-fn first_administrator(services: &Services) -> Result<(), ServeError> {
-    let made = services.office.threads.block_on(services.office.first_administrator());
+fn first_administrator(office: &Office) -> Result<(), ServeError> {
+    let made = office.threads.block_on(office.first_administrator());
     let made = made.map_err(|why| ServeError::new(Exit::Io, "the first operator cannot be made", anyhow::anyhow!(why)))?;
     if let Some(password) = made {
         let shown = format!(
@@ -386,6 +388,7 @@ fn console_settings(settings: &Settings, frames: SocketAddr, http: SocketAddr, k
         development: settings.development,
         attack,
         hosts: settings.console.hosts.clone(),
+        proxies: settings.console.proxies.clone(),
         key,
         plain_sign_in: settings.console.plain_sign_in,
         configuration: settings.configuration(),

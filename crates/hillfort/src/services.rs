@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use hillfort_api::Service;
 use hillfort_nakama::Gate;
+use hillfort_social::passwords::PasswordCost;
 use hillfort_social::{Social, system_clock};
 use hillfort_store::Store;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::config;
-use crate::console::Office;
+use crate::console::{Office, Play};
 
 /// Time for calls that are under way at the end.
 const END_PATIENCE: Duration = Duration::from_secs(5);
@@ -22,8 +23,11 @@ const END_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Services {
     /// What doors ask.
     pub(crate) gate: Arc<Gate>,
-    /// What the console asks, the handlers among it.
-    pub(crate) office: Office,
+    /// The handlers.
+    pub(crate) social: Social,
+    store: Store,
+    /// What the hash of a password costs.
+    passwords: PasswordCost,
     threads: Threads,
 }
 
@@ -65,14 +69,24 @@ impl Services {
         }
         let service = Arc::new(social.clone()) as Arc<dyn Service>;
         let gate = Arc::new(Gate::new(service, threads.handle().clone(), settings.doors.clone()));
-        let passwords = settings.social.passwords.clone();
-        let office = Office { social, store: opened, gate: Arc::clone(&gate), threads: threads.handle().clone(), passwords };
-        Ok(Self { gate, office, threads })
+        Ok(Self { gate, social, store: opened, passwords: settings.social.passwords.clone(), threads })
     }
 
-    /// The handlers, for a door that asks them by itself.
+    /// What the console asks.
+    pub(crate) fn office(&self, play: Play) -> Office {
+        Office {
+            social: self.social.clone(),
+            store: self.store.clone(),
+            gate: Arc::clone(&self.gate),
+            play,
+            threads: self.handle(),
+            passwords: self.passwords.clone(),
+        }
+    }
+
+    /// The same, for a door that asks them by itself.
     pub(crate) fn service(&self) -> Arc<dyn Service> {
-        Arc::new(self.office.social.clone())
+        Arc::new(self.social.clone())
     }
 
     /// The threads that answer.

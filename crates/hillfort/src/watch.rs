@@ -287,6 +287,13 @@ impl Source for Watch {
         }
     }
 
+    fn end_room(&self, room: RoomId) -> Result<(), ChangeRefused> {
+        self.realm.end_room(room, ROOM_PATIENCE).map_err(|reject| match reject {
+            Reject::RoomUnknown => room::gone(room, &self.realm.snapshot()),
+            _ => ChangeRefused::Busy,
+        })
+    }
+
     fn change(&self, change: Change) -> Result<(), ChangeRefused> {
         match change {
             Change::Ban { address, reason, seconds } => self.ban(address, reason, seconds),

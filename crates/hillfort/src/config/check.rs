@@ -262,12 +262,12 @@ impl Check<'_> {
         (nets.len() == texts.len()).then_some(nets)
     }
 
-    pub(super) fn proxies(&mut self, texts: &[String]) -> Option<Vec<IpNet>> {
+    pub(super) fn proxies(&mut self, key: &str, texts: &[String]) -> Option<Vec<IpNet>> {
         if texts.len() > PROXIES_MAX {
-            self.wrong("edge.proxies", format!("{} prefixes", texts.len()), format!("at most {PROXIES_MAX}"));
+            self.wrong(key, format!("{} prefixes", texts.len()), format!("at most {PROXIES_MAX}"));
             return None;
         }
-        self.prefixes("edge.proxies", texts)
+        self.prefixes(key, texts)
     }
 
     pub(super) fn at_most(&mut self, key: &str, value: u32, of: &str, max: u32) {

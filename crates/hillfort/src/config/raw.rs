@@ -275,6 +275,7 @@ pub(super) struct Console {
     pub(super) address: String,
     pub(super) port: u16,
     pub(super) hosts: Vec<String>,
+    pub(super) proxies: Vec<String>,
     pub(super) attacks: bool,
     pub(super) plain_sign_in: bool,
 }

@@ -123,6 +123,8 @@ pub struct Console {
     pub addr: SocketAddr,
     /// Names by which it may be reached.
     pub hosts: Vec<String>,
+    /// Proxies in front of it, whose `X-Forwarded-For` says for whom they ask.
+    pub proxies: Vec<IpNet>,
     /// Whether attacks can be started; never outside development mode.
     pub attacks: bool,
     /// Whether operators of other machines may sign in without HTTPS.
@@ -183,7 +185,8 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
     let allow = check.prefixes("kernel.allow", &raw.kernel.allow);
     let self_signed = check.self_signed(&raw.edge, development);
     let server_names = check.server_names(&raw.edge);
-    let proxies = check.proxies(&raw.edge.proxies);
+    let proxies = check.proxies("edge.proxies", &raw.edge.proxies);
+    let console_proxies = check.proxies("console.proxies", &raw.console.proxies);
     let services = check.services(&raw, data_folder.as_deref(), development, edge_address);
     let socket = check.socket(&raw.socket);
     let modules = check.modules(&raw.modules, &hillfort_nakama::socket::Config::default().node);
@@ -248,6 +251,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
         console: Console {
             addr: SocketAddr::new(console_address, console.port),
             hosts: console.hosts,
+            proxies: console_proxies?,
             attacks: console.attacks && development,
             plain_sign_in: console.plain_sign_in,
         },

@@ -98,18 +98,15 @@ pub(super) async fn search(
 
 /// How they are shown: who knows an id of a device, or one of the studio's own, signs in by it, so that only administrators see these whole.
 fn identities(of: &[Identity], to: &Actor) -> Vec<Identity> {
-    let hidden = |identity: &Identity| {
-        let is_secret = matches!(identity.kind, IdentityKind::Device | IdentityKind::Custom) && to.role < Role::Administrator;
-        let end = identity
-            .value
-            .char_indices()
-            .rev()
-            .nth(3)
-            .filter(|_| identity.value.len() > 8)
-            .map_or("", |(at, _)| &identity.value[at..]);
-        if is_secret { format!("\u{2026}{end}") } else { identity.value.clone() }
-    };
-    of.iter().map(|identity| Identity { kind: identity.kind, value: hidden(identity) }).collect()
+    let is_secret = |kind| matches!(kind, IdentityKind::Device | IdentityKind::Custom) && to.role < Role::Administrator;
+    let shown = |value: &String, kind| if is_secret(kind) { hidden(value) } else { value.clone() };
+    of.iter().map(|identity| Identity { kind: identity.kind, value: shown(&identity.value, identity.kind) }).collect()
+}
+
+/// The end of it, enough to tell it from others.
+pub(super) fn hidden(value: &str) -> String {
+    let end = value.char_indices().rev().nth(3).filter(|_| value.len() > 8).map_or("", |(at, _)| &value[at..]);
+    format!("\u{2026}{end}")
 }
 
 /// Addresses are kept in lower case, all else as it came.
@@ -117,11 +114,11 @@ fn of_identity(q: &str) -> AccountFilter {
     AccountFilter::Identity(if q.contains('@') { q.to_lowercase() } else { q.to_owned() })
 }
 
-fn id(text: &str) -> Result<UserId, Refusal> {
+pub(super) fn id(text: &str) -> Result<UserId, Refusal> {
     text.parse().ok().filter(|id: &UserId| !id.is_system()).ok_or_else(|| Refusal::unknown("account"))
 }
 
-fn whom(id: UserId) -> hillfort_api::UserId {
+pub(super) fn whom(id: UserId) -> hillfort_api::UserId {
     hillfort_api::UserId(id.0)
 }
 
@@ -168,8 +165,9 @@ pub(super) async fn edit(Shared(state): Shared<State>, Path(text): Path<String>,
         ("timezone", &update.timezone),
         ("metadata", &update.metadata),
     ];
-    let note = fields.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
-    let note = note.fold(Note::about(text.clone()), |note, (name, value)| note.with(name, value.clone()));
+    // What was typed may be personal or secret: the log has which fields, and how much.
+    let given = fields.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+    let note = given.fold(Note::about(text.clone()), |note, (name, value)| note.with(name, format!("{} bytes", value.len())));
     note.told(change(&state, &text, update).await)
 }
 

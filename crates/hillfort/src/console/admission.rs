@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use hillfort_store::Role;
 
 use super::api::State;
+use super::client::{Client, is_local};
 use super::gate::Peer;
 use super::routes::{Needs, Row};
 use super::sessions::Token;
@@ -21,7 +22,10 @@ use super::told::{Note, Refusal};
 /// Who a person at a server in development mode is.
 pub(super) const DEVELOPMENT: &str = "development";
 /// Who a command on this machine is.
-pub(super) const COMMAND: &str = "command line";
+pub(crate) const COMMAND: &str = "command line";
+
+/// Who a stranger is whose sign-in failed.
+pub(super) const NOBODY: &str = "nobody";
 
 /// Longest time for a request, its body included. A live feed has been answered by then.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,8 +48,10 @@ pub(super) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let from = peer.ip().to_canonical();
-    let actor = find(&state, request.headers(), from, Instant::now());
+    let peer = peer.ip().to_canonical();
+    let client = Client::of(peer, request.headers(), &state.settings.proxies);
+    let Client(from) = client;
+    let actor = find(&state, request.headers(), peer, from, Instant::now());
     let refusal = match (row.needs, &actor) {
         (Needs::Nothing, _) => None,
         // Not written down: strangers could fill the log.
@@ -60,6 +66,7 @@ pub(super) async fn admit(
     // Who is refused again and again does not push lines out of the log.
     let is_written = refusal.is_none() || actor.as_ref().is_some_and(|actor| state.door.is_refusal_written(&actor.name));
     let name = actor.as_ref().filter(|_| is_written).map(|actor| actor.name.clone());
+    request.extensions_mut().insert(client);
     if let Some(actor) = actor {
         request.extensions_mut().insert(actor);
     }
@@ -92,8 +99,8 @@ async fn within(answer: tokio::task::JoinHandle<Response>) -> Response {
     }
 }
 
-/// Whom a request is from.
-pub(super) fn find(state: &State, headers: &HeaderMap, from: IpAddr, now: Instant) -> Option<Actor> {
+/// Who asks, over a connection of `peer`, and from where.
+fn find(state: &State, headers: &HeaderMap, peer: IpAddr, from: IpAddr, now: Instant) -> Option<Actor> {
     if let Some(token) = cookie(headers, &state.cookie)
         && let Some(session) = state.sessions.find(&token, now)
     {
@@ -102,19 +109,12 @@ pub(super) fn find(state: &State, headers: &HeaderMap, from: IpAddr, now: Instan
     let key = headers.get(AUTHORIZATION).and_then(|given| given.to_str().ok()?.strip_prefix("Bearer "));
     let name = if key.is_some_and(|key| state.settings.key.is(key)) {
         COMMAND
-    } else if state.settings.development && from.is_loopback() && !is_forwarded(headers) {
+    } else if state.settings.development && is_local(peer, headers, &state.settings.proxies) {
         DEVELOPMENT
     } else {
         return None;
     };
     Some(Actor { name: name.to_owned(), role: Role::Administrator, from, token: None })
-}
-
-/// Whether a proxy says that it asks for another: then its address is nobody's proof of sitting at this machine.
-pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
-    ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip"]
-        .iter()
-        .any(|name| headers.contains_key(*name))
 }
 
 /// The token in the cookie of this name.

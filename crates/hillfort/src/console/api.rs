@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use hillfort_proto::ids::RoomId;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 
 use super::admission::Actor;
 use super::attack::{Kind, Runner, StartRefused};
@@ -21,6 +20,7 @@ use super::audit::Audit;
 use super::feed::Feed;
 use super::inspected::RoomDeed;
 use super::office::Office;
+use super::places::Places;
 use super::sessions::Sessions;
 use super::sign_in::Door;
 use super::source::{Change, ChangeRefused, Source, TEXT_CHARS_MAX};
@@ -39,7 +39,7 @@ pub(super) struct State {
     pub(super) settings: Arc<Settings>,
     pub(super) feed: Arc<Feed>,
     pub(super) attack: Arc<Runner>,
-    pub(super) places: Arc<Semaphore>,
+    pub(super) places: Places<String>,
     pub(super) door: Arc<Door>,
     pub(super) sessions: Arc<Sessions>,
     pub(super) audit: Arc<Audit>,
@@ -64,7 +64,7 @@ impl State {
         Ok(Self {
             source,
             attack: Arc::new(Runner::new(tool, Arc::clone(&feed))),
-            places: Arc::new(Semaphore::new(live::READERS_MAX)),
+            places: Places::new(live::READERS_MAX),
             door: Arc::new(Door::new(&office.passwords)?),
             sessions: Arc::default(),
             audit: Arc::new(Audit::new(Arc::clone(&office))),
@@ -178,15 +178,24 @@ async fn of_room<T: Send + 'static>(
     ask: impl FnOnce(&dyn Source, RoomId) -> Result<T, ChangeRefused> + Send + 'static,
 ) -> Result<T, Refusal> {
     let room = u64::from_str_radix(room, 16).map(RoomId).map_err(|_| ChangeRefused::Unknown("room"))?;
+    at_room(state, room, ask).await
+}
+
+/// The same of a room by its number.
+pub(super) async fn at_room<T: Send + 'static>(
+    state: &State,
+    room: RoomId,
+    ask: impl FnOnce(&dyn Source, RoomId) -> Result<T, ChangeRefused> + Send + 'static,
+) -> Result<T, Refusal> {
     let source = Arc::clone(&state.source);
     let panicked = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed to answer: its log says more");
     Ok(tokio::task::spawn_blocking(move || ask(&*source, room)).await.map_err(panicked)??)
 }
 
 pub(super) async fn live(Shared(state): Shared<State>, Extension(actor): Extension<Actor>) -> Response {
-    match live::place(&state) {
+    match live::place(&state, &actor) {
         Some(place) => live::respond(state, actor.token, place),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "too many pages look at this console; close one").into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "too many pages of yours look at this console: close one").into_response(),
     }
 }
 

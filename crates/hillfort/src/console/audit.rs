@@ -44,7 +44,8 @@ impl Audit {
     pub(super) async fn write(&self, actor: &str, from: IpAddr, action: &str, status: StatusCode, note: Note) {
         let mut detail = note.detail;
         detail.values_mut().for_each(shorten);
-        detail.insert("outcome".to_owned(), outcome(status).into());
+        let outcome = note.outcome.map_or_else(|| outcome(status).to_owned(), |outcome| clean(&outcome, TEXT_MAX));
+        detail.insert("outcome".to_owned(), outcome.into());
         detail.insert("status".to_owned(), status.as_u16().into());
         let entry = NewAuditEntry {
             actor: clean(actor, 128),
@@ -83,13 +84,18 @@ fn shorten(value: &mut Value) {
     }
 }
 
-/// At most `most` bytes of it, without what no database keeps.
+/// At most `most` bytes of it, without what no database keeps, and what a terminal or a page would obey instead of showing it.
 fn clean(text: &str, most: usize) -> String {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    let is_odd =
+        |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut shown = String::new();
+    for c in text.chars().map(|c| if is_odd(c) { char::REPLACEMENT_CHARACTER } else { c }) {
+        if shown.len() + c.len_utf8() > most {
+            break;
+        }
+        shown.push(c);
     }
-    text[..end].replace('\0', "\u{fffd}")
+    shown
 }
 
 /// Which lines.
@@ -130,6 +136,8 @@ mod tests {
     fn lines_are_cut_between_characters() {
         assert_eq!(clean("é\0x", 10), "é\u{fffd}x");
         assert_eq!(clean("aé", 2), "a");
+        assert_eq!(clean("a\n\u{1b}[2J\u{202e}b", 100), "a\u{fffd}\u{fffd}[2J\u{fffd}b");
+        assert_eq!(clean("\0\0", 5), "\u{fffd}", "what stands for another may be longer");
         assert_eq!(clean(&"x".repeat(1_000), TEXT_MAX).len(), TEXT_MAX);
     }
 }

@@ -1,26 +1,37 @@
-//! Accepts the console's connections: a bounded number, each with a deadline for its request line and headers. Knows nothing of routes.
+//! Accepts the console's connections: a bounded number in all and of one address, each with a deadline for its request line and headers. Knows
+//! nothing of routes.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::{Extension, Router};
+use hillfort_guard::IpNet;
+use hillfort_social::limits::source;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use super::client::is_in;
 use super::gate::Peer;
+use super::places::Places;
 
 /// Connections at a time; further ones wait in the kernel's queue. A page needs one for the live feed and up to five for its files.
 const CONNECTIONS_MAX: usize = 64;
+/// Of one address, or one /64 of IPv6: two browsers with two tabs each.
+const OF_ADDRESS_MAX: usize = 16;
+/// Of a proxy that is listed. Whoever is behind one leaves some for those who come by themselves.
+const OF_PROXY_MAX: usize = CONNECTIONS_MAX - OF_ADDRESS_MAX;
 /// A request's headers must be there by then.
 const HEADERS_WITHIN: Duration = Duration::from_secs(5);
 /// Pause after an accept that failed, so that a lack of descriptors does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `router` on `listener`, for ever.
-pub(super) async fn run(listener: TcpListener, router: Router) {
+pub(super) async fn run(listener: TcpListener, router: Router, proxies: &[IpNet]) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Places::new(CONNECTIONS_MAX);
     loop {
         let permit = Arc::clone(&permits).acquire_owned().await.expect("the semaphore is never closed");
         let (stream, peer) = match listener.accept().await {
@@ -31,6 +42,9 @@ pub(super) async fn run(listener: TcpListener, router: Router) {
                 continue;
             }
         };
+        let address = peer.ip().to_canonical();
+        // Cut at once: who has that many, and is slow with all of them, is no browser.
+        let Some(place) = places.take(source(address), share(address, proxies)) else { continue };
         let service = TowerToHyperService::new(router.clone().layer(Extension(Peer(peer))));
         tokio::spawn(async move {
             let mut http = hyper::server::conn::http1::Builder::new();
@@ -39,7 +53,39 @@ pub(super) async fn run(listener: TcpListener, router: Router) {
             if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
                 tracing::trace!(%error, "console: connection ended");
             }
-            drop(permit);
+            drop((permit, place));
         });
+    }
+}
+
+/// Connections that an address may have. This machine's own are all for people and commands on it, unless proxies are listed: then strangers
+/// may come from it, too.
+fn share(address: IpAddr, proxies: &[IpNet]) -> usize {
+    if is_in(proxies, address) {
+        OF_PROXY_MAX
+    } else if address.is_loopback() && proxies.is_empty() {
+        CONNECTIONS_MAX
+    } else {
+        OF_ADDRESS_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_share_of_the_connections() {
+        let check = |address: &str, proxies: &[&str], expect| {
+            let proxies: Vec<IpNet> = proxies.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(share(address.parse().unwrap(), &proxies), expect, "{address} {proxies:?}");
+        };
+        check("192.0.2.1", &[], OF_ADDRESS_MAX);
+        check("127.0.0.1", &[], CONNECTIONS_MAX);
+        check("::1", &[], CONNECTIONS_MAX);
+        check("127.0.0.1", &["10.0.0.0/8"], OF_ADDRESS_MAX);
+        check("127.0.0.1", &["127.0.0.1/32"], OF_PROXY_MAX);
+        check("10.1.1.1", &["10.0.0.0/8"], OF_PROXY_MAX);
+        check("192.0.2.1", &["10.0.0.0/8"], OF_ADDRESS_MAX);
     }
 }

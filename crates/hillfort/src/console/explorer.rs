@@ -97,7 +97,12 @@ pub(super) async fn call(
     let answer = make(&state, &actor, name, user, &request).await;
     let ms = begin.elapsed().as_secs_f64() * 1e3;
     let code = answer.as_ref().map_or_else(|error| error.code, |_| Code::Ok);
-    let note = note.with("code", format!("{code:?}"));
+    let outcome = match code {
+        Code::Ok => None,
+        Code::Internal | Code::Unavailable | Code::Unknown => Some(format!("failed: {code:?}")),
+        _ => Some(format!("refused: {code:?}")),
+    };
+    let note = Note { outcome, ..note.with("code", format!("{code:?}")) };
     note.told(told(answer, code, ms))
 }
 

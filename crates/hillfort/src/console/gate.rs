@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
@@ -34,6 +34,7 @@ enum Refusal {
 
 /// Checks a request and puts the security headers on its answer.
 pub(super) async fn check(State(hosts): State<Arc<[String]>>, request: Request, next: Next) -> Response {
+    let is_file = !request.uri().path().starts_with("/api/") && request.uri().path() != "/metrics";
     let mut response = match judge(request.method(), request.headers(), &hosts) {
         Ok(()) => next.run(request).await,
         Err(refusal) => (StatusCode::FORBIDDEN, refusal.text()).into_response(),
@@ -44,6 +45,10 @@ pub(super) async fn check(State(hosts): State<Arc<[String]>>, request: Request, 
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    if !is_file {
+        // What operators see stays in no cache, the browser's own among them.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     response
 }
 

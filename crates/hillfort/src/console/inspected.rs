@@ -61,6 +61,8 @@ pub struct RoomView {
     pub lines: Vec<(u64, String)>,
     /// What the room gave when it was asked for its state.
     pub state: Option<StateView>,
+    /// What it told by itself when it was asked for its state.
+    pub told: Option<serde_json::Value>,
     /// The scene that it shares.
     pub scene: Option<SceneView>,
 }

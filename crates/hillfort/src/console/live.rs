@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Instant;
 
 use axum::response::sse::{Event, Sse};
@@ -11,16 +10,28 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use hillfort_proto::reject::Reject;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
+use super::admission::Actor;
 use super::api::State;
 use super::feed::unix_ms;
 use super::naming::Threat;
+use super::places::Place;
 use super::sessions::Token;
 use super::{HISTORY_SAMPLES, SAMPLE_EVERY};
 
 /// Readers at a time; each tab is one.
-pub(super) const READERS_MAX: usize = 16;
+pub(super) const READERS_MAX: usize = 32;
+/// Of one operator.
+pub(super) const OF_OPERATOR_MAX: usize = 4;
+/// Of one who has not signed in: several commands and pages share such a name.
+pub(super) const OF_OTHER_MAX: usize = 16;
+
+/// Takes a place for one who looks.
+pub(super) fn place(state: &State, actor: &Actor) -> Option<Place<String>> {
+    let most = if actor.token.is_some() { OF_OPERATOR_MAX } else { OF_OTHER_MAX };
+    state.places.take(actor.name.clone(), most)
+}
 
 /// What one reader has been sent.
 struct Reader {
@@ -31,13 +42,13 @@ struct Reader {
     seq: u64,
     tables: u64,
     attack: u64,
-    _place: OwnedSemaphorePermit,
+    _place: Place<String>,
 }
 
 /// Answers `GET /api/live`.
 ///
 /// It ends with the session of who looks.
-pub(super) fn respond(state: State, token: Option<Token>, place: OwnedSemaphorePermit) -> Response {
+pub(super) fn respond(state: State, token: Option<Token>, place: Place<String>) -> Response {
     let changed = state.feed.watch();
     // Nobody may have looked so far, so the tables can be old.
     state.feed.set_tables(&*state.source);
@@ -112,9 +123,4 @@ impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader").field("seq", &self.seq).finish_non_exhaustive()
     }
-}
-
-/// Takes a place among the readers, if one is free.
-pub(super) fn place(state: &State) -> Option<OwnedSemaphorePermit> {
-    Arc::clone(&state.places).try_acquire_owned().ok()
 }

@@ -12,6 +12,7 @@ use hillfort_store::Store;
 use tokio::runtime::Handle;
 
 use super::operators::new_password;
+use super::play::Play;
 use super::sign_in::now_ms;
 use super::told::Refusal;
 
@@ -27,6 +28,8 @@ pub struct Office {
     pub store: Store,
     /// Calls of the client API.
     pub gate: Arc<Gate>,
+    /// Modules and matches.
+    pub play: Play,
     /// Where all of these run.
     pub threads: Handle,
     /// What the hash of an operator's password costs. Threads of its own compute them, so that a flood of players' sign-ins keeps no

@@ -9,7 +9,7 @@ use hillfort_store::{Operator, OperatorUpdate, Role};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::admission::{Actor, COMMAND, DEVELOPMENT};
+use super::admission::{Actor, COMMAND, DEVELOPMENT, NOBODY};
 use super::api::State;
 use super::sign_in::{NAME_MAX, hashed, now_ms};
 use super::told::{Note, Noted, Refusal, Told, done};
@@ -29,6 +29,24 @@ pub(crate) fn new_password() -> std::io::Result<String> {
     let mut bytes = [0; PASSWORD_LETTERS];
     getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
     Ok(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect())
+}
+
+/// Names that the audit log gives to who is no operator.
+const RESERVED: [&str; 4] = [DEVELOPMENT, COMMAND, NOBODY, "server"];
+
+/// Whether an operator may have this name.
+///
+/// # Errors
+/// Why not, for the person who chose it.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    let bad = name.is_empty() || name.len() > NAME_MAX || name.chars().any(char::is_control) || name.trim() != name;
+    if bad {
+        return Err(format!("a name has 1 to {NAME_MAX} bytes, none of them a control character, and no space around it"));
+    }
+    if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+        return Err(format!("{name} is what the audit log calls who is no operator: choose another name"));
+    }
+    Ok(())
 }
 
 fn shown(operator: &Operator) -> Value {
@@ -56,10 +74,7 @@ pub(super) async fn create(Shared(state): Shared<State>, Json(New { name, role }
 }
 
 async fn make(state: &State, name: String, role: Role) -> Told {
-    let bad = name.is_empty() || name.len() > NAME_MAX || name.chars().any(char::is_control) || name.trim() != name;
-    if bad || name == DEVELOPMENT || name == COMMAND {
-        return Err(Refusal::invalid(format!("a name has 1 to {NAME_MAX} bytes, and is not the console's own")));
-    }
+    check_name(&name).map_err(Refusal::invalid)?;
     let password = password()?;
     let hash = hashed(state, &password).await?;
     let operators = Arc::clone(&state.office.store.operators);

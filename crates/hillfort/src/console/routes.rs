@@ -10,7 +10,7 @@ use axum::routing::{MethodFilter, MethodRouter, get, on};
 use hillfort_store::Role::{self, Administrator, Operator, Viewer};
 
 use super::api::{self, State};
-use super::{accounts, admission, audit, configuration, explorer, gate, operators, sign_in, storage};
+use super::{accounts, admission, audit, configuration, explorer, gate, matches, modules, operators, owned, sign_in, storage};
 
 /// Bytes of a body that is a form.
 const FORM: usize = 4 << 10;
@@ -94,6 +94,9 @@ table! {
     POST "/api/accounts/{id}/unban", Of(Operator), Some("account.unban"), FORM, accounts::unban;
     POST "/api/accounts/{id}/sign-out", Of(Operator), Some("account.sign_out"), FORM, accounts::sign_out;
     POST "/api/accounts/{id}/export", Of(Administrator), Some("account.export"), FORM, accounts::export;
+    GET "/api/accounts/{id}/ledger", Of(Viewer), None, 0, owned::ledger;
+    POST "/api/accounts/{id}/wallet", Of(Administrator), Some("account.wallet"), FORM, owned::change;
+    POST "/api/accounts/{id}/unlink", Of(Administrator), Some("account.unlink"), FORM, owned::unlink;
     DELETE "/api/accounts/{id}", Of(Administrator), Some("account.delete"), FORM, accounts::delete;
 
     GET "/api/collections", Of(Viewer), None, 0, storage::collections;
@@ -104,6 +107,13 @@ table! {
 
     GET "/api/calls", Of(Viewer), None, 0, explorer::list;
     POST "/api/calls/{call}", Of(Administrator), Some("api.call"), OBJECT, explorer::call;
+
+    GET "/api/matches", Of(Viewer), None, 0, matches::list;
+    GET "/api/matches/{id}", Of(Viewer), None, 0, matches::view;
+    DELETE "/api/matches/{id}", Of(Operator), Some("match.end"), FORM, matches::end;
+
+    GET "/api/modules", Of(Viewer), None, 0, modules::show;
+    POST "/api/modules/reload", Of(Administrator), Some("modules.reload"), FORM, modules::reload;
 
     GET "/api/configuration", Of(Viewer), None, 0, configuration::show;
 }

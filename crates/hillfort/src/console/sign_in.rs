@@ -8,16 +8,17 @@ use axum::http::header::{HeaderMap, ORIGIN, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use hillfort_guard::IpNet;
 use hillfort_social::limits::{Allowance, Limits, TryAgainIn, source};
 use hillfort_social::passwords::{Checked, PASSWORD_MAX, PasswordCost, Passwords};
 use hillfort_store::{Operator, OperatorUpdate, StoreError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::admission::{Actor, is_forwarded};
+use super::admission::{Actor, NOBODY};
 use super::api::State;
+use super::client::{Client, is_local};
 use super::feed::unix_ms;
-use super::gate::Peer;
 use super::sessions::{SESSION_LIFE, Token};
 use super::told::{Note, Refusal, Told, done};
 
@@ -40,6 +41,9 @@ const WRITTEN: Allowance = Allowance::new(20, 60_000);
 const REFUSED: Allowance = Allowance::new(60, 60_000);
 /// Places for limits.
 const LIMITED_MAX: usize = 1 << 14;
+
+/// What the audit log has for a name that no operator has.
+const STRANGER: &str = "no operator";
 
 const ADDRESS: u8 = 1;
 const PAIR: u8 = 2;
@@ -104,8 +108,8 @@ struct Origin {
 }
 
 impl Origin {
-    fn of(address: IpAddr, headers: &HeaderMap) -> Self {
-        Self { address, local: address.is_loopback() && !is_forwarded(headers) }
+    fn of(address: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Self {
+        Self { address, local: is_local(address, headers, proxies) }
     }
 }
 
@@ -120,15 +124,17 @@ pub(super) struct Credentials {
 /// `POST /api/sign-in`.
 pub(super) async fn sign_in(
     Shared(state): Shared<State>,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(Client(address)): Extension<Client>,
     headers: HeaderMap,
     Json(Credentials { name, password }): Json<Credentials>,
 ) -> Response {
-    let address = peer.ip().to_canonical();
-    let from = Origin::of(address, &headers);
-    match check(&state, &headers, from, &name, &password).await {
-        Ok(operator) => {
-            let token = state.sessions.begin(&operator, Instant::now());
+    let from = Origin::of(address, &headers, &state.settings.proxies);
+    let begun = match check(&state, &headers, from, &name, &password).await {
+        Ok(operator) => begin(&state, &operator).await.map(|token| (operator, token)),
+        Err(refusal) => Err(refusal),
+    };
+    match begun {
+        Ok((operator, token)) => {
             let note = Note { actor: Some(name), ..Note::default() };
             signed_in(&state, &headers, &token, note, &operator)
         }
@@ -138,11 +144,34 @@ pub(super) async fn sign_in(
             }
             let guessed = refusal.status == StatusCode::UNAUTHORIZED;
             let written = guessed && state.door.is_written(now_ms());
-            let actor = written.then(|| "nobody".to_owned());
-            let note = Note { actor, ..Note::about(name) };
+            // Whoever mixes the fields up types a password for a name: only names of operators are written down.
+            let subject = if written && is_operator(&state, &name).await { name } else { STRANGER.to_owned() };
+            let note = Note { actor: written.then(|| NOBODY.to_owned()), ..Note::about(subject) };
             (Extension(note), refusal).into_response()
         }
     }
+}
+
+/// Signs an operator in as it was when its password was checked, unless it has changed since. Begun first and looked at then: a change that
+/// comes now ends the session, one that came before is seen.
+pub(super) async fn begin(state: &State, operator: &Operator) -> Result<Token, Refusal> {
+    let token = state.sessions.begin(operator, Instant::now());
+    let (operators, asked) = (state.office.store.operators.clone(), operator.name.clone());
+    let refusal = match state.office.run(async move { operators.get(asked).await }).await {
+        Ok(Ok(now)) if now.generation == operator.generation => return Ok(token),
+        Ok(Ok(_) | Err(StoreError::NotFound(_))) => {
+            Refusal::new(StatusCode::CONFLICT, "this operator was changed just now: sign in again")
+        }
+        Ok(Err(error)) => error.into(),
+        Err(refusal) => refusal,
+    };
+    state.sessions.end(&token);
+    Err(refusal)
+}
+
+async fn is_operator(state: &State, name: &str) -> bool {
+    let (operators, asked) = (state.office.store.operators.clone(), name.to_owned());
+    matches!(state.office.run(async move { operators.get(asked).await }).await, Ok(Ok(_)))
 }
 
 async fn check(state: &State, headers: &HeaderMap, from: Origin, name: &str, password: &str) -> Result<Operator, Refusal> {
@@ -220,11 +249,12 @@ pub(super) async fn password(
     Json(NewPassword { old, new }): Json<NewPassword>,
 ) -> Response {
     let note = Note::about(actor.name.clone());
-    match change(&state, &headers, &actor, &old, &new).await {
-        Ok(operator) => {
-            let token = state.sessions.begin(&operator, Instant::now());
-            signed_in(&state, &headers, &token, note, &operator)
-        }
+    let changed = match change(&state, &headers, &actor, &old, &new).await {
+        Ok(operator) => begin(&state, &operator).await.map(|token| (operator, token)),
+        Err(refusal) => Err(refusal),
+    };
+    match changed {
+        Ok((operator, token)) => signed_in(&state, &headers, &token, note, &operator),
         Err(refusal) => (Extension(note), refusal).into_response(),
     }
 }
@@ -233,11 +263,13 @@ async fn change(state: &State, headers: &HeaderMap, actor: &Actor, old: &str, ne
     if actor.token.is_none() {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "whoever has not signed in has no password"));
     }
-    check(state, headers, Origin::of(actor.from, headers), &actor.name, old).await.map_err(|refusal| match refusal.status {
-        // 401 would send the page to its sign-in.
-        StatusCode::UNAUTHORIZED => Refusal::new(StatusCode::FORBIDDEN, "the old password is another one"),
-        _ => refusal,
-    })?;
+    check(state, headers, Origin::of(actor.from, headers, &state.settings.proxies), &actor.name, old).await.map_err(
+        |refusal| match refusal.status {
+            // 401 would send the page to its sign-in.
+            StatusCode::UNAUTHORIZED => Refusal::new(StatusCode::FORBIDDEN, "the old password is another one"),
+            _ => refusal,
+        },
+    )?;
     let hash = hashed(state, new).await?;
     let (operators, name) = (state.office.store.operators.clone(), actor.name.clone());
     let update = OperatorUpdate { role: None, password_hash: Some(hash) };
@@ -293,7 +325,7 @@ mod tests {
     fn guesses_are_limited_by_name_and_address() {
         let door = Door::new(&PasswordCost { memory_kib: 8, passes: 1, threads: 1, queue: 1 }).unwrap();
         let address = |n: u8| IpAddr::from([192, 0, 2, n]);
-        let of = |address| Origin::of(address, &HeaderMap::new());
+        let of = |address| Origin::of(address, &HeaderMap::new(), &[]);
         let guesses = |name: &str, from: IpAddr| {
             let from = of(from);
             (0..1_000).take_while(|_| door.guess(name, from, 0).is_ok()).count()

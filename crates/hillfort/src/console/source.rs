@@ -49,6 +49,12 @@ pub trait Source: Send + Sync + 'static {
     /// [`ChangeRefused`]: there is no such room, it has ended, or its thread did not answer.
     fn inspect(&self, room: RoomId, deed: RoomDeed) -> Result<RoomView, ChangeRefused>;
 
+    /// Ends a room: it is told, then its players leave. Waits for its thread, so it is called from a thread that may.
+    ///
+    /// # Errors
+    /// [`ChangeRefused`]: there is no such room, or its thread did not answer.
+    fn end_room(&self, room: RoomId) -> Result<(), ChangeRefused>;
+
     /// Hands a change to its owner. `Ok` says that it was taken over, the tables show when it is done.
     ///
     /// # Errors

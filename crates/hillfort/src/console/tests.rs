@@ -9,8 +9,10 @@ use super::*;
 use rig::{DEADLINE, ban, script, start};
 
 mod people;
+mod play;
 mod rig;
 mod roles;
+mod strangers;
 
 #[test]
 fn the_feed_begins_with_the_history_and_goes_on() {
@@ -227,11 +229,25 @@ fn a_console_that_stops_takes_its_attack_along() {
 #[test]
 fn readers_are_bounded() {
     let rig = start(false, None);
-    let mut readers: Vec<_> = (0..live::READERS_MAX).map(|_| rig.live()).collect();
+    let mut readers: Vec<_> = (0..live::OF_OTHER_MAX).map(|_| rig.live()).collect();
     readers.iter_mut().for_each(|reader| {
         reader.next("hello");
     });
     assert_eq!(rig.get("/api/live").0, 503);
+    // An operator has a few, and leaves the others theirs.
+    let cookies = ["anna", "ben"].map(|name| rig.cookie(name, &rig.operator(name, "viewer")));
+    let looks = |cookie: &String| rig.live_as(&rig.browser(cookie));
+    let mut annas: Vec<_> = (0..live::OF_OPERATOR_MAX).map(|_| looks(&cookies[0])).collect();
+    annas.iter_mut().for_each(|reader| {
+        reader.next("hello");
+    });
+    assert_eq!(rig.ask("GET", "/api/live", &rig.browser(&cookies[0]), "").0, 503);
+    looks(&cookies[1]).next("hello");
+    drop(annas.pop());
+    let deadline = std::time::Instant::now() + DEADLINE;
+    while rig.status_of_live(&rig.browser(&cookies[0])) != 200 {
+        assert!(std::time::Instant::now() < deadline, "a place that was given back can be taken");
+    }
     rig.console.stop();
 }
 
@@ -269,7 +285,7 @@ fn a_room_is_shown_and_steered_in_development_alone() {
     assert_eq!(rig.get("/api/rooms/1?inside").0, 200);
     let (status, answer) = rig.get("/api/rooms/2");
     assert!(status == 410 && answer.contains("it crashed"), "{answer}");
-    assert_eq!((rig.get("/api/rooms/3").0, rig.get("/api/rooms/..").0), (404, 404));
+    assert_eq!((rig.get("/api/rooms/4").0, rig.get("/api/rooms/..").0), (404, 404));
     let (status, answer) = rig.post("/api/rooms/1", &json!({ "deed": "pause" }));
     assert!(status == 200 && answer.contains(r#""paused":true"#), "{answer}");
     assert_eq!(rig.post("/api/rooms/1", &json!({ "deed": "step" })).0, 200);

@@ -34,6 +34,8 @@ pub(super) struct Note {
     pub(super) subject: String,
     /// Further values.
     pub(super) detail: Map<String, Value>,
+    /// What it came to, where the status of the answer does not tell: `refused: …`, `failed: …`.
+    pub(super) outcome: Option<String>,
 }
 
 impl Note {

@@ -62,6 +62,7 @@ pub(super) fn view(seen: Inspection) -> RoomView {
         inputs: inputs.collect(),
         lines: seen.lines,
         state: seen.state.map(|state| StateView { bytes: state.len, hex: hex(&state.start), tree: state.tree.map(branch) }),
+        told: seen.told.map(|told| serde_json::from_str(&told).unwrap_or(serde_json::Value::String(told))),
         scene: seen.scene.map(scene),
     }
 }

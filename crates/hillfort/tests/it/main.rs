@@ -26,6 +26,7 @@ mod drain;
 mod flood;
 mod hostile_rooms;
 mod kernel;
+mod looked_at;
 mod matches;
 mod modules;
 mod operators;

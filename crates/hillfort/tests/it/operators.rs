@@ -74,8 +74,36 @@ fn the_first_start_prints_a_password_once() {
     assert!(sign_in(server.console, &password).starts_with("HTTP/1.1 401"));
     let new = password_in(&String::from_utf8_lossy(&said.stdout));
     assert!(sign_in(server.console, &new).starts_with("HTTP/1.1 200"));
-    let viewer = run(hillfort(server.folder()).args(["operator", "vera", "--role", "viewer"]));
-    assert!(String::from_utf8_lossy(&viewer.stdout).starts_with("vera (viewer) signs in"), "{viewer:?}");
+    let command = |args: &[&str]| {
+        let ended = run(hillfort(server.folder()).arg("operator").args(args));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (ended.status.success(), text(&ended.stdout), text(&ended.stderr))
+    };
+    let (made, said, _) = command(&["vera", "--create", "--role", "viewer"]);
+    assert!(made && said.starts_with("vera (viewer) signs in"), "{said}");
+    // A mistyped name makes nobody an administrator.
+    for (args, why) in [
+        (&["admn"][..], "there is no operator admn (there are: admin, vera). --create --role ROLE makes one"),
+        (&["vrea", "--role", "administrator"], "there is no operator vrea"),
+        (&["vera", "--create", "--role", "viewer"], "already"),
+        (&["nobody", "--create", "--role", "viewer"], "choose another name"),
+        (&["carl", "--create"], "--role"),
+    ] {
+        let (made, _, said) = command(args);
+        assert!(!made && said.contains(why), "{args:?}: {said}");
+    }
+    let admin = sign_in(server.console, &new);
+    let cookie = admin.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+    let cookie = format!("cookie: {}\r\n", cookie.split(';').next().unwrap());
+    let operators = ask(server.console, "GET /api/operators", &cookie, "");
+    assert_eq!(operators.matches("\"created\"").count(), 2, "{operators}");
+    let audit = ask(server.console, "GET /api/audit?actor=command%20line", &cookie, "");
+    for line in
+        [r#""action":"operator.create","#, r#""action":"operator.update","#, r#""subject":"vera""#, r#""subject":"admin""#]
+    {
+        assert!(audit.contains(line), "{line}: {audit}");
+    }
+    assert!(!audit.contains(&new), "no password is written down");
     let forgetful = run(hillfort(server.folder()).args(["operator", "admin", "--set", "store.url=memory:"]));
     assert!(!forgetful.status.success() && String::from_utf8_lossy(&forgetful.stderr).contains("store.url"), "{forgetful:?}");
 }

@@ -7,7 +7,7 @@ use super::roles::body;
 
 impl Rig {
     /// Makes any call; what it says.
-    fn call(&self, name: &str, user: Option<&str>, request: &Value) -> Value {
+    pub(super) fn call(&self, name: &str, user: Option<&str>, request: &Value) -> Value {
         let (status, answer) = self.post(&format!("/api/calls/{name}"), &json!({ "user": user, "request": request }));
         assert_eq!(status, 200, "{answer}");
         body(&answer)
@@ -74,6 +74,9 @@ fn an_account_is_edited_banned_exported_and_erased() {
     let shown = body(&rig.get(&path).1);
     assert_eq!((&shown["account"]["display_name"], &shown["account"]["metadata"]), (&json!("Eve"), &json!("{\"level\":3}")));
     assert_eq!((shown["sessions"].as_array().unwrap().len(), &shown["banned"]), (1, &json!(false)), "{shown}");
+    let line = &rig.audit()[0];
+    assert!(line.action == "account.edit" && line.detail.contains("\"metadata\":\"11 bytes\""), "{line:?}");
+    assert!(!line.detail.contains("level") && !line.detail.contains("Eve"), "what was typed may be secret: {line:?}");
     for (bad, status) in [
         (json!({}), 422),
         (json!({ "username": "" }), 400),
@@ -124,6 +127,71 @@ fn an_account_is_edited_banned_exported_and_erased() {
     for bad in ["x", "00000000-0000-0000-0000-000000000000", "..%2f..", "%00"] {
         assert_eq!(rig.get(&format!("/api/accounts/{bad}")).0, 404, "{bad}");
     }
+    rig.console.stop();
+}
+
+#[test]
+fn a_wallet_changes_with_a_line_in_the_ledger() {
+    let rig = start(false, None);
+    let id = rig.player("a-device-of-eve", "eve");
+    let change = |changeset: Value, reason: &str| {
+        rig.post(&format!("/api/accounts/{id}/wallet"), &json!({ "changeset": changeset, "reason": reason }))
+    };
+    let (status, answer) = change(json!({ "coins": 50, "gems": 1 }), "lost to a fault");
+    assert_eq!((status, &body(&answer)["wallet"]), (200, &json!({ "coins": 50, "gems": 1 })), "{answer}");
+    assert_eq!(change(json!({ "coins": -20 }), "given twice").0, 200);
+    let many: serde_json::Map<_, _> = (0..17).map(|n| (n.to_string(), 1.into())).collect();
+    for (changeset, reason, status) in [
+        (json!({ "coins": -31 }), "too much", 409),
+        (json!({ "coins": 0 }), "nothing", 422),
+        (json!({}), "nothing", 422),
+        (json!({ "coins": 1.5 }), "a part", 422),
+        (json!({ "coins": 1_i64 << 53 }), "cannot be told apart", 422),
+        (json!({ "coins": -(1_i64 << 53) }), "cannot be told apart", 422),
+        (json!({ "coins": 1 }), "", 422),
+        (json!({ "": 1 }), "no name", 422),
+        (Value::Object(many), "many", 422),
+    ] {
+        assert_eq!(change(changeset.clone(), reason).0, status, "{changeset} {reason}");
+    }
+    assert_eq!(body(&rig.get(&format!("/api/accounts/{id}")).1)["wallet"], json!({ "coins": 30, "gems": 1 }));
+    let ledger = body(&rig.get(&format!("/api/accounts/{id}/ledger")).1);
+    let lines = ledger["lines"].as_array().unwrap();
+    assert_eq!((lines.len(), &lines[0]["changeset"], &ledger["cursor"]), (2, &json!({ "coins": -20 }), &Value::Null));
+    let metadata: Value = serde_json::from_str(lines[1]["metadata"].as_str().unwrap()).unwrap();
+    assert_eq!(metadata, json!({ "by": "command line", "console": true, "reason": "lost to a fault" }));
+    let audit = rig.audit().into_iter().rfind(|line| line.action == "account.wallet").unwrap();
+    assert!(
+        audit.subject == id && audit.detail.contains("50 coins, 1 gems") && audit.detail.contains("lost to a fault"),
+        "{audit:?}"
+    );
+    assert_eq!(rig.post("/api/accounts/x/wallet", &json!({ "changeset": { "coins": 1 }, "reason": "x" })).0, 404);
+    let nobody = "00000000-0000-4000-8000-00000000dead";
+    assert_eq!(
+        rig.post(&format!("/api/accounts/{nobody}/wallet"), &json!({ "changeset": { "coins": 1 }, "reason": "x" })).0,
+        404
+    );
+    rig.console.stop();
+}
+
+#[test]
+fn a_way_to_sign_in_is_taken_away() {
+    let rig = start(false, None);
+    let id = rig.player("a-device-of-eve", "eve");
+    assert_eq!(rig.call("LinkCustom", Some(&id), &json!({ "id": "studio-id-of-eve" }))["code"], "Ok");
+    let unlink =
+        |kind: &str, value: &str| rig.post(&format!("/api/accounts/{id}/unlink"), &json!({ "kind": kind, "value": value })).0;
+    assert_eq!((unlink("shoe", "x"), unlink("device", "another-device"), unlink("device", "a-device-of-eve")), (422, 404, 200));
+    let again = rig.call("AuthenticateDevice", None, &json!({ "account": { "id": "a-device-of-eve" }, "create": false }));
+    assert_eq!(again["code"], "NotFound", "{again}");
+    assert_eq!(unlink("custom", "studio-id-of-eve"), 400, "the last one stays");
+    let lines: Vec<_> = rig.audit().into_iter().filter(|line| line.action == "account.unlink").collect();
+    assert_eq!(lines.len(), 4);
+    assert!(
+        lines.iter().all(|line| line.subject == id && !line.detail.contains("a-device-of-eve")),
+        "no id is written: {lines:?}"
+    );
+    assert!(lines[1].detail.contains("\"done\"") && lines[1].detail.contains("\u{2026}-eve"), "{lines:?}");
     rig.console.stop();
 }
 
@@ -208,5 +276,8 @@ fn any_call_is_made_as_anybody() {
     );
     let line = rig.audit().into_iter().find(|line| line.subject == "UpdateAccount").unwrap();
     assert!(line.action == "api.call" && line.detail.contains(&id) && line.detail.contains("InvalidArgument"), "{line:?}");
+    assert!(line.detail.contains("\"outcome\":\"refused: InvalidArgument\""), "{line:?}");
+    let went_well = rig.audit().into_iter().filter(|line| line.detail.contains("\"outcome\":\"done\"")).count();
+    assert!(went_well > 0, "what was done is done");
     rig.console.stop();
 }

@@ -2,19 +2,23 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hillfort_api::matches::HANDLER_GAME;
 use hillfort_nakama::Gate;
 use hillfort_proto::ids::RoomId;
 use hillfort_proto::reject::Reject;
 use hillfort_social::passwords::PasswordCost;
 use hillfort_social::{MailConfig, Social, system_clock};
 use hillfort_store::{Options, Store};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::super::*;
+use super::play::play;
 
 /// Nothing in these tests takes longer, however slow the machine.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
@@ -26,6 +30,7 @@ pub(super) struct Fake {
     pub(super) changes: Mutex<Vec<Change>>,
     pub(super) bans: Mutex<Vec<StepRow>>,
     pub(super) deeds: Mutex<Vec<RoomDeed>>,
+    pub(super) ended: Mutex<Vec<RoomId>>,
 }
 
 impl Source for Fake {
@@ -78,11 +83,19 @@ impl Source for Fake {
         match room.0 {
             1 => {
                 self.deeds.lock().unwrap().push(deed);
-                Ok(RoomView { id: room.to_string(), paused: deed == RoomDeed::Pause, ..RoomView::default() })
+                let told = (deed == RoomDeed::LookInside).then(|| json!({ "presences": [], "state": { "round": 3 } }));
+                let (game, paused) = (HANDLER_GAME.to_owned(), deed == RoomDeed::Pause);
+                Ok(RoomView { id: room.to_string(), game, paused, told, ..RoomView::default() })
             }
             2 => Err(ChangeRefused::Gone("it crashed".to_owned())),
+            3 => Ok(RoomView { id: room.to_string(), game: "hilltop".to_owned(), ..RoomView::default() }),
             _ => Err(ChangeRefused::Unknown("room")),
         }
+    }
+
+    fn end_room(&self, room: RoomId) -> Result<(), ChangeRefused> {
+        self.ended.lock().unwrap().push(room);
+        if room.0 == 1 { Ok(()) } else { Err(ChangeRefused::Busy) }
     }
 
     fn change(&self, change: Change) -> Result<(), ChangeRefused> {
@@ -108,6 +121,8 @@ pub(super) struct Rig {
     pub(super) address: SocketAddr,
     pub(super) source: Arc<Fake>,
     pub(super) office: Office,
+    /// Folder of the modules.
+    pub(super) modules: TempDir,
     /// Headers that say who asks.
     pub(super) who: String,
     _threads: Runtime,
@@ -125,7 +140,7 @@ pub(super) fn script(text: &str) -> AttackTool {
 }
 
 /// What services are, over a store in memory.
-fn office(threads: &Runtime) -> Office {
+fn office(threads: &Runtime, modules: &Path) -> Office {
     let passwords = PasswordCost { memory_kib: 64, passes: 1, threads: 1, queue: 64 };
     let config = hillfort_social::Config {
         server_key: "defaultkey".into(),
@@ -133,7 +148,7 @@ fn office(threads: &Runtime) -> Office {
         passwords: passwords.clone(),
         ..Default::default()
     };
-    threads.block_on(async {
+    let (social, store, gate) = threads.block_on(async {
         let store = Store::open("memory:", Options::default()).await.unwrap();
         let social = Social::start(config, store.clone(), MailConfig::None, system_clock()).await.unwrap();
         let bounds = hillfort_nakama::Settings {
@@ -142,34 +157,48 @@ fn office(threads: &Runtime) -> Office {
             calls_max: 16,
             wait_max: Duration::from_secs(60),
         };
-        let handle = threads.handle().clone();
-        let gate = Arc::new(Gate::new(Arc::new(social.clone()), handle.clone(), bounds));
-        Office { social, store, gate, threads: handle, passwords }
-    })
+        let gate = Arc::new(Gate::new(Arc::new(social.clone()), threads.handle().clone(), bounds));
+        (social, store, gate)
+    });
+    let play = play(&social, threads.handle(), modules);
+    Office { social, store, gate, play, threads: threads.handle().clone(), passwords }
 }
 
 /// A console that one asks as a command on this machine.
 pub(super) fn start(development: bool, attack: Option<AttackTool>) -> Rig {
+    start_with(|settings| (settings.development, settings.attack) = (development, attack))
+}
+
+/// The same with settings of its own.
+pub(super) fn start_with(change: impl FnOnce(&mut Settings)) -> Rig {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let source = Arc::new(Fake::default());
     let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let office = office(&threads);
+    let modules = tempfile::tempdir().unwrap();
+    let office = office(&threads, modules.path());
     let key = ConsoleKey::random().unwrap();
     let who = format!("authorization: Bearer {}\r\n", key.text());
-    let settings = Settings {
+    let mut settings = settings(key);
+    change(&mut settings);
+    let console = serve(listener, Arc::clone(&source) as Arc<dyn Source>, office.clone(), settings).unwrap();
+    Rig { console, address, source, office, modules, who, _threads: threads }
+}
+
+/// Those of a console that asks everybody to sign in.
+pub(super) fn settings(key: ConsoleKey) -> Settings {
+    Settings {
         version: "0.0.0",
-        development,
-        attack,
+        development: false,
+        attack: None,
         hosts: Vec::new(),
+        proxies: Vec::new(),
         key,
         plain_sign_in: false,
         configuration: Configuration::default(),
         game_port: Some(7350),
         assets: None,
-    };
-    let console = serve(listener, Arc::clone(&source) as Arc<dyn Source>, office.clone(), settings).unwrap();
-    Rig { console, address, source, office, who, _threads: threads }
+    }
 }
 
 impl Rig {
@@ -200,7 +229,18 @@ impl Rig {
     }
 
     pub(super) fn live(&self) -> Live {
-        Live(self.send("GET", "/api/live", &format!("host: {}\r\n{}", self.address, self.who), ""))
+        self.live_as(&format!("host: {}\r\n{}", self.address, self.who))
+    }
+
+    pub(super) fn live_as(&self, headers: &str) -> Live {
+        Live(self.send("GET", "/api/live", headers, ""))
+    }
+
+    /// Whether the feed is given, without reading it.
+    pub(super) fn status_of_live(&self, headers: &str) -> u16 {
+        let mut line = String::new();
+        self.send("GET", "/api/live", headers, "").read_line(&mut line).unwrap();
+        line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap()
     }
 }
 

@@ -10,25 +10,25 @@ const JSON: &str = "content-type: application/json\r\n";
 
 impl Rig {
     /// Headers of a browser on the console's own page.
-    fn browser(&self, cookie: &str) -> String {
+    pub(super) fn browser(&self, cookie: &str) -> String {
         let cookie = if cookie.is_empty() { String::new() } else { format!("cookie: {cookie}\r\n") };
         format!("host: {0}\r\norigin: http://{0}\r\n{JSON}{cookie}", self.address)
     }
 
     /// Makes an operator; its password.
-    fn operator(&self, name: &str, role: &str) -> String {
+    pub(super) fn operator(&self, name: &str, role: &str) -> String {
         let (status, answer) = self.post("/api/operators", &json!({ "name": name, "role": role }));
         assert_eq!(status, 200, "{answer}");
         body(&answer)["password"].as_str().unwrap().to_owned()
     }
 
-    fn sign_in(&self, name: &str, password: &str) -> (u16, String) {
+    pub(super) fn sign_in(&self, name: &str, password: &str) -> (u16, String) {
         let credentials = json!({ "name": name, "password": password }).to_string();
         self.ask("POST", "/api/sign-in", &self.browser(""), &credentials)
     }
 
     /// The cookie of who signs in.
-    fn cookie(&self, name: &str, password: &str) -> String {
+    pub(super) fn cookie(&self, name: &str, password: &str) -> String {
         let (status, answer) = self.sign_in(name, password);
         assert_eq!(status, 200, "{answer}");
         cookie_of(&answer)
@@ -151,6 +151,8 @@ fn guesses_are_refused_and_then_limited() {
     }
     let failed = &rig.audit()[0];
     assert_eq!((failed.actor.as_str(), failed.action.as_str()), ("nobody", "operator.sign_in"));
+    let subjects: Vec<_> = rig.audit().into_iter().take(4).map(|line| line.subject).collect();
+    assert_eq!(subjects, ["no operator", "anna", "no operator", "anna"], "what is no operator's name may be a password");
     assert!(failed.detail.contains("refused") && !failed.detail.contains("wrong"), "{failed:?}");
     let statuses: Vec<_> = (0..8).map(|_| rig.sign_in("anna", "wrong").0).collect();
     assert_eq!(statuses[statuses.len() - 1], 429, "{statuses:?}");
@@ -180,7 +182,7 @@ fn operators_are_made_changed_and_removed() {
 
     let ben = rig.cookie("ben", &rig.operator("ben", "viewer"));
     assert_eq!(ask("POST", "/api/operators", &json!({ "name": "ben", "role": "viewer" })).0, 409);
-    for name in ["", " ben", "b\nn", "development", "command line", &"x".repeat(129)] {
+    for name in ["", " ben", "b\nn", "development", "command line", "nobody", "Server", &"x".repeat(129)] {
         assert_eq!(ask("POST", "/api/operators", &json!({ "name": name, "role": "viewer" })).0, 422, "{name:?}");
     }
     assert_eq!(ask("POST", "/api/operators", &json!({ "name": "carl", "role": "emperor" })).0, 422);

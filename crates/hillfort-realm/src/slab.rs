@@ -77,6 +77,8 @@ pub(crate) struct Slab {
     entries: Vec<Entry>,
     free: Vec<u32>,
     asleep: usize,
+    /// Numbers that no room gets, because rooms that stay in their files have them.
+    kept: usize,
     /// Rooms that came from other threads with their names.
     foreign: HashMap<RoomId, u32>,
 }
@@ -90,7 +92,7 @@ struct Entry {
 
 impl Slab {
     pub(crate) fn new(world: u8, first: u32) -> Self {
-        Self { world, first, entries: Vec::new(), free: Vec::new(), asleep: 0, foreign: HashMap::new() }
+        Self { world, first, entries: Vec::new(), free: Vec::new(), asleep: 0, kept: 0, foreign: HashMap::new() }
     }
 
     /// Reserves a number and its name; [`Slab::put`] or [`Slab::release`] must follow.
@@ -103,7 +105,7 @@ impl Slab {
         (index, RoomId(generation << 32 | u64::from(index) << 8 | u64::from(self.world)))
     }
 
-    /// Reserves the number of a name that was given before. `None`: it is taken, not this world's, or above `numbers_max`.
+    /// Reserves the number of a name that was given before; [`Slab::put`], [`Slab::lay`], [`Slab::keep`] or [`Slab::release`] must follow. `None`: it is taken, not this world's, or above `numbers_max`.
     pub(crate) fn reserve_again(&mut self, id: RoomId, numbers_max: u32) -> Option<u32> {
         let index = (id.0 >> 8) as u32 & 0x00ff_ffff;
         if id.owner() != self.world || index >= numbers_max {
@@ -117,6 +119,11 @@ impl Slab {
         self.free.swap_remove(at);
         self.entries[index as usize].generation = id.generation();
         Some(index)
+    }
+
+    /// Nobody gets a number that was reserved, for as long as this world runs: its room is not here.
+    pub(crate) const fn keep(&mut self) {
+        self.kept += 1;
     }
 
     /// Reserves a number for a room that keeps the name which another thread gave it, or this one before it moved.
@@ -208,7 +215,7 @@ impl Slab {
 
     /// Rooms that are awake.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len() - self.free.len() - self.asleep
+        self.entries.len() - self.free.len() - self.asleep - self.kept
     }
 }
 

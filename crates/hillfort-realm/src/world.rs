@@ -89,7 +89,7 @@ struct LocalGame {
     named: HashMap<Arc<str>, u32>,
     /// Rooms with free seats; the newest is filled first.
     open: Vec<u32>,
-    seats_free: u32,
+    seats_free: u64,
 }
 
 /// Rooms of one thread, and all that is needed to turn them.

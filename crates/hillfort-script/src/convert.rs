@@ -179,8 +179,18 @@ impl Object {
     #[must_use]
     pub fn unknown(&self, known: &[&str]) -> Option<String> {
         let keys = self.0.pairs::<mlua::Value, mlua::Value>().filter_map(Result::ok);
-        keys.map(|(key, _)| key.to_string().unwrap_or_else(|_| key.type_name().to_owned()))
-            .find(|key| !known.contains(&key.as_str()))
+        keys.map(|(key, _)| plain_text(&key)).find(|key| !known.contains(&key.as_str()))
+    }
+}
+
+/// A value as text without asking its metatable: `__tostring` is the script's own code, and it must not run while the host is at work.
+pub(crate) fn plain_text(value: &mlua::Value) -> String {
+    match value {
+        mlua::Value::String(text) => text.to_string_lossy(),
+        mlua::Value::Integer(_) | mlua::Value::Number(_) | mlua::Value::Boolean(_) | mlua::Value::Nil => {
+            value.to_string().unwrap_or_default()
+        }
+        other => other.type_name().to_owned(),
     }
 }
 

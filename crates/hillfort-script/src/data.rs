@@ -3,6 +3,7 @@
 
 use mlua::{IntoLua, IntoLuaMulti, Lua};
 
+use crate::convert;
 use crate::library::HostError;
 
 /// A value that a script gave or gets. A copy: what happens to it later the other side does not see.
@@ -170,10 +171,7 @@ impl Copy {
     fn key(&mut self, key: &mlua::Value) -> Result<Vec<u8>, HostError> {
         match key {
             mlua::Value::String(text) => self.bytes(&text.as_bytes()),
-            other => {
-                let text = other.to_string().unwrap_or_else(|_| other.type_name().to_owned());
-                self.bytes(text.as_bytes())
-            }
+            other => self.bytes(convert::plain_text(other).as_bytes()),
         }
     }
 

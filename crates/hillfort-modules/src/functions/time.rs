@@ -36,6 +36,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     ),
 ];
 
+/// The farthest year that a table of a date may have: in milliseconds, with all other parts at their bounds, it is far from what 64 bits hold.
+const YEAR_MAX: i64 = 1_000_000;
+
 fn time(desk: &mut Desk, _: &Charge<'_>, arguments: &Arguments) -> Result<Values, HostError> {
     if arguments.is_empty() {
         return Ok(one(number(desk.now_ms())));
@@ -44,11 +47,15 @@ fn time(desk: &mut Desk, _: &Charge<'_>, arguments: &Arguments) -> Result<Values
     let part = |name: &str, default: Option<i64>| match parts.get(name) {
         #[expect(clippy::cast_possible_truncation, reason = "bounded in the next line")]
         Data::Number(value) => Some(*value as i64)
-            .filter(|value| value.abs() < 1_000_000_000)
+            .filter(|value| value.unsigned_abs() < 1_000_000_000)
             .ok_or_else(|| wrong(1, &format!("{name} is out of bounds"))),
         _ => default.ok_or_else(|| wrong(1, &format!("field '{name}' missing in date table"))),
     };
-    let days = calendar::days(part("year", None)?, part("month", None)?, part("day", None)?);
+    let year = part("year", None)?;
+    if year.abs() > YEAR_MAX {
+        return Err(wrong(1, "year is out of bounds"));
+    }
+    let days = calendar::days(year, part("month", None)?, part("day", None)?);
     let seconds = days * calendar::DAY_S + part("hour", Some(12))? * 3600 + part("min", Some(0))? * 60 + part("sec", Some(0))?;
     Ok(one(number(seconds * 1000 + part("msec", Some(0))?)))
 }

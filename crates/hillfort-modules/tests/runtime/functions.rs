@@ -131,6 +131,10 @@ fn time_has_its_forms() {
         "return tostring(nk.cron_next('0 0 * * *', 1582938123)) .. ' ' .. tostring(nk.cron_prev('0 0 * * *', 1582938123))",
         "1583020800 1582934400",
     );
+    check("return tostring(nk.time({ year = 1000000, month = 1, day = 1, hour = 0 }) > 3e16)", "true");
+    for year in ["300000000", "-300000000", "1000001", "-1000001", "1e300", "-1e300", "1/0"] {
+        fails(&format!("nk.time({{ year = {year}, month = 1, day = 1 }})"), "year is out of bounds");
+    }
     fails("nk.time({ year = 2020 })", "field 'month' missing");
     fails("nk.cron_next('nonsense', 1)", "expects a valid cron string");
     fails("nk.cron_next('0 0 30 2 *', 1)", "has such a moment");

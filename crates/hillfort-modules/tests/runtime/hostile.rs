@@ -69,6 +69,13 @@ fn loops_end() {
 }
 
 #[test]
+fn a_key_with_code_of_its_own_runs_none_of_it() {
+    let key = "setmetatable({}, { __tostring = function() nk.uuid_v4() while true do end end })";
+    says(&format!("return nk.json_encode({{ [{key}] = 1 }})"), r#"{"table":1}"#);
+    says("return nk.json_encode({ [true] = 1 })", r#"{"true":1}"#);
+}
+
+#[test]
 fn deep_recursion_ends() {
     raises("local function f() return f() end f()", "stack overflow");
     raises("local function f(n) return n + f(n + 1) end f(1)", "stack overflow");

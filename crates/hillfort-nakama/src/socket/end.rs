@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hillfort_api::Close;
+use hillfort_api::{Close, SessionId};
 use hillfort_proto::time::Time;
 use hillfort_stream::websocket;
 
@@ -15,6 +15,13 @@ use super::thread::SocketThread;
 const END_PATIENCE: Duration = Duration::from_secs(10);
 /// Normal closure (RFC 6455 §7.4.1).
 const NORMAL: u16 = 1000;
+
+/// A session that ended, of which others are still to be told.
+#[derive(Debug)]
+pub(crate) struct Departure {
+    session: SessionId,
+    seats: Vec<u32>,
+}
 
 impl SocketThread {
     /// Ends a session with a reason. What waits for it is written first.
@@ -69,13 +76,22 @@ impl SocketThread {
     }
 
     /// Takes a session out of everything that others see of it.
+    ///
+    /// Being told of it may be what makes another one too slow, and that one's end may end a third. They take turns here instead of each
+    /// within the one before: a crowd that does not read would use up the stack.
     fn leave_all(&mut self, now: Time, at: ConnRef) {
         let Some(conn) = self.conns.get_mut(at.key as usize) else { return };
-        let (session, seats) = (conn.session, std::mem::take(&mut conn.seats));
-        let news = self.shared.registry.close(session);
-        news.iter().for_each(|news| self.tell(now, news));
-        for seat in seats {
-            self.abandon(now, seat);
+        self.departures.push_back(Departure { session: conn.session, seats: std::mem::take(&mut conn.seats) });
+        if std::mem::replace(&mut self.tells_departures, true) {
+            return;
         }
+        while let Some(Departure { session, seats }) = self.departures.pop_front() {
+            let news = self.shared.registry.close(session);
+            news.iter().for_each(|news| self.tell(now, news));
+            for seat in seats {
+                self.abandon(now, seat);
+            }
+        }
+        self.tells_departures = false;
     }
 }

@@ -1,6 +1,7 @@
 //! The loop: waits for readiness, does what is due, hands batches over. Owns all sockets; each kind of work has its own file. Knows nothing
 //! of how rooms are built: it has a port.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -19,6 +20,7 @@ use tokio::runtime::Handle;
 use super::Shared;
 use super::calls::{Calls, Then};
 use super::conn::{Conn, ConnRef};
+use super::end::Departure;
 use super::registry::{Meta, Place, StreamKey, StreamPlace};
 use super::stats::SocketStats;
 use super::upgrade::{Arrival, Gatekeeper};
@@ -65,6 +67,10 @@ pub struct SocketThread {
     pub(crate) dirty: Vec<ConnRef>,
     /// Bytes that wait for all sockets.
     pub(crate) queued: usize,
+    /// Sessions that ended while others were told of one that did.
+    pub(crate) departures: VecDeque<Departure>,
+    /// Whether those others are being told.
+    pub(crate) tells_departures: bool,
     pub(crate) buffer: Box<[u8]>,
     /// Where inputs get their headers.
     pub(crate) scratch: Vec<u8>,
@@ -113,6 +119,8 @@ impl SocketThread {
             again: Vec::new(),
             dirty: Vec::new(),
             queued: 0,
+            departures: VecDeque::new(),
+            tells_departures: false,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             scratch: Vec::new(),
             spares: Spares::default(),

@@ -243,8 +243,8 @@ impl World {
         } else if seats_free == 0 {
             game.open.retain(|&index| index != hosted.index);
         }
-        game.seats_free = game.seats_free + u32::from(seats_free) - u32::from(before);
+        game.seats_free = game.seats_free + u64::from(seats_free) - u64::from(before);
         hosted.seats_counted = seats_free;
-        self.placement.set_seats_free(hosted.game, self.id, game.seats_free);
+        self.placement.set_seats_free(hosted.game, self.id, u32::try_from(game.seats_free).unwrap_or(u32::MAX));
     }
 }

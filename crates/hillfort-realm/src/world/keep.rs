@@ -45,9 +45,11 @@ impl World {
             let Some(before) = saved.id else { continue };
             let Some(game) = self.games.iter().position(|game| *game.name == *saved.game) else {
                 tracing::warn!(game = %saved.game, "a saved room of a game that is not here stays in its file");
+                again.inspect(|_| self.rooms.keep());
                 continue;
             };
             if !self.placement.open_room() {
+                again.inspect(|_| self.rooms.keep());
                 continue;
             }
             let (index, id) = again.map_or_else(|| self.rooms.reserve(), |index| (index, before));

@@ -151,6 +151,43 @@ fn who_reads_too_slowly_is_told_and_then_closed() {
     assert_eq!(rig.next(&mut quick)["match_presence_event"]["leaves"][0], slow.presence(), "the others play on");
 }
 
+/// Too much waits for all of them, so the end of one is the end of the next. With a step of the stack for each this little one would not last.
+#[test]
+fn a_crowd_that_does_not_read_ends_one_after_the_other() {
+    const CROWD: u8 = 150;
+    let crowd = || {
+        let mut rig = Rig::with(Config { queues_bytes_max: 3 * 1024 * 1024, ..Config::default() });
+        let mut quick = rig.connect(Format::Json);
+        let name = json!({ "match_create": { "name": "den" } });
+        let id = rig.ask(&mut quick, name.clone())["match"]["match_id"].clone();
+        let mut crowd: Vec<_> = (0..CROWD).map(|n| rig.connect_as(100 + n, Format::Json, false)).collect();
+        for one in &mut crowd {
+            one.send(&name);
+            rig.settle();
+            while quick.poll().is_some() {}
+        }
+        let data = json!({ "match_data_send": { "match_id": id, "op_code": "1", "data": "A".repeat(3_000) } });
+        let mut sent = 0;
+        while rig.sockets.stats().slow < u64::from(CROWD) / 2 {
+            rig.thread.pass(Duration::from_millis(20));
+            quick.send(&data);
+            let before = rig.sockets.stats();
+            rig.until("the message", |rig| rig.sockets.stats().messages_in > before.messages_in);
+            sent += 1;
+            assert!(sent < 1_000, "no end of it");
+        }
+        let (slow, mut left) = (rig.sockets.stats().slow, 0);
+        rig.until("the last one's leave", |_| {
+            while let Some((_, payload)) = quick.poll() {
+                left += String::from_utf8_lossy(&payload).matches("leaves").count() as u64;
+            }
+            left == slow
+        });
+        assert_eq!(rig.ask(&mut quick, json!({ "ping": {} })), json!({ "pong": {} }), "who reads plays on");
+    };
+    std::thread::Builder::new().stack_size(64 * 1024).spawn(crowd).unwrap().join().unwrap();
+}
+
 #[test]
 fn other_threads_send_and_close() {
     let mut rig = Rig::new();

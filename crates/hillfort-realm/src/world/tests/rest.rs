@@ -317,6 +317,27 @@ fn a_file_that_is_not_taken_up_is_nobody_elses() {
 }
 
 #[test]
+fn rooms_that_stay_in_their_files_do_not_keep_a_drain_from_ending() {
+    let mut rig = rig(Config { rooms_max: 2, ..Config::default() });
+    let saved = |number: u64, game: &str| SavedRoom {
+        id: Some(RoomId(0x1_0000_0000 | number << 8)),
+        game: game.into(),
+        seats_max: 4,
+        hz: 20,
+        state: vec![0; 16],
+        ..SavedRoom::default()
+    };
+    // The first game is not here any more, and there are places for two rooms.
+    let rooms = vec![saved(0, "given up"), saved(1, "clock"), saved(2, "clock"), saved(3, "clock")];
+    rig.world.take_up(Time::ZERO, rooms);
+    assert_eq!((rig.world.rooms.len(), rig.world.rooms.numbers()), (2, 4));
+    rig.handle.begin_drain(Duration::ZERO);
+    rig.run(0);
+    assert_eq!(rig.world.rooms.len(), 0);
+    assert!(rig.world.is_drained());
+}
+
+#[test]
 fn while_the_disk_is_slow_a_room_is_asked_once_and_its_sleep_is_exact() {
     let folder = tempfile::tempdir().expect("a folder");
     let asked = Arc::new(AtomicU64::new(0));

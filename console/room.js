@@ -2,14 +2,16 @@
 // stopped and run one by one. Asks the server once a second while it is open, and the room is watched only for so long.
 
 import { savedEntries, sceneEntries, tabled } from './branches.js';
-import { attempt } from './dialog.js';
+import { ask, attempt } from './dialog.js';
 import { byId, element, setText } from './element.js';
 import { get, post } from './feed.js';
 import { bytes, compact, ms, whole } from './format.js';
 import { Rows } from './rows.js';
+import { may } from './session.js';
 import { Tree } from './tree.js';
 
 const EVERY_MS = 1000;
+const ONE_THREAD = 'This server has one world thread. Rooms can move when it is started with world.threads at 2 or more.';
 const HASH = '#room=';
 
 /** "00ff10" → "00 ff 10" */
@@ -27,9 +29,11 @@ export function dump(hex) {
   }
   return lines.join('\n');
 }
+/** World threads that a room can move to. */
+export const others = (world, worlds) => Array.from({ length: worlds }, (_, thread) => thread).filter((thread) => thread !== world);
 const spread = (us) => ['mean', 'p50', 'p99', 'max'].map((part) => ms(us[part] / 1000)).join(' · ');
 const facts = (room) => [
-  ['Game', room.game], ['Name', room.name || '–'], ['Label', room.label || '–'],
+  ['Game', room.game], ['Name', room.name || '–'], ['Label', room.label || '–'], ['World thread', String(room.world)],
   ['Players', `${room.seats} / ${room.seats_max}`],
   ['Ticks', `${whole(room.tick)}, ${room.rate_hz} of ${room.hz} a second`],
   ['Tick time: mean, p50, p99, max', `${spread(room.tick_us)} ms`], ['Late: mean, p50, p99, max', `${spread(room.late_us)} ms`],
@@ -76,10 +80,11 @@ export class RoomPage {
     this.stateNote = element('span', { class: 'note' });
     this.steering = element('span', { hidden: true },
       this.button('pause', 'Pause'), this.button('step', 'One tick'), this.button('resume', 'Resume'));
+    this.moving = element('button', { type: 'button', id: 'room-move', hidden: true, onclick: () => this.move() }, 'Move …');
     const part = (title, node, ...more) => element('section', {}, element('h3', {}, title, ' ', ...more), element('div', { class: 'scroll' }, node));
     const inside = element('button', { type: 'button', id: 'look-inside', onclick: () => this.look('?inside') }, 'Ask for its state');
     this.dialog.append(
-      element('header', {}, this.title, this.steering, element('button', { type: 'button', onclick: () => this.dialog.close() }, 'Close')),
+      element('header', {}, this.title, this.steering, this.moving, element('button', { type: 'button', onclick: () => this.dialog.close() }, 'Close')),
       this.said, this.facts,
       part('Players', this.rows.players.node), part('Last inputs', this.rows.inputs.node), part('Log', this.rows.lines.node),
       part('Scene', element('div', { id: 'scene' }, this.scene.node, this.sceneless)),
@@ -132,6 +137,10 @@ export class RoomPage {
 
   show(room) {
     setText(this.said, room.paused ? 'Paused: no tick runs. It goes on by itself when nobody has looked at it for ten minutes.' : '');
+    this.shown = room;
+    this.moving.hidden = !may('operator');
+    this.moving.disabled = others(room.world, room.worlds).length === 0;
+    this.moving.title = this.moving.disabled ? ONE_THREAD : '';
     this.facts.replaceChildren(...facts(room).map(([name, text]) => element('div', {}, element('dt', {}, name), element('dd', {}, text))));
     this.rows.players.update(room.players);
     this.rows.inputs.update(newest(room.inputs));
@@ -145,6 +154,19 @@ export class RoomPage {
     setText(this.stateNote, state ? `${whole(state.bytes)} bytes in tick ${whole(state.tick)}` : told === null ? 'Its rules have no on_save.' : '');
     this.saved.update(state?.tree ? savedEntries(state.tree) : told === null ? [] : savedEntries(tabled(told)));
     setText(this.state, state && !state.tree ? dump(state.hex) : '');
+  }
+
+  /** Asks where to, and has it move. */
+  async move() {
+    const { id, world, worlds } = this.shown;
+    const to = element('select', {}, ...others(world, worlds).map((thread) => element('option', { value: String(thread) }, `world thread ${thread}`)));
+    const answer = await ask({
+      title: `Move room ${id}`, action: 'Move', fields: [{ name: 'to', label: 'To', node: to }],
+      text: `It is on world thread ${world}. It rests for some milliseconds; its players, their inputs and its state go along.`,
+    });
+    if (!answer) return;
+    await attempt(() => post(`/api/rooms/${id}/move`, { to: Number(answer.to) }), `Room ${id} is on world thread ${answer.to}.`);
+    this.look();
   }
 
   button(deed, text) {

@@ -222,6 +222,8 @@ test('a room is looked at, stopped and let go in the console', async () => {
   await open(/^entity \d+ .*number \d+, x \d+\.\d\d, y \d+\.\d\d, heading \d+°, strength \d+, moving (no|yes)/);
   await page.locator('#scene li li li').filter({ hasText: /^on_hill no$/ }).waitFor();
   await page.waitForFunction(() => document.querySelectorAll('#scene details[open] details[open] li').length === 10);
+  const move = page.locator('#room-move');
+  assert.ok((await move.isDisabled()) && /world\.threads/.test(await move.getAttribute('title')), 'with one world thread a room can move nowhere, and the page says why');
   await page.click('[data-deed="pause"]');
   await page.waitForFunction(() => document.querySelector('#room [role="status"]').textContent.startsWith('Paused'));
   await page.screenshot({ path: join(shots, 'console-room.png') });
@@ -237,6 +239,41 @@ test('a room is looked at, stopped and let go in the console', async () => {
   assert.equal(new URL(page.url()).hash, '');
   await page.close();
   await game.context().close();
+});
+
+test('a room moves to another world thread from the console while it is played, and the audit log says so', async () => {
+  const two = await Server.start(root, ['serve'], { 'world.threads': 2, 'bots.hilltop': 0 });
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  try {
+    const game = await play('Frances', two.httpPort, context);
+    const page = await context.newPage();
+    page.on('pageerror', (error) => assert.fail(`error in the console page: ${error.stack}`));
+    await page.goto(`http://127.0.0.1:${two.consolePort}/`);
+    await page.click('#lists button:has-text("Rooms")');
+    await page.locator('#list tr').filter({ hasText: 'hilltop' }).first().locator('a').click();
+    await page.waitForSelector('#room td:has-text("Frances")');
+    const fact = page.locator('#room .room-facts div').filter({ hasText: 'World thread' }).locator('dd');
+    for (let moves = 0; moves < 2; moves += 1) {
+      const to = 1 - Number(await fact.textContent());
+      await page.click('#room-move');
+      assert.equal(await page.locator('#dialog option').count(), 1, 'the thread that it is on is none to move to');
+      await page.click('#dialog button.primary');
+      await page.waitForFunction(
+        (thread) => [...document.querySelectorAll('#room .room-facts div')].some((div) => div.textContent === `World thread${thread}`), to, { timeout: 20_000 });
+      await states(game, 20);
+      await page.waitForSelector('#room td:has-text("Frances")');
+    }
+    await page.screenshot({ path: join(shots, 'console-move.png') });
+    await page.click('#room button:has-text("Close")');
+    await page.click('#pages a[data-page="audit"]');
+    const line = page.locator('#audit tbody tr').filter({ hasText: 'room.move' });
+    await line.first().waitFor();
+    assert.equal(await line.count(), 2);
+    assert.match(await line.first().textContent(), /development127\.0\.0\.1room\.move[0-9a-f]{16}done.*to [01]/);
+  } finally {
+    await context.close();
+    await two.stop();
+  }
 });
 
 test('the console fits a phone and a light room, and the keyboard gets everywhere', async () => {

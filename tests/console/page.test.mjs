@@ -10,7 +10,7 @@ import { KINDS } from '../../console/kinds.js';
 import { Reasons, setTheme } from '../../console/palette.js';
 import { fieldText, savedEntries, sceneEntries, tabled } from '../../console/branches.js';
 import { said } from '../../console/dialog.js';
-import { dump } from '../../console/room.js';
+import { dump, others } from '../../console/room.js';
 import { roundUp, runs, ticks } from '../../console/scale.js';
 import { refusedOf, views } from '../../console/views.js';
 
@@ -108,6 +108,10 @@ test('the calm round trip is that of samples without a name', () => {
   assert.equal(calmLatency(calm.slice(1)), null, 'too few say nothing');
   const attacked = Array.from({ length: 50 }, () => wallSample({ p99: 90, named: ['tls'] }));
   assert.deepEqual(calmLatency([...calm, ...attacked]), [2.5, 5]);
+});
+
+test('a room moves to any world thread but its own', () => {
+  assert.deepEqual([others(0, 1), others(1, 2), others(1, 4)], [[], [0], [0, 2, 3]]);
 });
 
 table('bytes are shown with their places and as text', ([hex]) => dump(hex), [

@@ -270,17 +270,24 @@ impl Source for Watch {
     }
 
     fn move_room(&self, room: RoomId, to: u8) -> Result<(), ChangeRefused> {
+        if self.realm.snapshot().worlds.len() < 2 {
+            return Err(ChangeRefused::Forbidden(
+                "this server has one world thread: rooms can move when it is started with world.threads at 2 or more",
+            ));
+        }
         self.realm.move_room(room, to, ROOM_PATIENCE).map_err(|reject| match reject {
             Reject::RoomUnknown => ChangeRefused::Unknown("room, or no such other world thread"),
             Reject::RoomRefused => ChangeRefused::Invalid("its rules have no on_save, so it cannot move".to_owned()),
-            Reject::WorldBusy => ChangeRefused::Busy,
+            Reject::WorldBusy => ChangeRefused::NotNow(
+                "it cannot move just now: somebody has paused it, it is about to answer somebody, it is on its way, or a door is behind; try again",
+            ),
             reject => ChangeRefused::Gone(format!("the room ended: {reject}")),
         })
     }
 
     fn inspect(&self, room: RoomId, deed: RoomDeed) -> Result<RoomView, ChangeRefused> {
         match self.realm.inspect(room, room::deed(deed), ROOM_PATIENCE) {
-            Ok(seen) => Ok(room::view(*seen)),
+            Ok(seen) => Ok(room::view(*seen, self.realm.snapshot().worlds.len())),
             Err(Reject::WorldBusy) => Err(ChangeRefused::Busy),
             Err(Reject::RoomUnknown) => Err(room::gone(room, &self.realm.snapshot())),
             Err(reject) => Err(ChangeRefused::Gone(format!("the room ended by what was done: {reject}"))),

@@ -31,6 +31,8 @@ pub struct RoomView {
     pub label: String,
     /// World thread.
     pub world: u8,
+    /// How many of them there are: with one the room can move nowhere.
+    pub worlds: usize,
     /// Whether no tick runs.
     pub paused: bool,
     /// Seats taken.

@@ -40,7 +40,7 @@ pub trait Source: Send + Sync + 'static {
     /// Has a room move to another world thread, between two ticks. Waits until it is there, so it is called from a thread that may.
     ///
     /// # Errors
-    /// [`ChangeRefused`]: there is no such room or thread, it cannot be saved, or it cannot move just now. It stays where it is.
+    /// [`ChangeRefused`]: there is one thread, no such room or thread, it cannot be saved, or it cannot move just now. It stays where it is.
     fn move_room(&self, room: RoomId, to: u8) -> Result<(), ChangeRefused>;
 
     /// Does something to a room, and shows it as it is then. Waits for its thread, so it is called from a thread that may.
@@ -310,6 +310,9 @@ pub enum ChangeRefused {
     /// Not on this server.
     #[error("{0}")]
     Forbidden(&'static str),
+    /// Not while things are as they are; a little later it may go.
+    #[error("{0}")]
+    NotNow(&'static str),
     /// The value cannot be.
     #[error("{0}")]
     Invalid(String),

@@ -93,6 +93,7 @@ impl From<ChangeRefused> for Refusal {
             ChangeRefused::Unknown(_) => StatusCode::NOT_FOUND,
             ChangeRefused::Gone(_) => StatusCode::GONE,
             ChangeRefused::Forbidden(_) => StatusCode::FORBIDDEN,
+            ChangeRefused::NotNow(_) => StatusCode::CONFLICT,
             ChangeRefused::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             ChangeRefused::Busy => StatusCode::SERVICE_UNAVAILABLE,
         };

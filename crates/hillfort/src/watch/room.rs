@@ -23,7 +23,8 @@ pub(super) const fn deed(deed: RoomDeed) -> Deed {
     }
 }
 
-pub(super) fn view(seen: Inspection) -> RoomView {
+/// `worlds`: how many world threads there are.
+pub(super) fn view(seen: Inspection, worlds: usize) -> RoomView {
     let room = seen.room;
     let players = seen.players.into_iter().map(|player| SeatView {
         seat: player.seat.0,
@@ -47,6 +48,7 @@ pub(super) fn view(seen: Inspection) -> RoomView {
         name: seen.name.to_string(),
         label: room.label,
         world: room.world,
+        worlds,
         paused: seen.paused,
         seats: u32::from(room.players),
         seats_max: u32::from(room.seats_max),

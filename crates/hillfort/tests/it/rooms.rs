@@ -68,7 +68,11 @@ fn a_room_is_looked_at_paused_and_stepped_from_the_console() {
     };
     look("");
     ann.input(MOVE, &[1, 0]);
-    ann.state();
+    // Until it was heard: a state may have been on its way before.
+    let is_heard = |seen: &Value| {
+        seen["players"][0]["waiting"] == 0 && seen["inputs"].as_array().unwrap().iter().any(|input| input["hex"] == "0100")
+    };
+    while !is_heard(&look("")) {}
     let paused = steer("pause");
     let tick = paused["tick"].as_u64().unwrap();
     assert_eq!(
@@ -121,4 +125,23 @@ fn a_room_moves_to_another_thread_while_it_is_played() {
     assert_eq!(zoe.join_named("hilltop", "fort").to_string(), room, "its name leads there");
     assert_eq!(post(server.console, &format!("/api/rooms/{room}/move"), &json!({ "to": from })).status, 404, "it is there");
     assert_eq!(post(server.console, &format!("/api/rooms/{room}/move"), &json!({ "to": 7 })).status, 404);
+    assert_eq!((&look()["world"], &look()["worlds"]), (&json!(from), &json!(2)));
+    // Who has paused it does not lose it to another thread.
+    assert_eq!(post(server.console, &format!("/api/rooms/{room}"), &json!({ "deed": "pause" })).status, 200);
+    let answer = post(server.console, &format!("/api/rooms/{room}/move"), &json!({ "to": 1 - from }));
+    assert!(answer.status == 409 && answer.body.contains("somebody has paused it"), "{answer:?}");
+    assert_eq!(look()["world"], json!(from));
+}
+
+#[test]
+fn a_server_with_one_world_thread_says_why_no_room_can_move() {
+    let server = Server::start(&[]);
+    let mut ann = Player::login(&server.doors()[0], "Ann");
+    let room = ann.join_named("magpie", "nest").to_string();
+    let answer = post(server.console, &format!("/api/rooms/{room}/move"), &json!({ "to": 0 }));
+    assert!(answer.status == 403 && answer.body.contains("world.threads"), "{answer:?}");
+    let seen: Value = serde_json::from_str(&get(server.console, &format!("/api/rooms/{room}")).body).unwrap();
+    assert_eq!((&seen["world"], &seen["worlds"]), (&json!(0), &json!(1)));
+    let audit = get(server.console, "/api/audit?action=room.move").body;
+    assert!(audit.contains("refused") && audit.contains(&room), "{audit}");
 }

@@ -76,7 +76,12 @@ impl Source for Fake {
     }
 
     fn move_room(&self, room: RoomId, to: u8) -> Result<(), ChangeRefused> {
-        if (room.0, to) == (1, 3) { Ok(()) } else { Err(ChangeRefused::Unknown("room")) }
+        match (room.0, to) {
+            (1, 3) => Ok(()),
+            (4, _) => Err(ChangeRefused::Forbidden("one thread")),
+            (5, _) => Err(ChangeRefused::NotNow("it is paused")),
+            _ => Err(ChangeRefused::Unknown("room")),
+        }
     }
 
     fn inspect(&self, room: RoomId, deed: RoomDeed) -> Result<RoomView, ChangeRefused> {

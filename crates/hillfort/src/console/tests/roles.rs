@@ -237,3 +237,28 @@ fn in_development_nobody_on_this_machine_signs_in() {
     assert_eq!(detail, json!({ "outcome": "done", "status": 202, "reason": "rude", "seconds": 60 }));
     rig.console.stop();
 }
+
+#[test]
+fn a_move_of_a_room_is_for_operators_and_written_down_with_its_outcome() {
+    let rig = start(false, None);
+    let [vera, otto] = [("vera", "viewer"), ("otto", "operator")].map(|(name, role)| rig.cookie(name, &rig.operator(name, role)));
+    let to = json!({ "to": 3 }).to_string();
+    let ask = |cookie: &str, room: &str| rig.ask("POST", &format!("/api/rooms/{room}/move"), &rig.browser(cookie), &to);
+    let check = |cookie: &str, room: &str, expect: (u16, &str), line: (&str, &str, &str)| {
+        let (status, answer) = ask(cookie, room);
+        assert!(status == expect.0 && answer.contains(expect.1), "{room}: {status} {answer}");
+        let written = &rig.audit()[0];
+        let detail: Value = serde_json::from_str(&written.detail).unwrap();
+        let outcome = detail["outcome"].as_str().unwrap();
+        assert_eq!((written.actor.as_str(), written.action.as_str(), outcome), (line.0, "room.move", line.2), "{written:?}");
+        if !line.1.is_empty() {
+            assert_eq!((written.subject.as_str(), &detail["to"]), (line.1, &json!(3)), "{written:?}");
+        }
+    };
+    check(&vera, "1", (403, "takes the role operator"), ("vera", "", "refused"));
+    check(&otto, "1", (202, "true"), ("otto", "1", "done"));
+    check(&otto, "4", (403, "one thread"), ("otto", "4", "refused"));
+    check(&otto, "5", (409, "it is paused"), ("otto", "5", "refused"));
+    check(&otto, "9", (404, "no such room"), ("otto", "9", "refused"));
+    rig.console.stop();
+}

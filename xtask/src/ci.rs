@@ -4,7 +4,7 @@ use anyhow::Context;
 use std::time::Instant;
 
 use crate::shell::{root, run_in};
-use crate::{layers, pure, tidy};
+use crate::{layers, newcomer, pure, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -39,6 +39,18 @@ fn replay(profile: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Crates that run rooms: what they make of a recording must not depend on how far they were optimised.
+const RUN_ROOMS: [&str; 5] = ["hillfort-sync", "hillfort-world", "hillfort-script", "hillfort-realm", "libm"];
+
+/// The same recordings, and those of rooms in Rust, at other levels than the debug build's. Only these crates are built again.
+fn replay_optimised() -> anyhow::Result<()> {
+    for level in 1..=3 {
+        let levels = RUN_ROOMS.map(|name| format!("--config profile.dev.package.{name}.opt-level={level}"));
+        run_in(&root(), &format!("cargo test --locked --quiet -p hillfort-realm --test golden {}", levels.join(" ")))?;
+    }
+    Ok(())
+}
+
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let start = Instant::now();
     let mut times = Vec::new();
@@ -65,6 +77,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     step("tests", &|| here("cargo nextest run --workspace --locked --no-fail-fast"))?;
     // The tests have built it.
     step("recordings, debug build", &|| replay("debug"))?;
+    step("recordings, opt-levels 1 to 3", &replay_optimised)?;
+    step("a new game in Rust", &newcomer::run)?;
     step("documentation tests", &|| here("cargo test --workspace --locked --doc --quiet"))?;
     step("documentation", &|| here("cargo doc --workspace --locked --no-deps --quiet"))?;
     step("fuzz corpus", &|| run_in(&root().join("fuzz"), "cargo test --locked --quiet"))?;

@@ -5,6 +5,7 @@
 mod ci;
 mod codegen;
 mod layers;
+mod newcomer;
 mod pure;
 mod shell;
 mod tidy;
@@ -28,6 +29,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// A project that `hillfort new game --rust` makes builds, and its lints refuse what no recording can bear. Wants target/debug/hillfort.
+    Newcomer,
     /// Arrows between crates go only to a lower floor; the lower floors stay free of clocks, sockets and randomness.
     Layers,
     /// Files say what they own, stay short, and stand in ARCHITECTURE.md.
@@ -44,6 +47,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Ci(options) => ci::run(&options),
         Command::Codegen { check } => codegen::run(check),
+        Command::Newcomer => newcomer::run(),
         Command::Layers => layers::run(),
         Command::Tidy => tidy::run(),
         Command::Pure { check } => pure::run(check),

@@ -29,6 +29,7 @@ const LUA: &[(&str, &str)] = files!["README.md" = "create/lua.md", "server/main.
 const RUST: &[(&str, &str)] = files![
     "Cargo.toml" = "create/Cargo.toml.txt",
     "README.md" = "create/rust.md",
+    "clippy.toml" = "create/clippy.toml.txt",
     "src/main.rs" = "../examples/magpie/main.rs",
     "src/room.rs" = "../examples/magpie/room.rs",
 ];
@@ -52,7 +53,7 @@ pub(crate) fn game(args: &NewGameArgs, out: &mut dyn Write) -> anyhow::Result<()
         _ => format!("{} cannot be made", folder.display()),
     })?;
     let files = BOTH.iter().chain(if args.rust { RUST } else { LUA });
-    let written = files.copied().try_for_each(|(path, model)| write(folder, path, &named(model, name, checkout.as_ref())));
+    let written = files.copied().try_for_each(|(path, model)| write(folder, path, &named(path, model, name, checkout.as_ref())));
     let written = written.and_then(|()| write(folder, ".gitignore", if args.rust { "/data/\n/target/\n" } else { "/data/\n" }));
     let written = written.and_then(|()| match &checkout {
         Some(source) => write(folder, "Cargo.lock", &source.lock),
@@ -89,10 +90,19 @@ fn source(folder: &Path) -> anyhow::Result<Source> {
     Ok(Source { folder, lock })
 }
 
-fn named(model: &str, name: &str, source: Option<&Source>) -> String {
-    let title: String = name[..1].to_uppercase() + &name[1..];
+fn named(path: &str, model: &str, name: &str, source: Option<&Source>) -> String {
+    let title = if path.ends_with(".rs") { type_name(name) } else { capital(name) };
     let text = model.replace(MODEL[0], name).replace(MODEL[1], &title);
     source.map_or_else(|| text.clone(), |source| text.replace(CHECKOUT, &source.folder))
+}
+
+/// A name that Rust has no other use for, whatever the game is called: `GameCoinRush`.
+fn type_name(name: &str) -> String {
+    name.split('-').fold("Game".to_owned(), |sum, word| sum + &capital(word))
+}
+
+fn capital(word: &str) -> String {
+    word.chars().enumerate().map(|(at, letter)| if at == 0 { letter.to_ascii_uppercase() } else { letter }).collect()
 }
 
 fn write(folder: &Path, path: &str, text: &str) -> io::Result<()> {

@@ -35,7 +35,10 @@ fn each_language_has_its_files_under_the_new_name() {
     let both = ["client/index.html", "client/main.js", "hillfort.toml", "README.md", ".gitignore"];
     for (line, own) in [
         ("$/coin-rush --lua".to_owned(), &["server/main.luau"][..]),
-        (format!("$/7-crows --rust --checkout {checkout}"), &["Cargo.toml", "Cargo.lock", "src/main.rs", "src/room.rs"]),
+        (
+            format!("$/7-crows --rust --checkout {checkout}"),
+            &["Cargo.toml", "Cargo.lock", "clippy.toml", "src/main.rs", "src/room.rs"],
+        ),
     ] {
         let text = said(folder.path(), &line).unwrap_or_else(|error| panic!("{line}: {error}"));
         let name = line[2..].split(' ').next().unwrap();
@@ -52,6 +55,22 @@ fn each_language_has_its_files_under_the_new_name() {
     assert!(main.contains("Game::native(\"7-crows\""), "{main}");
     let index = std::fs::read_to_string(folder.path().join("coin-rush/client/index.html")).unwrap();
     assert!(index.contains("<title>Coin-rush</title>"), "{index}");
+}
+
+#[test]
+fn a_type_of_rust_has_a_name_that_nothing_else_has() {
+    for (name, expect) in [
+        ("coin-rush", "GameCoinRush"),
+        ("7-crows", "Game7Crows"),
+        ("self", "GameSelf"),
+        ("dot", "GameDot"),
+        ("-a--b-", "GameAB"),
+        ("-", "Game"),
+    ] {
+        assert_eq!(type_name(name), expect);
+        let room = include_str!("../../examples/magpie/room.rs");
+        assert!(named("src/room.rs", room, name, None).contains(&format!("impl Room for {expect} {{")), "{name}");
+    }
 }
 
 #[test]

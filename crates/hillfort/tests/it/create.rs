@@ -8,10 +8,10 @@ use crate::player::{Player, Seen};
 use crate::server::{Server, hillfort, run};
 use crate::web;
 
-const WALK: u32 = 1;
-const YOU: u32 = 1;
+pub(crate) const WALK: u32 = 1;
+pub(crate) const YOU: u32 = 1;
 
-fn said(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn said(folder: &Path, arguments: &[&str]) -> String {
     let output = run(hillfort(folder).args(arguments));
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {text}");
@@ -19,7 +19,7 @@ fn said(folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// Where the player `you` is, from a state.
-fn place(state: &[u8], you: u8) -> [u16; 2] {
+pub(crate) fn place(state: &[u8], you: u8) -> [u16; 2] {
     let players_at = 1 + 4 * usize::from(state[0]);
     let mut dots = state[players_at + 1..].chunks_exact(9);
     assert_eq!(dots.len(), usize::from(state[players_at]));

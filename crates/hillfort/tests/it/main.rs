@@ -24,6 +24,7 @@ mod create;
 mod database;
 mod drain;
 mod flood;
+mod guide;
 mod hostile_rooms;
 mod kernel;
 mod looked_at;

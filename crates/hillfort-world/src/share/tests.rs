@@ -36,7 +36,7 @@ impl Room for Echo {
     }
 }
 
-/// A room with two players and their mirrors.
+/// A room with players and their mirrors.
 struct Rig {
     cell: RoomCell,
     out: Outputs,
@@ -45,15 +45,19 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
+        Self::with(2)
+    }
+
+    fn with(players: u64) -> Self {
         let schema = Arc::new(Schema::new(vec![Kind::new("dot").with(Field::fixed("x", 0.0, 9.0, 1.0))]).expect("good"));
         let mut cell = RoomCell::new(Box::new(Echo(Arc::clone(&schema))), 1);
         let mut out = Outputs::default();
         cell.on_create(&[], &mut out).expect("good");
-        for session in [0x100, 0x200] {
-            let seat = cell.take_seat(Who { session: SessionId(session), name: "ann", facts: &[] }).expect("free");
+        for session in 1..=players {
+            let seat = cell.take_seat(Who { session: SessionId(session << 8), name: "ann", facts: &[] }).expect("free");
             cell.on_join(seat, &mut out).expect("no fault");
         }
-        Self { cell, out, mirrors: vec![Mirror::new(Arc::clone(&schema)), Mirror::new(schema)] }
+        Self { cell, out, mirrors: (0..players).map(|_| Mirror::new(Arc::clone(&schema))).collect() }
     }
 
     /// One tick, with these inputs of the first player. Returns what each is told.
@@ -113,4 +117,22 @@ fn stale_and_forged_numbers_are_said_back_to_who_said_them_and_to_nobody_else() 
     let before = rig.tick(&[]);
     assert_eq!(before[0].input, 5);
     assert!(before[0].ahead < 0, "it is late by now, and is told so until it says something else");
+}
+
+#[test]
+fn whatever_the_number_of_parts_each_packet_is_its_seats_own() {
+    for count in [1, 2, 3, 4, 10, 64] {
+        let mut rig = Rig::with(10);
+        rig.out.clear();
+        rig.cell.on_tick(&mut rig.out).expect("no fault");
+        let (mut sessions, mut seen, mut parts) = (Vec::new(), Vec::new(), 0);
+        for mut part in rig.cell.parts(count, &mut sessions, |_| true).expect("has a scene") {
+            let mut packets = Packets::default();
+            part.write(&mut Replicator::default(), &mut packets);
+            seen.extend(packets.iter().map(|packet| (packet.seat, packet.session)));
+            parts += 1;
+        }
+        let expect: Vec<_> = (0..10).map(|seat| (Seat(seat), SessionId(u64::from(seat + 1) << 8))).collect();
+        assert_eq!((seen, parts <= count), (expect, true), "{count} parts");
+    }
 }

@@ -63,7 +63,7 @@ export class AttackPanel {
   }
 
   outcome(board, last) {
-    if (board.verdict) return [this.verdict(board.verdict, board.end)];
+    if (board.verdict) return [this.verdict(board.verdict, board.end, board.ground)];
     if (board.end?.how === 'failed') return [element('p', { class: 'failed' }, `The load tool failed: ${board.end.why}`)];
     if (!board.running) return [idle()];
     const { refused, succeeded, open, packets } = board.progress;
@@ -76,10 +76,11 @@ export class AttackPanel {
       packets > 0 ? element('dl', {}, figure('packets sent', whole(packets))) : element('dl', {},
         figure('attempts', whole(attempts(board.progress))), figure('refused', whole(refused), 'hot'),
         figure('got through', whole(succeeded), succeeded > 0 ? 'warn' : 'calm'), figure('sockets open', whole(open))),
+      ...standing(board.ground),
       element('p', { class: 'sees' }, element('b', {}, 'Should be seen: '), sees))];
   }
 
-  verdict(verdict, end) {
+  verdict(verdict, end, ground) {
     const { attacker, latency_p99: p99, latency_p50: p50, late_p99: late, ticks_kept: ticksKept, cpu } = verdict;
     const smooth = p99.during <= 2 * p99.before + 5 && (ticksKept ?? 1) >= 0.99;
     const blind = attacker.packets > 0;
@@ -94,7 +95,7 @@ export class AttackPanel {
       element('h3', {}, title, element('small', {}, `${KINDS[verdict.kind].name}, ${(verdict.lasted_ms / 1000).toFixed(1)} s${end?.how === 'killed' ? ', killed' : ''}`)),
       blind ? element('dl', { class: 'counts' }, figure('packets sent', whole(attacker.packets)), ...verdict.packets.map(([what, n]) => figure(what, whole(n), what === 'passed' ? '' : 'hot'))) : element('dl', { class: 'counts' },
         figure('attempts', whole(attempts(attacker))), figure('refused', whole(attacker.refused), 'hot'), figure('got through', whole(attacker.succeeded), attacker.succeeded > 0 ? 'warn' : 'calm')),
-      element('p', { class: 'called' }, this.called(verdict, blind)),
+      element('p', { class: 'called' }, this.called(verdict, blind)), ...standing(ground),
       element('div', { class: 'reasons' }, ...shown.map(([code, n]) => this.reason(code, n, total))),
       element('table', {},
         element('thead', {}, element('tr', {}, element('th', {}, 'Honest players'), element('th', { class: 'right' }, 'before'), element('th', { class: 'right' }, 'during'))),
@@ -129,6 +130,15 @@ export class AttackPanel {
 function foretold(kind) {
   const { name, does, sees } = KINDS[kind];
   return element('div', { class: 'told' }, element('h3', {}, name), element('p', {}, does), element('p', {}, element('b', {}, 'Should be seen: '), sees));
+}
+
+/** Where an attack by packets takes place: nothing for others, and until it is known. */
+function standing(ground) {
+  if (!ground) return [];
+  const [where, more] = ground.ground === 'loopback'
+    ? ['Over loopback', `, where the kernel answers forged packets with resets: weaker. ${ground.why}`]
+    : ['From a network namespace of its own', `, in by ${ground.interface}. ${ground.filter ? `The kernel filter stands there (${ground.filter}).` : `No kernel filter: ${ground.why}.`}`];
+  return [element('p', { class: 'sees', 'data-ground': ground.ground }, element('b', {}, where), more)];
 }
 
 function idle() {

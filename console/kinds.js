@@ -4,17 +4,17 @@
 export const KINDS = {
   'syn-spoofed': {
     name: 'Forged SYNs', what: 'from addresses that nobody has', icon: 'M4 7h10m-3-3 3 3-3 3M20 12h-4M4 17h10m-3-3 3 3-3 3M20 7v0M20 17v0',
-    does: 'SYNs from addresses that nobody has, from a raw socket on loopback.',
+    does: 'SYNs from addresses that nobody has: as root from a network namespace, else over loopback.',
     sees: 'With a kernel filter the wall takes them before accept and answers by cookies in flood mode; players notice nothing.',
   },
   'syn-bots': {
     name: 'SYNs of few', what: '32 addresses, no handshake', icon: 'M5 9h14v9H5zM9 13v1m6-1v1M12 5v4M12 5h0M3 12v3m18-3v3',
-    does: 'SYNs from 32 addresses that never complete a handshake.',
+    does: 'SYNs from 32 addresses that never complete a handshake: as root from a network namespace, else over loopback.',
     sees: 'They end in the kernel, and nobody is banned: an unanswered SYN proves nothing.',
   },
   'ack': {
     name: 'ACK flood', what: 'packets of no connection', icon: 'M4 12l5 5L20 6M4 5h4m-4 14h1',
-    does: 'ACKs that belong to no connection, from a raw socket on loopback.',
+    does: 'ACKs that belong to no connection: as root from a network namespace, else over loopback.',
     sees: 'In flood mode the kernel filter drops them; the doors never see one.',
   },
   'handshake-idle': {

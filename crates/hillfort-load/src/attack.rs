@@ -1,6 +1,6 @@
 //! Attacks on a server of this machine: what they are called, how far they may go, and what they say. An attack is bounded in time, sockets
 //! and packets and goes to loopback only, or to the victim of a laboratory that `siege` has built; each kind has 32 addresses of its own, so
-//! that a ban meets the attacker and nobody else.
+//! that a ban meets the attacker and nobody else. Single packets may come to loopback from a namespace of their own.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -9,9 +9,10 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 
+use crate::child::OwnProgram;
 use crate::clock::Clock;
 use crate::credentials::Credentials;
-use crate::siege::lab;
+use crate::siege::lab::{self, Drill};
 use crate::table::print;
 
 mod client_hello;
@@ -63,6 +64,9 @@ pub(crate) struct Args {
     /// Attack the victim of the laboratory in whose namespace this process runs
     #[arg(long, hide = true)]
     lab: bool,
+    /// Send single packets from a network namespace, to an interface that is made for them; over loopback where there can be none
+    #[arg(long, conflicts_with = "lab")]
+    own_namespace: bool,
     /// In a laboratory: which part of an attack by several processes this is
     #[arg(long, hide = true, default_value_t = 0, requires = "lab", value_parser = clap::value_parser!(u8).range(..=4))]
     part: u8,
@@ -164,6 +168,8 @@ pub(crate) struct Plan {
 pub(crate) enum Ground {
     /// This machine talks to itself.
     Loopback,
+    /// A namespace made for this attack, joined to the one that the server is in.
+    Drill,
     /// Namespaces that `siege` has made.
     Lab {
         /// Processes that attack together come from networks of their own.
@@ -171,6 +177,14 @@ pub(crate) enum Ground {
         /// The one address, if there is to be one.
         from: Option<Ipv4Addr>,
     },
+}
+
+/// What is said of the ground before the first packet, when one was asked for.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "ground")]
+enum Told<'a> {
+    Namespace { interface: &'a str },
+    Loopback { why: String },
 }
 
 /// Where progress goes, at its times.
@@ -182,6 +196,11 @@ pub(crate) struct Reporter {
 }
 
 impl Kind {
+    /// Whether it sends single packets and makes no connections.
+    const fn sends_packets(self) -> bool {
+        matches!(self, Self::SynSpoofed | Self::SynBots | Self::Ack)
+    }
+
     /// Sockets that it holds at once if nothing else is said.
     const fn sockets(self) -> u16 {
         match self {
@@ -210,6 +229,7 @@ impl Plan {
     fn source(&self, n: usize) -> Ipv4Addr {
         match self.ground {
             Ground::Loopback => source(self.kind, n),
+            Ground::Drill => lab::attacker(self.kind as u8, (n % SOURCES as usize) as u8),
             Ground::Lab { from: Some(from), .. } => from,
             Ground::Lab { part, from: None } => lab::attacker(self.kind as u8 + 12 * part, (n % SOURCES as usize) as u8),
         }
@@ -218,23 +238,24 @@ impl Plan {
     /// Where the honest player sits whose hello is overheard.
     fn victim(&self) -> Ipv4Addr {
         match self.ground {
-            Ground::Loopback => Ipv4Addr::LOCALHOST,
+            Ground::Loopback | Ground::Drill => Ipv4Addr::LOCALHOST,
             Ground::Lab { .. } => lab::player(0),
         }
     }
 }
 
 /// Checks the bounds and attacks.
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(own: &OwnProgram, args: &Args) -> anyhow::Result<()> {
     let (target, ground) = if args.lab {
         (lab::victim_from_inside(args.target)?, Ground::Lab { part: args.part, from: args.from })
     } else {
         (loopback(args.target)?, Ground::Loopback)
     };
     let sockets = args.sockets.unwrap_or_else(|| args.kind.sockets());
+    ensure!(!args.own_namespace || args.kind.sends_packets(), "only single packets come from a namespace of their own");
     ensure!(args.lab || sockets <= SOCKETS_MAX, "an attack holds at most {SOCKETS_MAX} sockets, not {sockets}");
     crate::machine::raise_descriptors().context("for the sockets of the attack")?;
-    let plan = Plan {
+    let mut plan = Plan {
         kind: args.kind,
         target,
         ground,
@@ -243,6 +264,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         span: Duration::from_secs_f64(args.seconds),
         sockets: usize::from(sockets).min(crate::machine::sockets_max()),
     };
+    // Before it gives way to others: they would wait with it.
+    let drill = if args.own_namespace { drill(own, &mut plan, args.progress)? } else { None };
     if args.lab {
         lab::give_way()?;
     } else if args.nice > 0 {
@@ -252,10 +275,29 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut reporter = Reporter { clock: Clock::start(), json: args.progress == Some(ProgressForm::Json), next: PROGRESS_EVERY };
     let last = match plan.kind {
         Kind::CommandFlood => flood::run(&plan, &signer, &mut reporter)?,
-        Kind::SynSpoofed | Kind::SynBots | Kind::Ack => packets::run(&plan, &mut reporter)?,
+        kind if kind.sends_packets() => packets::run(&plan, drill.as_ref(), &mut reporter)?,
         _ => connections::run(&plan, &signer, &mut reporter)?,
     };
     reporter.finish(last)
+}
+
+/// Builds a ground of its own for the attack, or leaves it on loopback, and says which.
+fn drill(own: &OwnProgram, plan: &mut Plan, form: Option<ProgressForm>) -> anyhow::Result<Option<Drill>> {
+    let SocketAddr::V4(target) = plan.target else { bail!("packets are made for IPv4 only") };
+    let built = Drill::build(own, *target.ip());
+    let (told, sentence) = match &built {
+        Ok(drill) => {
+            plan.ground = Ground::Drill;
+            let interface = &drill.door;
+            (Told::Namespace { interface }, format!("from a network namespace of its own, by {interface}"))
+        }
+        Err(why) => (Told::Loopback { why: format!("{why:#}") }, format!("over loopback: {why:#}")),
+    };
+    match form {
+        Some(ProgressForm::Json) => print(&(serde_json::to_string(&told)? + "\n"))?,
+        None => print(&format!("{sentence}\n"))?,
+    }
+    Ok(built.ok())
 }
 
 /// Source address number `n` of an attack. Each kind has its own, so that one attack's bans do not stop the next one at the door.
@@ -369,6 +411,8 @@ mod tests {
         check(&["--target", "example.org:7352"], false);
         check(&["--progress", "json"], true);
         check(&["--secret-hex", "00"], true);
+        check(&["--own-namespace"], true);
+        check(&["--own-namespace", "--lab"], false);
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Command {
             Task::Limits(args) => limits::run(&own, &args),
             Task::Bots(args) => bots::run(&args),
             Task::People(args) => people::run(&args),
-            Task::Attack(args) => attack::run(&args),
+            Task::Attack(args) => attack::run(&own, &args),
             Task::Report(args) => report::run(&own, &args),
             Task::Siege(args) => siege::run(&own, &args),
             Task::Bare(args) => limits::serve(&args),

@@ -45,3 +45,11 @@ mod table;
 
 pub use command::Command;
 pub use credentials::DEVELOPMENT_SECRET_HEX;
+
+/// Removes the network namespaces of attacks and sieges whose processes are gone and could not do it themselves.
+///
+/// # Errors
+/// What is left, and why.
+pub fn remove_stale_namespaces() -> anyhow::Result<()> {
+    siege::lab::remove_stale()
+}

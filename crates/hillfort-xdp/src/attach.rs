@@ -114,21 +114,21 @@ impl Filter {
     #[must_use]
     pub fn attach(settings: &Settings, listeners: &[BorrowedFd<'_>]) -> Attached {
         let mut refused = Vec::new();
-        let wants = |rung| settings.wanted == Wanted::Highest || settings.wanted == Wanted::Only(rung);
-        if wants(Rung::Native) || wants(Rung::Generic) {
-            match xdp(settings, wants(Rung::Native), wants(Rung::Generic), &mut refused) {
+        let (native, generic) = settings.wanted.xdp();
+        if native || generic {
+            match xdp(settings, native, generic, &mut refused) {
                 Ok((interfaces, filter, bans)) => {
                     let rung = interfaces.iter().map(|(_, rung)| *rung).max().unwrap_or(Rung::UserSpace);
                     return Attached { rung, interfaces, refused, warnings: warnings(), filter, bans };
                 }
                 Err(reason) => {
-                    let rung = if wants(Rung::Generic) { Rung::Generic } else { Rung::Native };
+                    let rung = if generic { Rung::Generic } else { Rung::Native };
                     refused.push((rung, reason));
                 }
             }
         }
         let (mut rung, mut bans) = (Rung::UserSpace, Bans::nowhere());
-        if wants(Rung::Socket) {
+        if matches!(settings.wanted, Wanted::Highest | Wanted::Only(Rung::Socket)) {
             match on_sockets(listeners) {
                 Ok(made) => (rung, bans) = (Rung::Socket, made),
                 Err(reason) => refused.push((Rung::Socket, reason)),
@@ -138,12 +138,67 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// Stands at one interface more, until [`Filter::leave`]: the program that is loaded, or one that is loaded for it and stays. Then the
+    /// bans that it drops are given, none yet. Of `settings` it takes rung, ports and allow list.
+    ///
+    /// # Errors
+    /// Why not, in words for an operator; nothing has changed then.
+    pub fn stand(&mut self, settings: &Settings, interface: &str) -> std::result::Result<(Rung, Option<Bans>), String> {
+        let (native, generic) = settings.wanted.xdp();
+        let (mut kernel, bans) = match self.kernel.take() {
+            Some(kernel) => (kernel, None),
+            None => make(settings).map(|(kernel, bans)| (kernel, Some(bans)))?,
+        };
+        let until = Instant::now() + settings.busy_max;
+        match at(&kernel.program, interface, [native, generic], until, &mut Vec::new()) {
+            Ok((link, rung)) => {
+                kernel.guest = Some(link);
+                self.kernel = Some(kernel);
+                Ok((rung, bans))
+            }
+            Err(why) => {
+                self.kernel = bans.is_none().then_some(kernel);
+                Err(why)
+            }
+        }
+    }
+
+    /// Ends that. The program stays loaded, and its counters go on from where they are.
+    pub fn leave(&mut self) {
+        if let Some(kernel) = &mut self.kernel {
+            kernel.guest = None;
+        }
+    }
+}
+
+impl Wanted {
+    /// Whether XDP is wanted in the driver, and in the network stack.
+    fn xdp(self) -> (bool, bool) {
+        let wants = |rung| self == Self::Highest || self == Self::Only(rung);
+        (wants(Rung::Native), wants(Rung::Generic))
+    }
+}
+
 type Xdp = (Vec<(String, Rung)>, Filter, Bans);
 
 fn xdp(settings: &Settings, native: bool, generic: bool, refused: &mut Vec<(Rung, String)>) -> std::result::Result<Xdp, String> {
     if settings.interfaces.is_empty() {
         return Err("no interface is named that players come in by".to_owned());
     }
+    let (mut kernel, bans) = make(settings)?;
+    let mut reached = Vec::new();
+    let until = Instant::now() + settings.busy_max;
+    for name in &settings.interfaces {
+        let (link, rung) = at(&kernel.program, name, [native, generic], until, refused)?;
+        kernel.links.push(link);
+        reached.push((name.clone(), rung));
+    }
+    Ok((reached, Filter { kernel: Some(kernel) }, bans))
+}
+
+/// Loads the program, which stands nowhere yet.
+fn make(settings: &Settings) -> std::result::Result<(Kernel, Bans), String> {
     let Settings { tcp_ports, udp_ports, allow, .. } = settings;
     if tcp_ports.len() > PORTS_MAX || udp_ports.len() > PORTS_MAX || allow.len() > ALLOW_MAX {
         return Err(format!("at most {PORTS_MAX} ports and {ALLOW_MAX} allowed prefixes"));
@@ -154,34 +209,37 @@ fn xdp(settings: &Settings, native: bool, generic: bool, refused: &mut Vec<(Rung
     let secret = Secret::new(settings.seed);
     let rules = Rules { tcp_ports, udp_ports, allow: !allow.is_empty(), secret };
     let (maps, program) = load(allow, rules).map_err(|error| refusal(&error))?;
-    let (mut links, mut reached) = (Vec::new(), Vec::new());
-    let busy_until = Instant::now() + settings.busy_max;
-    for name in &settings.interfaces {
-        let index = interface_index(name).map_err(|error| format!("{name}: {error}"))?;
-        let mut last = String::new();
-        let mut made = None;
-        for (mode, rung, wanted) in [(XdpMode::Native, Rung::Native, native), (XdpMode::Generic, Rung::Generic, generic)] {
-            if !wanted || made.is_some() {
-                continue;
-            }
-            match patiently(busy_until, || XdpLink::attach(&program, index, mode)) {
-                Ok(link) => made = Some((link, rung)),
-                Err(error) => {
-                    last = explained(name, index, &error);
-                    if generic && rung == Rung::Native {
-                        refused.push((rung, last.clone()));
-                    }
+    let shared = Shared::of(&maps).map_err(|error| error.to_string())?;
+    let hints = Hints::of(&maps.ban_hints, secret).map_err(|error| error.to_string())?;
+    let kernel = Kernel { program, shared, secret, links: Vec::new(), guest: None };
+    Ok((kernel, Bans::in_map(maps.bans, hints)))
+}
+
+/// Attaches the program to an interface, in the driver or else in the network stack, whichever is wanted.
+fn at(
+    program: &Program,
+    name: &str,
+    [native, generic]: [bool; 2],
+    until: Instant,
+    refused: &mut Vec<(Rung, String)>,
+) -> std::result::Result<(XdpLink, Rung), String> {
+    let index = interface_index(name).map_err(|error| format!("{name}: {error}"))?;
+    let mut last = String::new();
+    for (mode, rung, wanted) in [(XdpMode::Native, Rung::Native, native), (XdpMode::Generic, Rung::Generic, generic)] {
+        if !wanted {
+            continue;
+        }
+        match patiently(until, || XdpLink::attach(program, index, mode)) {
+            Ok(link) => return Ok((link, rung)),
+            Err(error) => {
+                last = explained(name, index, &error);
+                if generic && rung == Rung::Native {
+                    refused.push((rung, last.clone()));
                 }
             }
         }
-        let (link, rung) = made.ok_or(last)?;
-        links.push(link);
-        reached.push((name.clone(), rung));
     }
-    let shared = Shared::of(&maps).map_err(|error| error.to_string())?;
-    let filter = Filter { kernel: Some(Kernel { program, shared, secret, links }) };
-    let hints = Hints::of(&maps.ban_hints, secret).map_err(|error| error.to_string())?;
-    Ok((reached, filter, Bans::in_map(maps.bans, hints)))
+    Err(last)
 }
 
 pub(crate) fn load(allow: &[IpNet], rules: Rules<'_>) -> Result<(Maps, Program)> {

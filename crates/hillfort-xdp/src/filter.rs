@@ -21,8 +21,9 @@ pub(crate) struct Kernel {
     pub(crate) program: Program,
     pub(crate) shared: Shared,
     pub(crate) secret: Secret,
-    #[expect(dead_code, reason = "held for its drop")]
     pub(crate) links: Vec<XdpLink>,
+    /// At one interface more, for a time.
+    pub(crate) guest: Option<XdpLink>,
 }
 
 /// Who sent most new connections in an epoch, most first, with the number of SYNs (of sources and networks also QUIC long headers).
@@ -38,6 +39,12 @@ pub struct Top {
 }
 
 impl Filter {
+    /// Whether a program is loaded, which counts and has a mode, also while it stands nowhere.
+    #[must_use]
+    pub const fn is_loaded(&self) -> bool {
+        self.kernel.is_some()
+    }
+
     /// Sets the mode. One store to shared memory.
     pub fn set_mode(&self, mode: Mode) {
         if let Some(kernel) = &self.kernel {

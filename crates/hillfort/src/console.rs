@@ -46,7 +46,7 @@ mod wall;
 mod tests;
 
 pub(crate) use admission::COMMAND;
-pub use attack::AttackTool;
+pub use attack::{AttackTool, FilterPost};
 pub use inspected::*;
 pub(crate) use office::FIRST;
 pub use office::Office;

@@ -17,7 +17,7 @@ use crate::console::{self, KernelBoard, KernelReading, PacketVerdict, Packets, T
 
 mod orders;
 
-pub(crate) use orders::KernelBans;
+pub(crate) use orders::{KernelBans, Post};
 use orders::{Order, OrderCounts};
 
 /// How often the mode is decided.
@@ -31,8 +31,8 @@ const BUSY_MAX: Duration = Duration::from_secs(1);
 /// Overflows of queues are the whole machine's: they count while at least this part of a flood comes to our own doors.
 const OVERFLOW_FLOOR: u64 = 8;
 
-/// Attaches the filter as high as it goes, with the bans from before the start, says so once, and starts its thread, which ends when the [`KernelBans`] is gone and takes
-/// the filter along.
+/// Attaches the filter as high as it goes, with the bans from before the start, says so once, and starts its thread, which ends when the [`KernelBans`] and
+/// the [`Post`] are gone and takes the filter along.
 ///
 /// # Errors
 /// The thread cannot be made.
@@ -43,8 +43,8 @@ pub(crate) fn start(
     seed: u64,
     restored: &[(IpAddr, Duration)],
     board: KernelBoard,
-) -> io::Result<KernelBans> {
-    let mut attached = attach(settings, doors, listeners, seed);
+) -> io::Result<(KernelBans, Post)> {
+    let (mut attached, wish) = attach(settings, doors, listeners, seed);
     say(&attached);
     // All at once: one by one they would not all find room in the queue of orders.
     if let Err(error) = attached.bans.ban_all(restored.iter().copied()) {
@@ -52,14 +52,33 @@ pub(crate) fn start(
     }
     let limits = Limits { flood_syn_per_s: u64::from(settings.flood_syn_per_s), calm: settings.calm };
     let (bans, orders) = KernelBans::new();
-    let keeper = Keeper::new(attached, limits, board, Arc::clone(&bans.counts));
+    let keeper = Keeper::new(attached, drill(settings, wish), limits, board, Arc::clone(&bans.counts));
     // Before anybody can ask.
     keeper.publish();
     std::thread::Builder::new().name("kernel".into()).spawn(move || keeper.run(&orders))?;
-    Ok(bans)
+    let post = bans.post();
+    Ok((bans, post))
 }
 
-fn attach(settings: &Kernel, doors: &[SocketAddr], listeners: &[BorrowedFd<'_>], seed: u64) -> Attached {
+/// How the filter stands at the interface of an attack from the console: as it does elsewhere, but not kept away because players come over
+/// loopback.
+fn drill(settings: &Kernel, wish: hillfort_xdp::Settings) -> Result<hillfort_xdp::Settings, &'static str> {
+    let wanted = match settings.filter {
+        FilterWish::Auto => Wanted::Highest,
+        FilterWish::Native => Wanted::Only(Rung::Native),
+        FilterWish::Generic => Wanted::Only(Rung::Generic),
+        FilterWish::Socket => return Err("kernel.filter wants one on the sockets only"),
+        FilterWish::Off => return Err("kernel.filter is off"),
+    };
+    Ok(hillfort_xdp::Settings { wanted, interfaces: Vec::new(), ..wish })
+}
+
+fn attach(
+    settings: &Kernel,
+    doors: &[SocketAddr],
+    listeners: &[BorrowedFd<'_>],
+    seed: u64,
+) -> (Attached, hillfort_xdp::Settings) {
     let mut interfaces = settings.interfaces.clone();
     let mut unknown = None;
     if interfaces.is_empty() {
@@ -101,7 +120,7 @@ fn attach(settings: &Kernel, doors: &[SocketAddr], listeners: &[BorrowedFd<'_>],
     };
     attached.refused.extend(why.map(|why| (Rung::Native, why.to_owned())));
     attached.refused.extend(unknown.map(|why| (Rung::Native, why)));
-    attached
+    (attached, wish)
 }
 
 /// Whether frames of the interface have an Ethernet header, which the filter reads. Tunnels have none; loopback calls itself something else.
@@ -135,6 +154,10 @@ struct Keeper {
     orders: Arc<OrderCounts>,
     rung: Rung,
     why_not_higher: Option<String>,
+    /// How it stands at the interface of an attack, or why it does not.
+    drill: Result<hillfort_xdp::Settings, &'static str>,
+    /// The interface where it does now.
+    stands: Option<(String, Rung)>,
     start: Instant,
     samples: u32,
     counted: Counters,
@@ -146,7 +169,13 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn new(attached: Attached, limits: Limits, board: KernelBoard, orders: Arc<OrderCounts>) -> Self {
+    fn new(
+        attached: Attached,
+        drill: Result<hillfort_xdp::Settings, &'static str>,
+        limits: Limits,
+        board: KernelBoard,
+        orders: Arc<OrderCounts>,
+    ) -> Self {
         let why_not_higher = why_not_higher(&attached);
         let Attached { rung, filter, bans, .. } = attached;
         let (now, counted) = (Instant::now(), filter.counters());
@@ -161,6 +190,8 @@ impl Keeper {
             orders,
             rung,
             why_not_higher,
+            drill,
+            stands: None,
             start: now,
             samples: 0,
             counted,
@@ -193,14 +224,41 @@ impl Keeper {
             Order::Ban(addr, lasts) => self.bans.ban(addr, lasts).map(drop),
             Order::Lift(addr) => self.bans.lift(addr).map(drop),
             Order::All(bans) => self.bans.replace(&bans).map(drop),
+            Order::Stand(interface, answer) => {
+                // Whoever asked may have given up.
+                let _answered = answer.send(self.stand(&interface));
+                return;
+            }
+            Order::Leave => return self.leave(),
         };
         self.orders.obeyed.fetch_add(1, Ordering::Relaxed);
         self.complain(done.err());
     }
 
+    fn stand(&mut self, interface: &str) -> Result<console::Rung, String> {
+        let settings = self.drill.as_ref().map_err(|why| (*why).to_owned())?;
+        let (rung, bans) = self.filter.stand(settings, interface)?;
+        if let Some(bans) = bans {
+            // What was until now is nothing that this program has seen. Bans of before are refused in user space.
+            self.bans = bans;
+            (self.counted, self.counted_at) = (self.filter.counters(), Instant::now());
+            (self.queues, self.resets) = (SynQueue::read().ok(), hillfort_xdp::resets_sent().ok());
+        }
+        self.stands = Some((interface.to_owned(), rung));
+        self.publish();
+        tracing::info!("packets  refused by {rung} on {interface} ({}), for an attack from the console", rung.label());
+        Ok(shown(rung))
+    }
+
+    fn leave(&mut self) {
+        self.filter.leave();
+        self.stands = None;
+        self.publish();
+    }
+
     fn sample(&mut self) {
         self.samples = self.samples.wrapping_add(1);
-        if matches!(self.rung, Rung::Native | Rung::Generic) {
+        if self.filter.is_loaded() {
             let (now, counters) = (Instant::now(), self.filter.counters());
             let seconds = now.duration_since(self.counted_at).as_secs_f64().max(1e-3);
             let syns = counters.offered_syn().saturating_sub(self.counted.offered_syn());
@@ -238,14 +296,16 @@ impl Keeper {
     fn publish(&self) {
         // Right after its beginning an epoch knows little: the last one is added.
         let (now, last) = (self.filter.top(), self.filter.top_of_last());
+        let (rung, why_not_higher) = match &self.stands {
+            Some((interface, rung)) if *rung < self.rung => {
+                let why = self.why_not_higher.as_deref().unwrap_or_default();
+                (*rung, Some(format!("on {interface} alone, for an attack from the console; {why}")))
+            }
+            _ => (self.rung, self.why_not_higher.clone()),
+        };
         self.board.publish(KernelReading {
-            rung: match self.rung {
-                Rung::Native => console::Rung::Native,
-                Rung::Generic => console::Rung::Generic,
-                Rung::Socket => console::Rung::Socket,
-                Rung::UserSpace => console::Rung::UserSpace,
-            },
-            why_not_higher: self.why_not_higher.clone(),
+            rung: shown(rung),
+            why_not_higher,
             mode: match self.filter.mode() {
                 hillfort_xdp::Mode::Passive => console::Mode::Passive,
                 hillfort_xdp::Mode::Flood => console::Mode::Flood,
@@ -263,6 +323,15 @@ impl Keeper {
         {
             tracing::error!(%error, "the kernel filter does not take bans: user space refuses these addresses itself");
         }
+    }
+}
+
+const fn shown(rung: Rung) -> console::Rung {
+    match rung {
+        Rung::Native => console::Rung::Native,
+        Rung::Generic => console::Rung::Generic,
+        Rung::Socket => console::Rung::Socket,
+        Rung::UserSpace => console::Rung::UserSpace,
     }
 }
 

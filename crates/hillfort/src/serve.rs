@@ -220,7 +220,7 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     let dropped = found.bans.iter().filter(|kept| !kept.strangers_only);
     let restored: Vec<_> = dropped.map(|kept| (kept.address, ban_spread::left(kept, now_ms))).collect();
     let listeners = edge.listener_fds();
-    let kernel_bans =
+    let (kernel_bans, post) =
         kernel::start(&settings.kernel, &[frames, http, grpc], &listeners, seed()?, &restored, kernel.clone()).map_err(system)?;
     edge.set_ban_sink(Box::new(BanSpread { kernel: kernel_bans, journal }));
     if regions.ranges() > 0 {
@@ -253,7 +253,7 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
         console_listener,
         Arc::clone(&watch) as Arc<dyn console::Source>,
         office.clone(),
-        console_settings(settings, frames, http, key),
+        console_settings(settings, frames, http, key, post),
     )
     .map_err(system)?;
     readiness.set(true);
@@ -375,14 +375,26 @@ fn client_key(settings: &Settings) -> Option<ClientKey> {
     })
 }
 
-fn console_settings(settings: &Settings, frames: SocketAddr, http: SocketAddr, key: ConsoleKey) -> console::Settings {
+fn console_settings(
+    settings: &Settings,
+    frames: SocketAddr,
+    http: SocketAddr,
+    key: ConsoleKey,
+    post: kernel::Post,
+) -> console::Settings {
     let attack = std::env::current_exe().ok().filter(|_| settings.console.attacks).map(|program| AttackTool {
         program,
         prefix: vec!["load".into(), "attack".into()],
         target: frames,
         raw_sockets: crate::privileges::raw_sockets(),
         tls: settings.edge.certificate.is_some(),
+        post: Some(Arc::new(post)),
     });
+    if attack.as_ref().is_some_and(|tool| tool.raw_sockets)
+        && let Err(error) = hillfort_load::remove_stale_namespaces()
+    {
+        tracing::warn!("network namespaces of attacks whose processes are gone: {error:#}");
+    }
     console::Settings {
         version: env!("CARGO_PKG_VERSION"),
         development: settings.development,

@@ -13,9 +13,11 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::child::OwnProgram;
 
+mod drill;
 mod janitor;
 
-pub(crate) use janitor::{JanitorArgs, sweep};
+pub(crate) use drill::{Drill, forged};
+pub(crate) use janitor::{JanitorArgs, remove_stale, sweep};
 
 use janitor::Janitor;
 
@@ -73,15 +75,7 @@ pub(crate) struct Side {
 impl Lab {
     /// Removes what dead runs have left, and builds a new one.
     pub(crate) fn build(own: &OwnProgram) -> anyhow::Result<Self> {
-        ensure!(
-            rustix::process::geteuid().is_root(),
-            "network namespaces need root (CAP_SYS_ADMIN and CAP_NET_ADMIN), and this is user {}. `attack` works on loopback without.",
-            rustix::process::geteuid().as_raw()
-        );
-        if Command::new("ip").arg("-V").output().is_err() {
-            bail!("the program `ip` is missing (Debian: apt-get install iproute2)");
-        }
-        janitor::remove_stale()?;
+        may_build()?;
         let pid = std::process::id();
         let side = |name: &str, mac: u8| Side {
             namespace: format!("{PREFIX}{pid}-{name}"),
@@ -182,22 +176,38 @@ impl Side {
     }
 
     fn settings(&self, settings: &[(&str, &str)]) -> anyhow::Result<()> {
-        self.within(|| {
-            for (name, value) in settings {
-                let path = Path::new("/proc/sys/net").join(name);
-                match fs::write(&path, value) {
-                    // A kernel without IPv6.
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    other => other.with_context(|| path.display().to_string())?,
-                }
-            }
-            Ok(())
-        })
+        self.within(|| set_all(settings))
     }
 
     fn path(&self) -> PathBuf {
         Path::new(NAMESPACES).join(&self.namespace)
     }
+}
+
+/// Whether namespaces can be built here; removes what dead runs have left of theirs.
+fn may_build() -> anyhow::Result<()> {
+    ensure!(
+        rustix::process::geteuid().is_root(),
+        "network namespaces need root (CAP_SYS_ADMIN and CAP_NET_ADMIN), and this is user {}. `attack` works on loopback without.",
+        rustix::process::geteuid().as_raw()
+    );
+    if Command::new("ip").arg("-V").output().is_err() {
+        bail!("the program `ip` is missing (Debian: apt-get install iproute2)");
+    }
+    remove_stale()
+}
+
+/// Sets what files under `/proc/sys/net` say, of the namespace of this thread.
+fn set_all(settings: &[(&str, &str)]) -> anyhow::Result<()> {
+    for (name, value) in settings {
+        let path = Path::new("/proc/sys/net").join(name);
+        match fs::write(&path, value) {
+            // A kernel without IPv6.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            other => other.with_context(|| path.display().to_string())?,
+        }
+    }
+    Ok(())
 }
 
 /// Checks that this process is in the outer namespace of a laboratory and that `target` is its victim. Such a namespace leads nowhere else.

@@ -1,5 +1,5 @@
-//! The attack panel's backend: starts the load tool as a process of its own, one at a time, against a loopback address, and sees that
-//! it ends. Owns the marks on the charts and the last verdict. Knows nothing of how an attack is made.
+//! The attack panel's backend: starts the load tool as a process of its own, one at a time, against a loopback address, has the kernel filter
+//! stand where its packets come in, and sees that it ends. Owns the marks on the charts and the last verdict. Knows nothing of how an attack is made.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -18,15 +18,21 @@ use super::process::Usage;
 use super::source::Reading;
 use super::verdict::{BEFORE_MS, Counted, Verdict};
 
+mod ground;
 mod kind;
 
+pub use ground::FilterPost;
 pub(super) use kind::Kind;
 pub(super) use kind::Offer;
+
+use ground::{Ground, Told};
 
 /// The attacker is told to end after this many seconds ...
 const SECONDS: u64 = 8;
 /// ... and killed after this time.
-const KILL_AFTER: Duration = Duration::from_secs(10);
+const KILL_AFTER: Duration = Duration::from_secs(15);
+/// Longer, when it makes a network namespace before and removes it afterwards.
+const GROUND_TAKES: Duration = Duration::from_secs(15);
 /// Bytes that are read of what the attacker prints; one that prints more is not listened to any further.
 const OUTPUT_BYTES_MAX: u64 = 1024 * 1024;
 /// Bytes of its error message that are shown.
@@ -36,7 +42,7 @@ const MARKS_MAX: usize = 40;
 /// Time after the end until the verdict, so that the last samples are in.
 const SETTLE: Duration = Duration::from_millis(SAMPLE_EVERY.as_millis() as u64 * 3);
 
-/// How to start the load tool: `program prefix… <kind> --target … --seconds 8 --progress json --nice 15`.
+/// How to start the load tool: `program prefix… <kind> --target … --seconds 8 --progress json --nice 15`, and `--own-namespace` for single packets.
 #[derive(Debug, Clone)]
 pub struct AttackTool {
     /// The program, as a rule the running one.
@@ -49,6 +55,8 @@ pub struct AttackTool {
     pub raw_sockets: bool,
     /// Whether the door speaks TLS.
     pub tls: bool,
+    /// Has the kernel filter stand where single packets come in; `None`: there is none.
+    pub post: Option<Arc<dyn FilterPost>>,
 }
 
 /// Why an attack was not started.
@@ -116,6 +124,8 @@ pub(super) struct Mark {
 struct Board {
     running: bool,
     progress: Option<Progress>,
+    /// Of attacks by packets, from when it is known.
+    ground: Option<Ground>,
     end: Option<End>,
     verdict: Option<Verdict>,
     marks: VecDeque<Mark>,
@@ -162,6 +172,7 @@ impl Runner {
         }
         board.marks.push_back(mark);
         (board.running, board.progress, board.end, board.verdict) = (true, Some(Progress::default()), None, None);
+        board.ground = None;
         drop(board);
         self.announce();
         tracing::info!(kind = kind.id(), target = %tool.target, "attack started from the console");
@@ -176,7 +187,8 @@ impl Runner {
     }
 
     async fn watch(self: Arc<Self>, mut child: Child, mark: Mark, earlier: Arc<(Reading, Usage)>) {
-        let end = match tokio::time::timeout(KILL_AFTER, self.listen(&mut child)).await {
+        let patience = if mark.kind.sends_packets() { KILL_AFTER + GROUND_TAKES } else { KILL_AFTER };
+        let end = match tokio::time::timeout(patience, self.listen(&mut child)).await {
             Ok(end) => end,
             Err(_elapsed) => {
                 // It may have ended in this very moment; then there is nothing to kill.
@@ -185,6 +197,9 @@ impl Runner {
             }
         };
         let to = unix_ms();
+        if let Some(post) = self.post().filter(|_| mark.kind.sends_packets()) {
+            post.leave();
+        }
         tracing::info!(kind = mark.kind.id(), ?end, "attack ended");
         {
             let mut board = self.board();
@@ -213,7 +228,12 @@ impl Runner {
             let Some(stdout) = stdout else { return };
             let mut lines = BufReader::new(stdout.take(OUTPUT_BYTES_MAX)).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                if let Ok(progress) = serde_json::from_str(&line) {
+                if let Ok(told) = serde_json::from_str::<Told>(&line) {
+                    let ground = Ground::take(told, self.post()).await;
+                    tracing::info!(?ground, "where the attack takes place");
+                    self.board().ground = Some(ground);
+                    self.announce();
+                } else if let Ok(progress) = serde_json::from_str(&line) {
                     self.board().progress = Some(progress);
                     self.announce();
                 }
@@ -237,6 +257,10 @@ impl Runner {
         }
     }
 
+    fn post(&self) -> Option<Arc<dyn FilterPost>> {
+        self.tool.as_ref().and_then(|tool| tool.post.clone())
+    }
+
     fn announce(&self) {
         self.board().version += 1;
         self.feed.wake();
@@ -255,6 +279,7 @@ impl AttackTool {
             .args(["--target", &self.target.to_string(), "--seconds", &SECONDS.to_string(), "--progress", "json"])
             // An attacker elsewhere would not take this machine's processor from server, browser and bots; this one gives way.
             .args(["--nice", "15"])
+            .args(kind.sends_packets().then_some("--own-namespace"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

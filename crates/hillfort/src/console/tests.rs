@@ -1,6 +1,7 @@
 //! The console over real sockets: the live part.
 
 use std::net::IpAddr;
+use std::sync::Mutex;
 
 use hillfort_proto::reject::Reject;
 use serde_json::{Value, json};
@@ -180,6 +181,45 @@ fn an_attack_shows_its_progress_and_ends_with_a_verdict() {
     rig.console.stop();
 }
 
+/// A kernel filter that notes where it was to stand.
+#[derive(Debug, Default)]
+struct Noted(Mutex<Vec<String>>);
+
+impl FilterPost for Noted {
+    fn stand(&self, interface: &str) -> Result<Rung, String> {
+        self.0.lock().unwrap().push(format!("stand {interface}"));
+        if interface == "hfd1" { Ok(Rung::Native) } else { Err("it is off".to_owned()) }
+    }
+
+    fn leave(&self) {
+        self.0.lock().unwrap().push("leave".to_owned());
+    }
+}
+
+#[test]
+fn an_attack_by_packets_says_where_it_takes_place() {
+    let check = |kind: &str, said: Value, ground: Value, stood: &[&str]| {
+        let noted = Arc::new(Noted::default());
+        let asked = r#"case "$*" in *--own-namespace) ;; *) exit 3;; esac"#;
+        let text = format!("{asked}; echo '{said}'; echo '{}'", json!({ "packets": 7 }));
+        let rig = start(true, Some(AttackTool { raw_sockets: true, post: Some(noted.clone()), ..script(&text) }));
+        let mut live = rig.live();
+        assert_eq!(rig.post("/api/attack", &json!({ "kind": kind })).0, 202);
+        let board = live.attack_until(|board| !board["verdict"].is_null());
+        assert_eq!((&board["ground"], &board["end"]["how"]), (&ground, &json!("finished")), "{board}");
+        assert_eq!(board["verdict"]["attacker"]["packets"], 7);
+        assert_eq!(*noted.0.lock().unwrap(), stood);
+        rig.console.stop();
+    };
+    let namespace = |interface: &str| json!({ "ground": "namespace", "interface": interface });
+    let stands = json!({ "ground": "namespace", "interface": "hfd1", "filter": "native", "why": null });
+    check("syn-spoofed", namespace("hfd1"), stands, &["stand hfd1", "leave"]);
+    let off = json!({ "ground": "namespace", "interface": "hfd2", "filter": null, "why": "it is off" });
+    check("syn-bots", namespace("hfd2"), off, &["stand hfd2", "leave"]);
+    let loopback = json!({ "ground": "loopback", "why": "needs root" });
+    check("ack", loopback.clone(), loopback, &["leave"]);
+}
+
 #[test]
 fn an_attack_that_fails_says_why() {
     let rig = start(true, Some(script("echo no such door >&2; exit 3")));
@@ -198,7 +238,7 @@ fn an_attack_that_does_not_end_is_killed() {
     let board = live.attack_until(|board| !board["end"].is_null());
     assert_eq!(board["end"]["how"], "killed");
     let lasted = board["marks"][0]["to"].as_u64().unwrap() - board["marks"][0]["from"].as_u64().unwrap();
-    assert!((9_900..15_000).contains(&lasted), "{lasted} ms");
+    assert!((14_900..25_000).contains(&lasted), "{lasted} ms");
     rig.console.stop();
 }
 

@@ -1,5 +1,5 @@
 //! The queue of bans and lifts to the thread of the kernel filter: bounded, never waited for, and made good by the list of all bans when something
-//! found no room. Knows nothing of the filter.
+//! found no room; and of the console's wish to see it stand somewhere else. Knows nothing of the filter.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,8 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use crate::console::{FilterPost, Rung};
+
 /// Orders that wait for the thread at most.
 const ORDERS_DEPTH: usize = 4096;
+
+/// Longest wait for the filter to stand somewhere: the kernel checks a million steps of the program.
+const STAND_MAX: Duration = Duration::from_secs(5);
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -17,6 +22,28 @@ pub(super) enum Order {
     Lift(IpAddr),
     /// These and no others.
     All(Vec<(IpAddr, Duration)>),
+    /// Stand at this interface, too, and say how.
+    Stand(String, SyncSender<Result<Rung, String>>),
+    /// Stand there no longer.
+    Leave,
+}
+
+/// The console's end: has the filter stand at the interface of an attack.
+#[derive(Debug, Clone)]
+pub(crate) struct Post(SyncSender<Order>);
+
+impl FilterPost for Post {
+    fn stand(&self, interface: &str) -> Result<Rung, String> {
+        let gone = || "its thread has ended, or does not answer".to_owned();
+        let (answer, answered) = sync_channel(1);
+        self.0.try_send(Order::Stand(interface.to_owned(), answer)).map_err(|_| gone())?;
+        answered.recv_timeout(STAND_MAX).map_err(|_| gone())?
+    }
+
+    fn leave(&self) {
+        // Without room it stays until the interface is gone, a moment later.
+        let _full_or_gone = self.0.try_send(Order::Leave);
+    }
 }
 
 /// Where bans are handed to the filter. Never blocks: what finds no room is counted, and all bans are wanted as soon as there is some.
@@ -50,6 +77,11 @@ impl KernelBans {
     /// Ends a ban.
     pub(crate) fn lift(&mut self, addr: IpAddr) {
         self.give(Order::Lift(addr));
+    }
+
+    /// For the console. While it lives, the thread does.
+    pub(super) fn post(&self) -> Post {
+        Post(self.orders.clone())
     }
 
     /// Whether an order was lost, and there is room again to make it good.

@@ -50,7 +50,7 @@ pub(crate) fn sweep(args: &JanitorArgs) -> anyhow::Result<()> {
 }
 
 /// Removes the namespaces of owners that are gone.
-pub(super) fn remove_stale() -> anyhow::Result<()> {
+pub(crate) fn remove_stale() -> anyhow::Result<()> {
     let is_gone = |pid: u32| !std::path::Path::new(&format!("/proc/{pid}")).exists();
     each(names()?.into_iter().filter(|name| owner(name).is_some_and(is_gone)), remove)
 }

@@ -59,6 +59,11 @@ impl Kind {
         Self::Mixed,
     ];
 
+    /// Whether it sends single packets and makes no connections.
+    pub(in crate::console) const fn sends_packets(self) -> bool {
+        matches!(self, Self::SynSpoofed | Self::SynBots | Self::Ack)
+    }
+
     /// Name on the command line and in the API.
     pub(in crate::console) const fn id(self) -> &'static str {
         match self {
@@ -87,7 +92,7 @@ impl AttackTool {
     /// Why this kind cannot run here.
     pub(super) const fn cannot(&self, kind: Kind) -> Option<&'static str> {
         match kind {
-            Kind::SynSpoofed | Kind::SynBots | Kind::Ack if !self.raw_sockets => Some("needs root or CAP_NET_RAW"),
+            _ if kind.sends_packets() && !self.raw_sockets => Some("needs root or CAP_NET_RAW"),
             Kind::Tls if !self.tls => Some("the doors speak no TLS"),
             _ => None,
         }
@@ -114,6 +119,7 @@ mod tests {
                 target: ([127, 0, 0, 1], 7352).into(),
                 raw_sockets,
                 tls,
+                post: None,
             };
             let offers = tool.offers();
             assert_eq!(offers.len(), Kind::ALL.len());

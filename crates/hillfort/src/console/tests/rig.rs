@@ -141,6 +141,7 @@ pub(super) fn script(text: &str) -> AttackTool {
         target: (Ipv4Addr::LOCALHOST, 7352).into(),
         raw_sockets: false,
         tls: false,
+        post: None,
     }
 }
 

@@ -61,6 +61,7 @@ pub struct ClientHello<'a> {
     alpn: &'a [u8],
     /// Extensions, each with type and length before it.
     extensions: &'a [u8],
+    extension_count: usize,
 }
 
 /// Reads the ClientHello at the beginning of a TLS stream. `Ok(None)`: nothing is wrong yet, more bytes are needed; call again with
@@ -114,6 +115,7 @@ impl<'a> ClientHello<'a> {
             resumes: false,
             alpn: &[],
             extensions: &[],
+            extension_count: 0,
         };
         // Before TLS 1.2 they could be left out altogether.
         if !rest.0.is_empty() {
@@ -154,6 +156,7 @@ impl<'a> ClientHello<'a> {
             }
             seen |= bit;
         }
+        self.extension_count = count;
         (count <= EXTENSIONS_MAX).then_some(())
     }
 }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use sha2::{Digest, Sha256};
+use sha2::block_api::compress256;
 
 use super::{ALPN, CIPHERS_MAX, ClientHello, EXTENSIONS_MAX, SERVER_NAME, is_grease};
 
@@ -33,19 +33,26 @@ impl ClientHello<'_> {
     /// The client's JA4. Two sorts of short lists and two hashes; allocates nothing.
     #[must_use]
     pub fn ja4(&self, transport: Transport) -> Ja4 {
-        let (mut ciphers, mut extensions) = ([0; CIPHERS_MAX], [0; EXTENSIONS_MAX]);
-        let ciphers = gather(self.ciphers.iter(), &mut ciphers);
-        let extensions = gather(self.extensions(), &mut extensions);
+        if self.ciphers.len() <= GATHERED && self.extension_count <= GATHERED {
+            return self.named(transport, &mut [0; GATHERED], &mut [0; GATHERED]);
+        }
+        self.named(transport, &mut [0; CIPHERS_MAX], &mut [0; EXTENSIONS_MAX])
+    }
+
+    /// The name, and room for all ciphers and extensions: clearing it is a part of the cost.
+    fn named(&self, transport: Transport, ciphers: &mut [u16], extensions: &mut [u16]) -> Ja4 {
+        let ciphers = gather(self.ciphers.iter(), ciphers);
+        let extensions = gather(self.extensions(), extensions);
         let mut name = [b'_'; BYTES];
         name[..HEAD_BYTES].copy_from_slice(&self.head(transport, ciphers.len(), extensions.len()));
 
-        let mut list = List::new(Hash::default());
+        let mut list = List::new(Hash::new());
         list.sorted(ciphers);
-        list.end().digits(&mut name[HEAD_BYTES + 1..]);
+        list.digits(&mut name[HEAD_BYTES + 1..]);
 
-        let mut list = List::new(Hash::default());
+        let mut list = List::new(Hash::new());
         self.tail(extensions, &mut list);
-        list.end().digits(&mut name[HEAD_BYTES + HASH_DIGITS + 2..]);
+        list.digits(&mut name[HEAD_BYTES + HASH_DIGITS + 2..]);
         Ja4(name)
     }
 
@@ -59,11 +66,11 @@ impl ClientHello<'_> {
         bytes.push(b'_');
         let mut list = List::new(bytes);
         list.sorted(ciphers);
-        let mut bytes = list.end();
+        let mut bytes = list.text();
         bytes.push(b'_');
         let mut list = List::new(bytes);
         self.tail(extensions, &mut list);
-        list.end().into_iter().map(char::from).collect()
+        list.text().into_iter().map(char::from).collect()
     }
 
     fn head(&self, transport: Transport, ciphers: usize, extensions: usize) -> [u8; HEAD_BYTES] {
@@ -92,13 +99,13 @@ impl ClientHello<'_> {
     fn tail(&self, extensions: &mut [u16], list: &mut List<impl Sink>) {
         extensions.sort_unstable();
         for id in extensions.iter().filter(|id| !matches!(**id, SERVER_NAME | ALPN)) {
-            list.put(*id, b',');
+            list.put(*id);
         }
-        let mut between = b'_';
-        for id in self.signature_algorithms.iter().filter(|id| !is_grease(*id)) {
-            list.put(id, between);
-            between = b',';
+        let mut algorithms = self.signature_algorithms.iter().filter(|id| !is_grease(*id)).peekable();
+        if algorithms.peek().is_some() {
+            list.end_part();
         }
+        algorithms.for_each(|id| list.put(id));
     }
 }
 
@@ -127,88 +134,124 @@ const fn version(id: u16) -> &'static [u8; 2] {
     }
 }
 
-/// Where the text of a list goes.
+/// Where the text of a list goes that finds no room in it.
 trait Sink {
-    fn take(&mut self, bytes: &[u8]);
+    fn take(&mut self, text: &[u8; GATHERED_BYTES]);
 }
 
 impl Sink for Vec<u8> {
-    fn take(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
+    fn take(&mut self, text: &[u8; GATHERED_BYTES]) {
+        self.extend_from_slice(text);
     }
 }
 
-/// SHA-256 of a list; an empty list has zeros in its place.
-#[derive(Default)]
+/// SHA-256 (FIPS 180-4) of a list, by whole blocks where the text stands: what is wanted of it is short, and taking it elsewhere first costs
+/// as much as a block.
 struct Hash {
-    sha: Sha256,
-    begun: bool,
+    state: [u32; 8],
+    bytes: usize,
 }
 
+const BLOCK_BYTES: usize = 64;
+
 impl Sink for Hash {
-    fn take(&mut self, bytes: &[u8]) {
-        self.begun |= !bytes.is_empty();
-        self.sha.update(bytes);
+    fn take(&mut self, text: &[u8; GATHERED_BYTES]) {
+        self.blocks(text);
     }
 }
 
 impl Hash {
-    fn digits(self, place: &mut [u8]) {
-        let hash = if self.begun { <[u8; 32]>::from(self.sha.finalize()) } else { [0; 32] };
-        let (pairs, _) = place.as_chunks_mut::<2>();
-        for (pair, byte) in pairs.iter_mut().zip(hash).take(HASH_DIGITS / 2) {
-            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xF)]];
-        }
+    /// The start of FIPS 180-4 §5.3.3.
+    const fn new() -> Self {
+        let state = [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+        Self { state, bytes: 0 }
+    }
+
+    fn blocks(&mut self, text: &[u8]) {
+        compress256(&mut self.state, text.as_chunks().0);
+        self.bytes += text.len();
     }
 }
 
-/// Bytes that one number adds: what stands before it, and four digits.
+/// Bytes that one number adds: four digits, and what stands behind it.
 const ENTRY_BYTES: usize = 5;
 /// Numbers that are gathered before the sink is called; more than a browser sends.
 const GATHERED: usize = 64;
+const GATHERED_BYTES: usize = GATHERED * ENTRY_BYTES;
+const _: () = assert!(GATHERED_BYTES.is_multiple_of(BLOCK_BYTES));
 
 /// Numbers as four hexadecimal digits each.
 struct List<S> {
     sink: S,
-    /// The last entry is written as a word of eight bytes.
-    text: [u8; GATHERED * ENTRY_BYTES + 3],
-    /// Where the text that the sink has not had begins, and where it ends: nothing stands before the first number.
-    from: usize,
+    /// What the sink has not had, with room for an entry that is written as a word of eight bytes, and for the end of a hash.
+    text: [u8; GATHERED_BYTES + BLOCK_BYTES],
     to: usize,
 }
 
 impl<S: Sink> List<S> {
-    fn new(sink: S) -> Self {
-        Self { sink, text: [0; _], from: 1, to: 0 }
+    const fn new(sink: S) -> Self {
+        Self { sink, text: [0; _], to: 0 }
     }
 
     fn sorted(&mut self, ids: &mut [u16]) {
         ids.sort_unstable();
         for id in ids {
-            self.put(*id, b',');
+            self.put(*id);
         }
     }
 
     #[inline]
-    fn put(&mut self, id: u16, before: u8) {
-        if self.to == GATHERED * ENTRY_BYTES {
-            self.flush();
+    fn put(&mut self, id: u16) {
+        if self.to == GATHERED_BYTES
+            && let Some(whole) = self.text.first_chunk()
+        {
+            self.sink.take(whole);
+            self.to = 0;
         }
-        let entry = u64::from(before) | u64::from(four_digits(id)) << 8;
+        let entry = u64::from(four_digits(id)) | u64::from(b',') << 32;
         if let Some(place) = self.text.get_mut(self.to..self.to + 8) {
             place.copy_from_slice(&entry.to_le_bytes());
             self.to += ENTRY_BYTES;
         }
     }
 
-    fn flush(&mut self) {
-        self.sink.take(self.text.get(self.from..self.to).unwrap_or_default());
-        (self.from, self.to) = (0, 0);
+    /// What follows is of another kind. Nothing stands before the first number.
+    fn end_part(&mut self) {
+        if let Some(last) = self.to.checked_sub(1).and_then(|last| self.text.get_mut(last)) {
+            *last = b'_';
+        }
     }
+}
 
-    fn end(mut self) -> S {
-        self.flush();
+impl List<Vec<u8>> {
+    /// The text; nothing stands behind the last number.
+    fn text(mut self) -> Vec<u8> {
+        self.sink.extend_from_slice(&self.text[..self.to.saturating_sub(1)]);
         self.sink
+    }
+}
+
+impl List<Hash> {
+    /// The first digits of the hash of the text; an empty list has zeros in its place.
+    fn digits(mut self, place: &mut [u8]) {
+        if self.to > 0 {
+            // The end of a message, FIPS 180-4 §5.1.1: one bit, zeros, and its length in bits. Nothing stands behind the last number.
+            let length = self.to - 1;
+            let bits = (self.sink.bytes + length) as u64 * 8;
+            let end = (length + 9).next_multiple_of(BLOCK_BYTES);
+            let (text, _) = self.text.split_at_mut(end);
+            text[length..].fill(0);
+            text[length] = 0x80;
+            text[end - 8..].copy_from_slice(&bits.to_be_bytes());
+            self.sink.blocks(text);
+        } else {
+            self.sink.state = [0; 8];
+        }
+        let [first, second, ..] = self.sink.state;
+        let parts = [(first >> 16) as u16, first as u16, (second >> 16) as u16];
+        for (four, part) in place.as_chunks_mut::<4>().0.iter_mut().zip(parts) {
+            *four = four_digits(part).to_le_bytes();
+        }
     }
 }
 

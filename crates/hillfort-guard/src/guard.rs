@@ -106,7 +106,11 @@ impl Guard {
     /// [`Reject::Banned`], [`Reject::Reputation`], [`Reject::Region`], [`Reject::ConnectRate`], [`Reject::SourceRate`],
     /// [`Reject::SourceConnections`], [`Reject::NetworkConnections`], [`Reject::ConnectionsFull`]. Close it at once, by reset.
     pub fn on_connect(&mut self, now: Time, addr: IpAddr) -> Result<Admitted, Reject> {
-        let addr = addr.to_canonical();
+        // The four bytes alone: a processor waits for an address that was just put together when it is copied as a whole.
+        let addr = match addr {
+            IpAddr::V4(addr) => IpAddr::V4(addr),
+            IpAddr::V6(addr) => addr.to_canonical(),
+        };
         let source = self.secret.source(addr);
         self.posture.on_offer(now, &self.config.posture);
         let verdict = self.admit(now, addr, source);

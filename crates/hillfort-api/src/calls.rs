@@ -177,6 +177,11 @@ macro_rules! replies {
                 match self { $(Self::$name(reply) => reply.encode_to_vec(),)+ }
             }
 
+            /// Length of protobuf's bytes of it.
+            pub fn encoded_len(&self) -> usize {
+                match self { $(Self::$name(reply) => reply.encoded_len(),)+ }
+            }
+
             /// JSON of it.
             pub fn json(&self) -> Vec<u8> {
                 match self { $(Self::$name(reply) => json::write(reply),)+ }

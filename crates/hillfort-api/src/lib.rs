@@ -24,9 +24,11 @@ pub mod matches;
 pub mod params;
 pub mod service;
 pub mod sessions;
+mod source;
 pub mod table;
 
 pub use calls::{CALLS, Call, CallName, Reply};
 pub use error::{ApiError, Code};
 pub use service::{Answer, Caller, Credentials, Hooks, Later, Sent, Service, SessionUser, UserId, Via, Who};
 pub use sessions::{Close, SessionId, Sessions};
+pub use source::source;

@@ -142,6 +142,12 @@ pub trait Service: Send + Sync {
         false
     }
 
+    /// Most bytes that the answer to `call` has, where it may be long and is made at once. Doors that keep answers for their readers have room
+    /// for that before they make the call. 0: it is short, or nobody knows before.
+    fn answer_max(&self, _call: &Call) -> usize {
+        0
+    }
+
     /// Carries `call` out. The door has checked that `caller` is of the class that the table asks for. The future may be dropped
     /// at any time: what it has begun to write is finished or leaves nothing.
     fn call(&self, caller: Caller, call: Call) -> Answer;

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use axum::http::Extensions;
+use bytes::Bytes;
 use hillfort_api::calls::{Auth, Row, State};
-use hillfort_api::{ApiError, CALLS, Call, CallName, Caller, Code, Reply, Sent, Service, Via, Who};
+use hillfort_api::{ApiError, CALLS, Call, CallName, Caller, Code, Reply, Sent, Service, Via, Who, source};
 use hillfort_stream::Lag;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use crate::answers::Answers;
 use crate::credentials::Shown;
 
 /// Bounds of the doors.
@@ -26,6 +28,9 @@ pub struct Settings {
     /// Longest wait of a call for its turn on the thread of its door, and again on those that answer. One that would wait longer is refused as
     /// `Unavailable`: its answer would come when nobody wants it any more, and make those behind it wait, too.
     pub wait_max: Duration,
+    /// Bytes of all answers that wait for their readers, or may have to. What has no room there is refused: before it is begun, where it is
+    /// known to be long.
+    pub answers_bytes_max: usize,
 }
 
 /// Refusals for want of time come after this, and up to as much again, each at a moment of its own: whoever is refused cannot ask again at
@@ -40,6 +45,7 @@ pub struct Gate {
     threads: Handle,
     pub(crate) settings: Settings,
     places: Arc<Semaphore>,
+    answers: Answers,
     pauses: Semaphore,
     refusals: AtomicU64,
     counts: Box<[Counts]>,
@@ -71,9 +77,10 @@ impl Gate {
     /// Calls of `service` run on `threads`.
     pub fn new(service: Arc<dyn Service>, threads: Handle, settings: Settings) -> Self {
         let places = Arc::new(Semaphore::new(settings.calls_max));
+        let answers = Answers::new(settings.answers_bytes_max);
         let counts = CALLS.iter().map(|_| Counts::default()).collect();
         let (pauses, refusals, has_panicked) = (Semaphore::new(PAUSES_MAX), AtomicU64::new(0), AtomicBool::new(false));
-        Self { service, threads, settings, places, pauses, refusals, counts, has_panicked }
+        Self { service, threads, settings, places, answers, pauses, refusals, counts, has_panicked }
     }
 
     /// Answers so far, those that there were.
@@ -133,11 +140,31 @@ impl Gate {
         ApiError::new(Code::Unavailable, "the server is busy: try again in a second")
     }
 
-    /// Has the call answered.
-    pub(crate) async fn call(&self, caller: Caller, call: Call, patience: Duration) -> Result<Reply, ApiError> {
+    /// Has the call answered, in the bytes that `write` makes of it: on the threads that answer, as a long one would keep everybody at its door
+    /// waiting. The answer holds its part of all that wait for their readers until it is written.
+    pub(crate) async fn call(
+        &self,
+        caller: Caller,
+        call: Call,
+        patience: Duration,
+        write: impl FnOnce(Reply) -> Result<Vec<u8>, ApiError> + Send + 'static,
+    ) -> Result<Bytes, ApiError> {
         if call.name() == CallName::Healthcheck {
-            return Ok(Reply::Empty(()));
+            return write(Reply::Empty(())).map(Bytes::from);
         }
+        let (answers, source) = (self.answers.clone(), source(caller.address.ip()));
+        let room = answers.make_room(self.service.answer_max(&call), self.settings.wait_max).await?;
+        self.carry_out(caller, call, patience, move |reply| answers.hold(room, source, write(reply)?)).await
+    }
+
+    /// Carries the call out, and what follows from its reply, in the threads that answer.
+    async fn carry_out<T: Send + 'static>(
+        &self,
+        caller: Caller,
+        call: Call,
+        patience: Duration,
+        then: impl FnOnce(Reply) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
         if call.name().row().state == State::NotYet {
             return Err(ApiError::not_yet(call.name().row().name));
         }
@@ -146,7 +173,7 @@ impl Gate {
         };
         let (answer, begun, wait_max) = (self.service.call(caller, call), Instant::now(), self.settings.wait_max);
         let task = self.threads.spawn(async move {
-            let answer = if begun.elapsed() > wait_max { None } else { Some(answer.await) };
+            let answer = if begun.elapsed() > wait_max { None } else { Some(answer.await.and_then(then)) };
             drop(place);
             answer
         });
@@ -172,7 +199,8 @@ impl Gate {
         let name = call.name();
         let caller = Caller { who, address, via: Via::Console, headers: Vec::new(), query: Vec::new() };
         let answer = match name.row().auth.admits(&caller.who) {
-            Ok(()) => self.call(caller, call, self.settings.patience).await,
+            Ok(()) if name == CallName::Healthcheck => Ok(Reply::Empty(())),
+            Ok(()) => self.carry_out(caller, call, self.settings.patience, Ok).await,
             Err(error) => Err(error),
         };
         self.count(name, answer.as_ref().map_or_else(|error| error.code, |_| Code::Ok));

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
 use hillfort_api::calls::Auth;
-use hillfort_api::{ApiError, Call, CallName, Caller, Code, Reply, Sent, Via};
+use hillfort_api::{ApiError, Call, CallName, Caller, Code, Sent, Via};
 
 use crate::credentials::{Shown, signature};
 use crate::{Gate, body};
@@ -74,7 +74,7 @@ async fn serve(gate: &Gate, peer: SocketAddr, method: &str, request: Request) ->
     };
     let answer = call(gate, peer, (name, by_alias), form, request).await;
     gate.count(name, answer.as_ref().map_or_else(|error| error.code, |_| Code::Ok));
-    status::response(form, answer.map(|reply| reply.encode()))
+    status::response(form, answer)
 }
 
 async fn call(
@@ -83,7 +83,7 @@ async fn call(
     (name, by_alias): (CallName, bool),
     form: Form,
     request: Request,
-) -> Result<Reply, ApiError> {
+) -> Result<Bytes, ApiError> {
     let (parts, body) = request.into_parts();
     gate.in_time(name, &parts.extensions).await?;
     let row = name.row();
@@ -109,7 +109,7 @@ async fn call(
     }
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     gate.admit(&caller, &call, by_alias, &Sent { method, path, body: &message, signature: signature(&parts.headers) })?;
-    gate.call(caller, call, patience).await
+    gate.call(caller, call, patience, move |reply| Ok(frame::answer(form, &reply.encode()))).await
 }
 
 /// The one message of a request.

@@ -4,12 +4,14 @@
 //! carries matches. Knows nothing of stores, accounts and handlers.
 //!
 //! - [`Gate`]: what all doors ask, and what bounds them; `credentials`: what a caller shows
-//! - `rest`, `grpc`: doors for one call at a time; `body`: the bytes of a request, bounded
+//! - `rest`, `grpc`: doors for one call at a time; `body`: the bytes of a request, bounded; `answers`: those of all answers that wait
+//!   for their readers
 //! - [`socket`]: the realtime socket, a loop of its own; [`matches`]: relayed ones, and those that rooms run
 //! - [`reference`], [`openapi`]: documents made from the table of calls; [`variants`]: which messages of the socket are served
 
 #![forbid(unsafe_code)]
 
+mod answers;
 mod body;
 mod credentials;
 mod gate;

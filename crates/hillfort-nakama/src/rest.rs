@@ -100,13 +100,13 @@ async fn serve(gate: &Gate, peer: SocketAddr, found: Found<'_>, parts: &Parts, b
     let call = request::call(&found, parts.uri.query().unwrap_or_default(), &bytes)?;
     let caller = Caller { who, address: peer, via: Via::Rest, headers: Vec::new(), query: Vec::new() };
     gate.admit(&caller, &call, found.by_alias, &sent(parts, &bytes))?;
-    let answer = gate.call(caller, call, gate.settings.patience).await?;
-    Ok(reply::json(StatusCode::OK, answer.json()))
+    let answer = gate.call(caller, call, gate.settings.patience, |reply| Ok(reply.json())).await?;
+    Ok(reply::json(StatusCode::OK, answer))
 }
 
 /// An answer whose body is text of JSON.
-pub(crate) fn with_json(status: StatusCode, text: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(text));
+pub(crate) fn with_json(status: StatusCode, text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

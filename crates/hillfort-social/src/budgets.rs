@@ -5,7 +5,10 @@ use std::net::IpAddr;
 
 use hillfort_api::{ApiError, CallName, Code, UserId};
 
-use crate::limits::{Allowance, Limits, source};
+use crate::limits::{Allowance, Limits, TryAgainIn, source};
+
+/// A call's share of its answer's bytes: each further one of this length counts as one more call.
+pub const BYTES_A_CALL: usize = 64 * 1024;
 
 /// What a call costs the server, roughly: calls of a class share a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,27 +95,52 @@ impl Default for Budgets {
     }
 }
 
+/// From which budgets a call is taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Payer {
+    class: Class,
+    user: Option<UserId>,
+    source: u64,
+}
+
+impl Payer {
+    pub(crate) fn new(call: CallName, user: Option<UserId>, address: IpAddr) -> Self {
+        Self { class: Class::of(call), user, source: source(address) }
+    }
+
+    fn account(&self) -> Option<(u8, Class, [u8; 16])> {
+        self.user.map(|user| (1, self.class, user.0))
+    }
+
+    const fn address(&self) -> (u8, Class, u64) {
+        (2, self.class, self.source)
+    }
+}
+
 impl Budgets {
-    /// Takes a call of `class` from the budgets of its caller.
+    /// Takes a call from the budgets of its caller.
     ///
     /// # Errors
     /// `ResourceExhausted`, saying when to come again.
-    pub(crate) fn take(
-        &self,
-        limits: &Limits,
-        class: Class,
-        user: Option<UserId>,
-        address: IpAddr,
-        now_ms: i64,
-    ) -> Result<(), ApiError> {
-        if let Some(user) = user {
-            limits
-                .take(&(1_u8, class, user.0), self.account[class as usize], now_ms)
-                .map_err(|again| too_many(class, again.0))?;
+    pub(crate) fn take(&self, limits: &Limits, payer: Payer, now_ms: i64) -> Result<(), ApiError> {
+        let (class, too_many) = (payer.class as usize, |again: TryAgainIn| too_many(payer.class, again.0));
+        if let Some(account) = payer.account() {
+            limits.take(&account, self.account[class], now_ms).map_err(too_many)?;
         }
-        limits
-            .take(&(2_u8, class, source(address)), self.address[class as usize], now_ms)
-            .map_err(|again| too_many(class, again.0))
+        limits.take(&payer.address(), self.address[class], now_ms).map_err(too_many)
+    }
+
+    /// Takes what an answer of so many bytes costs beyond its call. It is given all the same: who asked waits for that with the next call.
+    pub(crate) fn take_length(&self, limits: &Limits, payer: Payer, bytes: usize, now_ms: i64) {
+        let more = u32::try_from(bytes / BYTES_A_CALL).unwrap_or(u32::MAX);
+        if more == 0 {
+            return;
+        }
+        let class = payer.class as usize;
+        if let Some(account) = payer.account() {
+            limits.take_anyway(&account, self.account[class], more, now_ms);
+        }
+        limits.take_anyway(&payer.address(), self.address[class], more, now_ms);
     }
 }
 
@@ -125,7 +153,7 @@ fn too_many(class: Class, again_ms: i64) -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Budgets, Class};
+    use super::{BYTES_A_CALL, Budgets, Class, Payer};
     use crate::limits::Limits;
     use hillfort_api::{CALLS, CallName, Code, UserId};
 
@@ -158,9 +186,8 @@ mod tests {
     fn accounts_and_addresses_have_budgets_of_their_own() {
         let (limits, budgets) = (Limits::new(1024, (1, 2)), Budgets::default());
         let take = |user: u8, address: &str| {
-            budgets
-                .take(&limits, Class::SignIn, Some(UserId([user; 16])), address.parse().unwrap(), 0)
-                .map_err(|error| error.code)
+            let payer = Payer::new(CallName::AuthenticateDevice, Some(UserId([user; 16])), address.parse().unwrap());
+            budgets.take(&limits, payer, 0).map_err(|error| error.code)
         };
         for _ in 0..10 {
             assert_eq!(take(1, "192.0.2.1"), Ok(()));
@@ -173,5 +200,31 @@ mod tests {
         }
         assert_eq!(take(99, "192.0.2.1"), Err(Code::ResourceExhausted), "one address for anybody");
         assert_eq!(take(99, "192.0.2.3"), Ok(()));
+    }
+
+    #[test]
+    fn long_answers_cost_what_as_many_calls_do() {
+        let (limits, budgets) = (Limits::new(1024, (1, 2)), Budgets::default());
+        let payer = |user: u8, address: &str| {
+            Payer::new(CallName::ReadStorageObjects, Some(UserId([user; 16])), address.parse().unwrap())
+        };
+        let ada = payer(1, "192.0.2.1");
+        for _ in 0..3 {
+            budgets.take(&limits, ada, 0).unwrap();
+            budgets.take_length(&limits, ada, BYTES_A_CALL - 1, 0);
+        }
+        // 200 at once, and one more every 20 ms.
+        budgets.take_length(&limits, ada, 196 * BYTES_A_CALL, 0);
+        budgets.take(&limits, ada, 0).unwrap();
+        assert!(budgets.take(&limits, ada, 19).is_err());
+        budgets.take_length(&limits, ada, 10 * BYTES_A_CALL, 19);
+        assert!(budgets.take(&limits, ada, 219).is_err());
+        assert!(budgets.take(&limits, ada, 220).is_ok());
+        // Its address has 2,000, which are all gone with 32 answers of 64 more.
+        for user in 2..34 {
+            budgets.take_length(&limits, payer(user, "192.0.2.1"), 64 * BYTES_A_CALL, 220);
+        }
+        assert!(budgets.take(&limits, payer(99, "192.0.2.1"), 220).is_err());
+        assert!(budgets.take(&limits, payer(99, "192.0.2.2"), 220).is_ok());
     }
 }

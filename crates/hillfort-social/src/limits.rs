@@ -5,10 +5,11 @@
 //! nothing. When a new key finds no free place, the bucket of its set that is nearest to full goes: whoever is limited longest stays.
 
 use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
 use std::sync::Mutex;
 
 use siphasher::sip::SipHasher13;
+
+pub use hillfort_api::source;
 
 /// Locks of a table.
 const SHARDS: usize = 64;
@@ -78,6 +79,12 @@ impl Limits {
         })
     }
 
+    /// Takes `more` from the bucket of `key`, whether they are there or not: what they were for is done already.
+    pub fn take_anyway(&self, key: &impl Hash, allowance: Allowance, more: u32, now_ms: i64) {
+        let more = i64::from(more) * i64::from(allowance.every_ms);
+        self.with(key, now_ms, |bucket| bucket.1 = bucket.1.max(now_ms).saturating_add(more));
+    }
+
     /// Puts one back that was taken: it was no offence after all.
     pub fn put_back(&self, key: &impl Hash, allowance: Allowance, now_ms: i64) {
         self.with(key, now_ms, |bucket| bucket.1 = (bucket.1 - i64::from(allowance.every_ms)).max(now_ms));
@@ -121,18 +128,9 @@ impl Limits {
     }
 }
 
-/// What counts as one address: all of IPv4, the /64 of IPv6, which one customer has to itself.
-#[must_use]
-pub fn source(address: IpAddr) -> u64 {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => u64::from(v4.to_bits()) | 1 << 40,
-        IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Allowance, Limits, TryAgainIn, source};
+    use super::{Allowance, Limits, TryAgainIn};
 
     fn limits() -> Limits {
         Limits::new(1024, (1, 2))
@@ -164,6 +162,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_anyway_is_waited_for() {
+        let (limits, five) = (limits(), Allowance::new(5, 1_000));
+        limits.take(&"ada", five, 0).unwrap();
+        limits.take_anyway(&"ada", five, 6, 0);
+        assert_eq!(limits.take(&"ada", five, 2_999), Err(TryAgainIn(1)));
+        assert_eq!(limits.take(&"ada", five, 3_000), Ok(()));
+    }
+
+    #[test]
     fn a_flood_of_keys_does_not_free_who_is_limited() {
         let (limits, two) = (limits(), Allowance::new(2, 3_600_000));
         while limits.take(&"the attacker", two, 0).is_ok() {}
@@ -178,15 +185,6 @@ mod tests {
         let limits = limits();
         limits.remember(&"ada", 100, 0);
         assert!(limits.remembers(&"ada", 99) && !limits.remembers(&"ada", 100) && !limits.remembers(&"bob", 0));
-    }
-
-    #[test]
-    fn one_customer_is_one_source() {
-        let of = |text: &str| source(text.parse().unwrap());
-        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:2"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
-        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
     }
 
     #[test]

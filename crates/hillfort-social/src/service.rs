@@ -6,11 +6,11 @@ use hillfort_api::realtime::Envelope;
 use hillfort_api::{
     Answer, ApiError, Call, CallName, Caller, Code, Credentials, Reply, Sent, Service, SessionUser, Sessions, UserId, Via, Who,
 };
-use hillfort_store::{Account, AccountUpdate, IdentityKind, OtherWays, PersonExport, SessionId, Store};
+use hillfort_store::{ANSWER_MAX, Account, AccountUpdate, IdentityKind, OtherWays, PersonExport, SessionId, Store};
 use subtle::ConstantTimeEq;
 
 use crate::backend::ModuleBackend;
-use crate::budgets::Class;
+use crate::budgets::{Class, Payer};
 use crate::config::{Config, RouteAliases};
 use crate::core::Core;
 use crate::mail::{MailConfig, MailStats, Outbox};
@@ -22,6 +22,9 @@ use crate::signed::{SignedCall, SignedCalls};
 
 /// Sessions whose signed calls are counted.
 const SIGNING_MAX: usize = 1 << 18;
+
+/// Bytes that hardly a user has more of in a list.
+const USER_BYTES: usize = 1024;
 
 /// Answers calls. A clone is another handle to the same.
 #[derive(Clone)]
@@ -205,6 +208,18 @@ impl Service for Social {
         self.core.config.route_aliases == RouteAliases::Only && who.user().is_some() && !is_question
     }
 
+    fn answer_max(&self, call: &Call) -> usize {
+        let objects = |count: usize| count.saturating_mul(self.core.config.payloads.object_bytes).min(ANSWER_MAX);
+        match call {
+            Call::ReadStorageObjects(request) => objects(request.object_ids.len()),
+            Call::ListStorageObjects(request) => objects(request.limit.map_or(1, |limit| usize::try_from(limit).unwrap_or(0))),
+            Call::GetUsers(request) => {
+                (request.ids.len() + request.usernames.len() + request.facebook_ids.len()).saturating_mul(USER_BYTES)
+            }
+            _ => 0,
+        }
+    }
+
     fn call(&self, caller: Caller, call: Call) -> Answer {
         // A socket has no requests that could be signed.
         if matches!(caller.via, Via::Socket(_)) && self.signed.is_some() && self.core.config.signed.covers(&call) {
@@ -213,17 +228,23 @@ impl Service for Social {
         }
         let core = Arc::clone(&self.core);
         Box::pin(async move {
-            let class = Class::of(call.name());
-            if caller.via != Via::Console {
-                let user = caller.who.user().map(|user| user.user_id);
-                core.config.budgets.take(&core.budgets, class, user, caller.address.ip(), core.now_ms())?;
+            let user = caller.who.user().map(|user| user.user_id);
+            let payer = (caller.via != Via::Console).then(|| Payer::new(call.name(), user, caller.address.ip()));
+            if let Some(payer) = payer {
+                core.config.budgets.take(&core.budgets, payer, core.now_ms())?;
             }
-            if class == Class::Read {
-                return core.answer(caller, call).await;
+            let answer = if Class::of(call.name()) == Class::Read {
+                core.answer(caller, call).await
+            } else {
+                // Whoever waits for the answer may go: what has begun is finished.
+                let at_work = Arc::clone(&core);
+                let work = tokio::spawn(async move { at_work.answer(caller, call).await });
+                work.await.unwrap_or_else(|why| Err(crate::faults::internal("a call ended in a panic", &why)))
+            };
+            if let (Some(payer), Ok(reply)) = (payer, &answer) {
+                core.config.budgets.take_length(&core.budgets, payer, reply.encoded_len(), core.now_ms());
             }
-            // Whoever waits for the answer may go: what has begun is finished.
-            let work = tokio::spawn(async move { core.answer(caller, call).await });
-            work.await.unwrap_or_else(|why| Err(crate::faults::internal("a call ended in a panic", &why)))
+            answer
         })
     }
 

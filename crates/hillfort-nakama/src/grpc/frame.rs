@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use hillfort_api::{ApiError, Code};
 
 /// Flag and length.
@@ -67,32 +67,34 @@ pub(super) fn read(form: Form, body: Bytes) -> Result<(bool, Bytes), ApiError> {
     Ok((flag == PACKED, message))
 }
 
-/// A body of one message.
-pub(super) fn message(bytes: &[u8]) -> Bytes {
-    framed(0, bytes)
+/// The body of an answer to a call that went well; on the web it says so itself.
+pub(super) fn answer(form: Form, message: &[u8]) -> Vec<u8> {
+    match form {
+        Form::Grpc => framed(&[(0, message)]),
+        Form::Web | Form::WebText => web(form, Some(message), "grpc-status:0\r\n"),
+    }
 }
 
 /// A body of gRPC-Web: a message, if there is one, and trailers.
-pub(super) fn web(form: Form, message: Option<&[u8]>, trailers: &str) -> Bytes {
-    let mut out = BytesMut::new();
-    if let Some(message) = message {
-        out.extend_from_slice(&framed(0, message));
-    }
-    out.extend_from_slice(&framed(TRAILERS, trailers.as_bytes()));
-    if form == Form::WebText { STANDARD.encode(&out).into() } else { out.freeze() }
+pub(super) fn web(form: Form, message: Option<&[u8]>, trailers: &str) -> Vec<u8> {
+    let trailers = (TRAILERS, trailers.as_bytes());
+    let out = message.map_or_else(|| framed(&[trailers]), |message| framed(&[(0, message), trailers]));
+    if form == Form::WebText { STANDARD.encode(&out).into_bytes() } else { out }
 }
 
-fn framed(flag: u8, bytes: &[u8]) -> Bytes {
-    let mut out = BytesMut::with_capacity(HEAD + bytes.len());
-    out.put_u8(flag);
-    out.put_u32(u32::try_from(bytes.len()).expect("answers are far below 4 GiB"));
-    out.extend_from_slice(bytes);
-    out.freeze()
+fn framed(parts: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(parts.iter().map(|(_, bytes)| HEAD + bytes.len()).sum());
+    for (flag, bytes) in parts {
+        out.put_u8(*flag);
+        out.put_u32(u32::try_from(bytes.len()).expect("answers are far below 4 GiB"));
+        out.extend_from_slice(bytes);
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, read, web};
+    use super::{Form, answer, read, web};
     use bytes::Bytes;
 
     #[test]
@@ -114,8 +116,9 @@ mod tests {
 
     #[test]
     fn the_web_has_trailers_in_the_body() {
-        assert_eq!(&web(Form::Web, Some(b"ab"), "grpc-status:0\r\n")[..], b"\0\0\0\0\x02ab\x80\0\0\0\x0fgrpc-status:0\r\n");
-        assert_eq!(&web(Form::WebText, None, "x")[..], b"gAAAAAF4");
+        assert_eq!(answer(Form::Grpc, b"ab"), b"\0\0\0\0\x02ab");
+        assert_eq!(answer(Form::Web, b"ab"), b"\0\0\0\0\x02ab\x80\0\0\0\x0fgrpc-status:0\r\n");
+        assert_eq!(web(Form::WebText, None, "x"), b"gAAAAAF4");
     }
 
     #[test]

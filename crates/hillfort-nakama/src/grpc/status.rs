@@ -39,33 +39,22 @@ impl http_body::Body for Answer {
     }
 }
 
-/// The answer to a call: protobuf's bytes, or why there are none.
-pub(super) fn response(form: Form, answer: Result<Vec<u8>, ApiError>) -> Response {
-    let (message, error) = match answer {
-        Ok(message) => (Some(message), None),
-        Err(error) => (None, Some(error)),
-    };
-    let code = error.as_ref().map_or(0, |error| error.code as u8);
-    let text = error.map(|error| utf8_percent_encode(&error.message, ENCODED).to_string());
-    let mut response = match form {
-        Form::Grpc => {
-            let trailers = trailers(code, text.as_deref());
-            match message {
-                Some(message) => {
-                    Response::new(Body::new(Answer { message: Some(frame::message(&message)), trailers: Some(trailers) }))
-                }
+/// The answer to a call: a body as [`frame::answer`] makes it, or why there is none.
+pub(super) fn response(form: Form, answer: Result<Bytes, ApiError>) -> Response {
+    let mut response = match (form, answer) {
+        (Form::Grpc, Ok(body)) => Response::new(Body::new(Answer { message: Some(body), trailers: Some(trailers(0, None)) })),
+        (Form::Web | Form::WebText, Ok(body)) => Response::new(Body::from(body)),
+        (_, Err(error)) => {
+            let (code, text) = (error.code as u8, utf8_percent_encode(&error.message, ENCODED).to_string());
+            if form == Form::Grpc {
                 // Without a message the trailers are the headers.
-                None => {
-                    let mut response = Response::new(Body::empty());
-                    *response.headers_mut() = trailers;
-                    response
-                }
+                let mut response = Response::new(Body::empty());
+                *response.headers_mut() = trailers(code, Some(&text));
+                response
+            } else {
+                let trailers = format!("grpc-status:{code}\r\ngrpc-message:{text}\r\n");
+                Response::new(Body::from(frame::web(form, None, &trailers)))
             }
-        }
-        Form::Web | Form::WebText => {
-            let text = text.map_or_else(String::new, |text| format!("grpc-message:{text}\r\n"));
-            let trailers = format!("grpc-status:{code}\r\n{text}");
-            Response::new(Body::from(frame::web(form, message.as_deref(), &trailers)))
         }
     };
     let headers = response.headers_mut();

@@ -53,13 +53,16 @@ pub(super) async fn serve(
     let caller = Caller { who, address: peer, via: Via::Rest, headers, query };
     let call = Call::RpcFunc(Rpc { id, payload, http_key: String::new() });
     gate.admit(&caller, &call, found.by_alias, &sent(parts, &bytes))?;
-    let Reply::Rpc(answer) = gate.call(caller, call, gate.settings.patience).await? else {
-        return Err(ApiError::new(Code::Internal, "the server has answered with something else"));
+    let write = move |reply| match reply {
+        Reply::Rpc(answer) if unwrap => Ok(answer.payload.into_bytes()),
+        Reply::Rpc(answer) => Ok(json!({ "payload": answer.payload }).to_string().into_bytes()),
+        _ => Err(ApiError::new(Code::Internal, "the server has answered with something else")),
     };
+    let answer = gate.call(caller, call, gate.settings.patience, write).await?;
     if !unwrap {
-        return Ok(reply::json(StatusCode::OK, json!({ "payload": answer.payload }).to_string().into_bytes()));
+        return Ok(reply::json(StatusCode::OK, answer));
     }
-    let mut response = Response::new(Body::from(answer.payload));
+    let mut response = Response::new(Body::from(answer));
     let content_type = content_type.unwrap_or(HeaderValue::from_static("text/plain"));
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     // Whatever the function says, a browser must not take it for a page of ours.

@@ -33,6 +33,11 @@ fn rpc(id: &str, payload: &str) -> Vec<u8> {
     Rpc { id: id.into(), payload: payload.into(), ..Default::default() }.encode_to_vec()
 }
 
+/// Status of an RPC.
+pub(crate) fn status_of(rig: &Rig, id: &str, payload: &str) -> u16 {
+    status(&rig.grpc(request("RpcFunc", "application/grpc", Some(TOKEN), framed(&rpc(id, payload))))).0
+}
+
 #[test]
 fn a_call_has_an_answer_and_trailers() {
     let rig = Rig::new();

@@ -10,7 +10,7 @@ use hillfort_nakama::Settings;
 use hillfort_stream::Lag;
 use serde_json::json;
 
-use crate::rig::{BYTES_MAX, PATIENT, Rig, TOKEN, request};
+use crate::rig::{BYTES_MAX, PATIENT, Rig, TOKEN, request, settings};
 
 #[test]
 fn health_needs_nothing() {
@@ -104,8 +104,7 @@ fn the_service_learns_who_calls_and_from_where() {
 
 #[test]
 fn calls_are_bounded_in_number_and_time() {
-    let rig =
-        Rig::with(Settings { request_bytes_max: 100, patience: Duration::from_millis(20), calls_max: 1, wait_max: PATIENT });
+    let rig = Rig::with(Settings { patience: Duration::from_millis(20), calls_max: 1, ..settings() });
     let answer = rig.rest(request("POST", "/v2/rpc/never", Some(TOKEN), ""));
     assert_eq!((answer.status, answer.json()["code"].as_u64()), (504, Some(4)));
     // It still runs, and so has the only place.
@@ -115,7 +114,7 @@ fn calls_are_bounded_in_number_and_time() {
 
 #[test]
 fn a_door_that_is_behind_refuses_before_it_reads() {
-    let rig = Rig::with(Settings { request_bytes_max: 100, patience: PATIENT, calls_max: 64, wait_max: PATIENT });
+    let rig = Rig::with(Settings { request_bytes_max: 100, ..settings() });
     let asks = |lag: Duration, method: &str, path: &str, body: &'static str| {
         let mut request = request(method, path, Some(TOKEN), body);
         let behind = Lag::default();
@@ -137,7 +136,7 @@ fn a_door_that_is_behind_refuses_before_it_reads() {
 
 #[test]
 fn a_call_that_waited_too_long_for_its_turn_is_not_begun() {
-    let rig = Rig::with(Settings { request_bytes_max: 100, patience: PATIENT, calls_max: 64, wait_max: Duration::ZERO });
+    let rig = Rig::with(Settings { wait_max: Duration::ZERO, ..settings() });
     // It would panic.
     let answer = rig.rest(request("POST", "/v2/rpc/panic", Some(TOKEN), ""));
     assert_eq!((answer.status, answer.json()["code"].as_u64()), (503, Some(14)));

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request};
+use axum::response::Response;
 use hillfort_api::api::Rpc;
 use hillfort_api::{Answer, ApiError, Call, Caller, Code, Credentials, Reply, Service, SessionUser, UserId, Who};
 use hillfort_nakama::{Gate, Settings};
@@ -50,6 +51,7 @@ impl Service for StandIn {
             match call {
                 Call::RpcFunc(rpc) => match rpc.id.as_str() {
                     "echo" => Ok(Reply::Rpc(Rpc { payload: rpc.payload, ..Default::default() })),
+                    "long" => Ok(Reply::Rpc(Rpc { payload: "x".repeat(rpc.payload.parse().unwrap()), ..Default::default() })),
                     "panic" => panic!("a handler panics"),
                     "never" => std::future::pending().await,
                     _ => Err(ApiError::new(Code::NotFound, "RPC function not found")),
@@ -80,6 +82,11 @@ impl Answered {
     }
 }
 
+/// Bounds that nothing reaches by itself.
+pub(crate) fn settings() -> Settings {
+    Settings { request_bytes_max: BYTES_MAX, patience: PATIENT, calls_max: 64, wait_max: PATIENT, answers_bytes_max: 1 << 28 }
+}
+
 fn threads() -> &'static tokio::runtime::Runtime {
     static THREADS: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     THREADS.get_or_init(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap())
@@ -87,7 +94,7 @@ fn threads() -> &'static tokio::runtime::Runtime {
 
 impl Rig {
     pub(crate) fn new() -> Self {
-        Self::with(Settings { request_bytes_max: BYTES_MAX, patience: Duration::from_secs(60), calls_max: 64, wait_max: PATIENT })
+        Self::with(settings())
     }
 
     pub(crate) fn with(settings: Settings) -> Self {
@@ -105,6 +112,11 @@ impl Rig {
         ask(self.grpc.clone(), request)
     }
 
+    /// An answer of REST to somebody at this address, who has not read it.
+    pub(crate) fn unread(&self, address: [u8; 4], request: Request<Body>) -> Response {
+        threads().block_on(begin(self.rest.clone(), address, request))
+    }
+
     /// What the service was asked last.
     pub(crate) fn last(&self) -> (Caller, Call) {
         self.service.seen.lock().unwrap().last().cloned().expect("the service was asked")
@@ -115,10 +127,14 @@ impl Rig {
     }
 }
 
-fn ask(router: Router, mut request: Request<Body>) -> Answered {
-    request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 4711))));
+async fn begin(router: Router, address: [u8; 4], mut request: Request<Body>) -> Response {
+    request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 4711))));
+    router.oneshot(request).await.unwrap()
+}
+
+fn ask(router: Router, request: Request<Body>) -> Answered {
     threads().block_on(async move {
-        let (parts, mut body) = router.oneshot(request).await.unwrap().into_parts();
+        let (parts, mut body) = begin(router, [192, 0, 2, 1], request).await.into_parts();
         let (mut bytes, mut trailers) = (Vec::new(), HeaderMap::new());
         while let Some(frame) =
             std::future::poll_fn(|context| http_body::Body::poll_frame(std::pin::Pin::new(&mut body), context)).await

@@ -100,6 +100,7 @@ impl Rig {
             patience: Duration::from_secs(60),
             calls_max: 64,
             wait_max: Duration::from_secs(60),
+            answers_bytes_max: 1 << 28,
         };
         let service = Arc::new(social.clone()) as Arc<dyn Service>;
         let gate = Arc::new(Gate::new(service, runtime.handle().clone(), settings));

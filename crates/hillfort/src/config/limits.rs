@@ -80,6 +80,7 @@ pub const LIMITS: &[Limit] = &[
     at_start("nakama.vars_bytes_max", 0, 2048),
     at_start("nakama.call_ms_max", 100, 600_000),
     at_start("nakama.calls_max", 1, 1_000_000),
+    at_start("nakama.answers_bytes_max", 16_777_216, 4_294_967_295),
     at_start("nakama.wait_ms_max", 1, 60_000),
     at_start("nakama.threads", 1, 64),
     at_start("socket.sockets_max", 1, 4_000_000),

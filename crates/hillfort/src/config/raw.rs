@@ -169,6 +169,7 @@ pub(super) struct Nakama {
     pub(super) vars_bytes_max: usize,
     pub(super) call_ms_max: u64,
     pub(super) calls_max: usize,
+    pub(super) answers_bytes_max: usize,
     pub(super) wait_ms_max: u64,
     pub(super) threads: usize,
     pub(super) signed: Vec<String>,

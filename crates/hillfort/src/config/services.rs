@@ -144,6 +144,7 @@ impl Check<'_> {
             patience: Duration::from_millis(nakama.call_ms_max),
             calls_max: nakama.calls_max,
             wait_max: Duration::from_millis(nakama.wait_ms_max),
+            answers_bytes_max: nakama.answers_bytes_max,
         };
         Some(Services { threads: nakama.threads, doors, social, mail: mail? })
     }

@@ -34,6 +34,7 @@ mod operators;
 mod panel;
 mod people;
 mod play;
+mod readers;
 mod recorded;
 mod reload;
 mod resume;

@@ -68,10 +68,14 @@ impl User {
         self.done(&format!("POST /v2/rpc/{id}"), &payload.into())["payload"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// Id of the account.
+    pub(crate) fn id(&self) -> Value {
+        self.done("GET /v2/account", &Value::Null)["user"]["id"].clone()
+    }
+
     /// What is kept in the user's own object.
     pub(crate) fn object(&self, collection: &str, key: &str) -> Option<Value> {
-        let own = self.done("GET /v2/account", &Value::Null)["user"]["id"].clone();
-        let wanted = json!({ "object_ids": [{ "collection": collection, "key": key, "user_id": own }] });
+        let wanted = json!({ "object_ids": [{ "collection": collection, "key": key, "user_id": self.id() }] });
         let found = self.done("POST /v2/storage", &wanted);
         Some(serde_json::from_str(found["objects"][0]["value"].as_str()?).unwrap())
     }

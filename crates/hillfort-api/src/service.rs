@@ -123,6 +123,11 @@ pub trait Service: Send + Sync {
     /// `Unauthenticated` when they are not, or no longer, valid; the message is [`Credentials::refused`].
     fn caller(&self, credentials: Credentials<'_>) -> Result<Who, ApiError>;
 
+    /// Whether credentials that were refused were good once: a session that is over. Whoever shows such has done nothing wrong. Cheap as well.
+    fn were_good(&self, _credentials: Credentials<'_>) -> bool {
+        false
+    }
+
     /// Whether a request for `call` is signed, where it has to be. Doors that have requests ask it before [`Self::call`], and before anything
     /// is spent on the call.
     ///

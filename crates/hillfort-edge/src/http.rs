@@ -36,11 +36,9 @@ use tokio_rustls::server::TlsStream;
 
 mod lag;
 mod life;
-mod origin;
 mod rewind;
 
 use crate::stats::{Door, Stats};
-use origin::is_foreign;
 use rewind::Rewind;
 
 /// A connection on its way to this thread.
@@ -225,7 +223,7 @@ async fn upgrade(Extension(visit): Extension<Arc<Visit>>, request: Request) -> R
             return Ok(StatusCode::BAD_REQUEST.into_response());
         }
     };
-    if is_foreign(&parts.headers) {
+    if handshake::is_foreign(&parts.headers) {
         visit.excuse();
     }
     tokio::spawn(async move {
@@ -253,6 +251,10 @@ impl Doorman for Visit {
 
     fn refuse(&self, reject: Reject) {
         Self::refuse(self, reject);
+    }
+
+    fn count(&self, reject: Reject) {
+        self.stats.http.refuse(reject);
     }
 }
 

@@ -19,6 +19,7 @@ use crate::people::PeopleStats;
 use crate::ports::{Clock, Hooks, Later, Matches, Runtime};
 use crate::sessions::signed_in;
 use crate::signed::{SignedCall, SignedCalls};
+use crate::token::TokenFault;
 
 /// Sessions whose signed calls are counted.
 const SIGNING_MAX: usize = 1 << 18;
@@ -183,6 +184,11 @@ impl Service for Social {
             Credentials::Token(token) => self.core.bearer(token).ok().map(|user| Who::User(Arc::new(user))),
         };
         who.ok_or_else(|| credentials.refused())
+    }
+
+    fn were_good(&self, credentials: Credentials<'_>) -> bool {
+        let Credentials::Token(token) = credentials else { return false };
+        matches!(self.core.bearer(token), Ok(_) | Err(TokenFault::Expired | TokenFault::NotYet))
     }
 
     fn check_signature(&self, caller: &Caller, call: &Call, sent: &Sent<'_>) -> Result<(), ApiError> {

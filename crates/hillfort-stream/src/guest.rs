@@ -77,6 +77,9 @@ pub trait Doorman: std::fmt::Debug + Send + Sync {
 
     /// Counts what the peer did wrong, and has it charged to its address.
     fn refuse(&self, reject: Reject);
+
+    /// Counts what was wrong, and charges nobody.
+    fn count(&self, reject: Reject);
 }
 
 impl Upgrades {
@@ -94,5 +97,10 @@ impl Upgrades {
     /// The request is refused for what its peer did wrong: counted, and charged to its address.
     pub fn refuse(&self, reject: Reject) {
         self.0.refuse(reject);
+    }
+
+    /// The request is refused for what its peer need not have chosen: counted, and charged to nobody.
+    pub fn excuse(&self, reject: Reject) {
+        self.0.count(reject);
     }
 }

@@ -1,6 +1,8 @@
-//! The request that turns HTTP into WebSocket, and its answer (RFC 6455 §4.2). Knows nothing of who may ask.
+//! The request that turns HTTP into WebSocket, and its answer (RFC 6455 §4.2); whether a page of another site makes it. Knows nothing of who
+//! may ask.
 
-use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
+use http::uri::Authority;
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header};
 use hyper::upgrade::OnUpgrade;
 use tungstenite::handshake::derive_accept_key;
 
@@ -36,6 +38,25 @@ pub fn accept(headers: &HeaderMap, extensions: &mut Extensions) -> Result<(OnUpg
     Ok((upgrade, (StatusCode::SWITCHING_PROTOCOLS, headers)))
 }
 
+/// Whether a request asks for a WebSocket. An image or a form of a page does not, and a browser sends those without an origin.
+#[must_use]
+pub fn is_asked(headers: &HeaderMap) -> bool {
+    key(headers).is_some()
+}
+
+/// Whether a page of another host asks. Browsers always say which page asks for a WebSocket; without an origin no browser asks.
+#[must_use]
+pub fn is_foreign(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let origin = Uri::try_from(origin.as_bytes()).ok();
+    let host = headers.get(header::HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    match (origin.as_ref().and_then(Uri::host), &host) {
+        (Some(origin), Some(host)) => !origin.eq_ignore_ascii_case(host.host()),
+        // `null`, or nonsense.
+        _ => true,
+    }
+}
+
 /// The client's key, when the request asks as §4.2.1 wants it.
 fn key(headers: &HeaderMap) -> Option<&HeaderValue> {
     let has = |name, token: &str| {
@@ -50,4 +71,27 @@ fn key(headers: &HeaderMap) -> Option<&HeaderValue> {
         has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket") && has(header::SEC_WEBSOCKET_VERSION, "13");
     // Sixteen bytes in base64.
     headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| asked && key.len() == 24)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_other_hosts_are_foreign() {
+        let check = |origin: Option<&str>, host: Option<&str>, foreign: bool| {
+            let given = [(header::ORIGIN, origin), (header::HOST, host)];
+            let headers = given.into_iter().filter_map(|(name, value)| Some((name, value?.parse().unwrap())));
+            assert_eq!(is_foreign(&HeaderMap::from_iter(headers)), foreign, "{origin:?} {host:?}");
+        };
+        check(None, Some("fort"), false);
+        check(None, None, false);
+        check(Some("http://fort"), Some("fort:7350"), false);
+        check(Some("https://FORT:8080"), Some("fort"), false);
+        check(Some("http://elsewhere"), Some("fort"), true);
+        check(Some("http://fort.elsewhere"), Some("fort"), true);
+        check(Some("null"), Some("fort"), true);
+        check(Some("http://fort"), None, true);
+        check(Some(""), Some("fort"), true);
+    }
 }

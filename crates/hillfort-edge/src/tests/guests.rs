@@ -81,3 +81,37 @@ fn a_request_that_is_no_handshake_is_told_so() {
     assert!(answer.starts_with("HTTP/1.1 426") && answer.contains("sec-websocket-version: 13"), "{answer}");
     assert!(guests.try_recv().is_err());
 }
+
+#[test]
+fn what_is_excused_is_counted_and_charged_to_nobody() {
+    use axum::http::StatusCode;
+    let refuse = async |Extension(upgrades): Extension<Upgrades>| {
+        upgrades.refuse(Reject::SessionToken);
+        StatusCode::UNAUTHORIZED
+    };
+    let excuse = async |Extension(upgrades): Extension<Upgrades>| {
+        upgrades.excuse(Reject::SessionToken);
+        StatusCode::UNAUTHORIZED
+    };
+    let mut guard = guard_config();
+    guard.tolerance = rate(1, 50);
+    let router = axum::Router::new().route("/refuse", get(refuse)).route("/excuse", get(excuse));
+    let mut rig = Rig::with_router(crate::Config { guard, ..config() }, router);
+    let ask = |rig: &mut Rig, path: &str| {
+        let mut client = rig.connect_http();
+        let answer = rig.request(&mut client, &format!("GET {path} HTTP/1.1\r\nHost: fort\r\nConnection: close\r\n\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        rig.until("the way back", |rig| rig.stats.snapshot().open_http == 0);
+    };
+    for _ in 0..20 {
+        ask(&mut rig, "/excuse");
+    }
+    assert_eq!(rig.refused(Reject::SessionToken), 20);
+    rig.login("ann");
+    // 20 points each.
+    for _ in 0..3 {
+        ask(&mut rig, "/refuse");
+    }
+    let mut banned = rig.connect();
+    assert_eq!((rig.closed(&mut banned), rig.refused(Reject::Banned)), (None, 1));
+}

@@ -6,3 +6,4 @@ mod matches;
 mod rig;
 mod sessions;
 mod status;
+mod upgrade;

@@ -48,19 +48,26 @@ impl Gatekeeper {
         Self { shared, service, arrivals }
     }
 
-    /// Who asks, by the header or else by the query.
-    fn user(&self, headers: &HeaderMap, asked: &Asked<'_>) -> Option<Arc<SessionUser>> {
-        let token = match headers.get(header::AUTHORIZATION) {
-            Some(header) => header.to_str().ok()?.strip_prefix("Bearer ")?,
-            None => &asked.token,
-        };
-        if token.is_empty() {
-            return None;
-        }
+    fn user(&self, token: &str) -> Option<Arc<SessionUser>> {
         match self.service.caller(Credentials::Token(token)) {
-            Ok(Who::User(user)) => Some(user),
+            Ok(Who::User(user)) if !token.is_empty() => Some(user),
             _ => None,
         }
+    }
+
+    /// Whether a token that was refused says nothing about who sent it. A page of another site can have the browsers of all its visitors ask here
+    /// with whatever it likes, by a socket or as an image; were that charged, it could have them banned, with everybody behind their
+    /// addresses. And a session that is over was good once.
+    fn is_blameless(&self, headers: &HeaderMap, token: &str) -> bool {
+        !handshake::is_asked(headers) || handshake::is_foreign(headers) || self.service.were_good(Credentials::Token(token))
+    }
+}
+
+/// What is shown, by the header or else by the query; empty when it is nothing, or not of its form.
+fn token<'a>(headers: &'a HeaderMap, asked: &'a Asked<'_>) -> &'a str {
+    match headers.get(header::AUTHORIZATION) {
+        Some(header) => header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).unwrap_or_default(),
+        None => &asked.token,
     }
 }
 
@@ -75,9 +82,14 @@ pub(crate) async fn upgrade(
     let Some(format) = format(&asked.format) else {
         return (StatusCode::BAD_REQUEST, "Invalid format parameter: json or protobuf\n").into_response();
     };
-    let Some(user) = keeper.user(&parts.headers, &asked) else {
+    let token = token(&parts.headers, &asked);
+    let Some(user) = keeper.user(token) else {
         SocketStats::count(&keeper.shared.stats.tokens_refused, 1);
-        upgrades.refuse(Reject::SessionToken);
+        if keeper.is_blameless(&parts.headers, token) {
+            upgrades.excuse(Reject::SessionToken);
+        } else {
+            upgrades.refuse(Reject::SessionToken);
+        }
         // What follows on this connection is another guess.
         return (StatusCode::UNAUTHORIZED, [(header::CONNECTION, "close")], "Missing or invalid token\n").into_response();
     };

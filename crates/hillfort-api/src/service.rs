@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -147,13 +147,21 @@ pub trait Service: Send + Sync {
         false
     }
 
+    /// Takes a call from the budgets of its caller and of its address. Doors ask it when they know who calls, and before they read anything else.
+    ///
+    /// # Errors
+    /// `ResourceExhausted`, saying when to come again; nothing was taken.
+    fn charge(&self, _call: CallName, _who: &Who, _address: IpAddr) -> Result<(), ApiError> {
+        Ok(())
+    }
+
     /// Most bytes that the answer to `call` has, where it may be long and is made at once. Doors that keep answers for their readers have room
     /// for that before they make the call. 0: it is short, or nobody knows before.
     fn answer_max(&self, _call: &Call) -> usize {
         0
     }
 
-    /// Carries `call` out. The door has checked that `caller` is of the class that the table asks for. The future may be dropped
+    /// Carries `call` out. The door has checked that `caller` is of the class that the table asks for, and charged it. The future may be dropped
     /// at any time: what it has begun to write is finished or leaves nothing.
     fn call(&self, caller: Caller, call: Call) -> Answer;
 

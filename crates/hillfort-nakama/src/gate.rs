@@ -1,6 +1,6 @@
 //! What every door asks: who calls, and then the service, in its own threads and within a time. Knows nothing of bytes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -124,20 +124,40 @@ impl Gate {
         self.service.check_signature(caller, call, sent)
     }
 
-    /// Refuses a call whose door is too far behind: before its body is read. Whether the server lives may be asked at any time.
-    pub(crate) async fn in_time(&self, call: CallName, extensions: &Extensions) -> Result<(), ApiError> {
+    /// Lets a caller go on to the body of its request: one that has budget left, at a door that is not too far behind. Whoever asks too much is
+    /// told that first, so that it is not the others who are refused for it. Whether the server lives may be asked at any time.
+    pub(crate) async fn enter(
+        &self,
+        call: CallName,
+        who: &Who,
+        address: IpAddr,
+        extensions: &Extensions,
+    ) -> Result<(), ApiError> {
+        if call == CallName::Healthcheck {
+            return Ok(());
+        }
         let is_behind = extensions.get::<Lag>().is_some_and(|lag| lag.now() > self.settings.wait_max);
-        if is_behind && call != CallName::Healthcheck { Err(self.busy().await) } else { Ok(()) }
+        if let Err(refused) = self.service.charge(call, who, address) {
+            if is_behind {
+                self.pause().await;
+            }
+            return Err(refused);
+        }
+        if is_behind { Err(self.busy().await) } else { Ok(()) }
     }
 
     /// The refusal of a call for which there is no time or place, after a pause.
     async fn busy(&self) -> ApiError {
+        self.pause().await;
+        ApiError::new(Code::Unavailable, "the server is busy: try again in a second")
+    }
+
+    async fn pause(&self) {
         if let Ok(_pausing) = self.pauses.try_acquire() {
             // Spread by a step that has no factor in common with the whole.
             let part = self.refusals.fetch_add(1, Relaxed).wrapping_mul(37) % 100;
             tokio::time::sleep(PAUSE + PAUSE * u32::try_from(part).unwrap_or(0) / 100).await;
         }
-        ApiError::new(Code::Unavailable, "the server is busy: try again in a second")
     }
 
     /// Has the call answered, in the bytes that `write` makes of it: on the threads that answer, as a long one would keep everybody at its door

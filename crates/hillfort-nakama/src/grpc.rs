@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
 use hillfort_api::calls::Auth;
-use hillfort_api::{ApiError, Call, CallName, Caller, Code, Sent, Via};
+use hillfort_api::{ApiError, Call, CallName, Caller, Code, Sent, Via, Who};
 
 use crate::credentials::{Shown, signature};
 use crate::{Gate, body};
@@ -85,17 +85,18 @@ async fn call(
     request: Request,
 ) -> Result<Bytes, ApiError> {
     let (parts, body) = request.into_parts();
-    gate.in_time(name, &parts.extensions).await?;
     let row = name.row();
     let tokens = || parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
     let patience = status::timeout(&parts.headers).unwrap_or(Duration::MAX).min(gate.settings.patience);
-    // Before the body is read: who may not call must not cost more than a look. The key of an RPC is in the body.
-    let early = if name == CallName::RpcFunc { None } else { Some(gate.who(row, &Shown::of(row.auth, tokens(), None)?)?) };
+    // Before the body is read: who may not call must not cost more than a look. The key of an RPC is in the body, so without a session it is
+    // its address alone that is charged here.
+    let early = Shown::of(row.auth, tokens(), None).and_then(|shown| gate.who(row, &shown));
+    let early = if name == CallName::RpcFunc { early.unwrap_or(Who::Nobody) } else { early? };
+    gate.enter(name, &early, peer.ip(), &parts.extensions).await?;
     let message = message(gate, form, &parts.headers, body, patience).await?;
     let mut call = Call::decode(name, message.clone())
         .map_err(|error| ApiError::new(Code::InvalidArgument, format!("this is no {}: {error}", row.request.short())))?;
-    let mut caller =
-        Caller { who: hillfort_api::Who::Nobody, address: peer, via: Via::Grpc, headers: Vec::new(), query: Vec::new() };
+    let mut caller = Caller { who: early, address: peer, via: Via::Grpc, headers: Vec::new(), query: Vec::new() };
     if let Call::RpcFunc(rpc) = &mut call {
         let key = std::mem::take(&mut rpc.http_key);
         caller.who = gate.who(row, &Shown::of(row.auth, tokens(), Some(key.into()))?)?;
@@ -104,8 +105,6 @@ async fn call(
         }
         rpc.id = rpc.id.to_lowercase();
         (caller.query, caller.headers) = metadata(&parts.headers);
-    } else if let Some(who) = early {
-        caller.who = who;
     }
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     gate.admit(&caller, &call, by_alias, &Sent { method, path, body: &message, signature: signature(&parts.headers) })?;

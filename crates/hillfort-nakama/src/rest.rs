@@ -91,10 +91,10 @@ fn sent<'a>(parts: &'a Parts, body: &'a [u8]) -> Sent<'a> {
 }
 
 async fn serve(gate: &Gate, peer: SocketAddr, found: Found<'_>, parts: &Parts, body: Body) -> Result<Response, ApiError> {
-    gate.in_time(found.row.call, &parts.extensions).await?;
     let tokens = parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
     // Before the body is read: who may not call must not cost more than a look.
     let who = gate.who(found.row, &Shown::of(found.row.auth, tokens, None)?)?;
+    gate.enter(found.row.call, &who, peer.ip(), &parts.extensions).await?;
     let most = gate.settings.request_bytes_max;
     let bytes = body::unpack(body::read(body, most, gate.settings.patience).await?, &parts.headers, most)?;
     let call = request::call(&found, parts.uri.query().unwrap_or_default(), &bytes)?;

@@ -85,6 +85,7 @@ impl Server {
         let caller = Caller { who, address, via: Via::Rest, headers: Vec::new(), query: Vec::new() };
         // Time passes, so that sessions of earlier sign-ins do not pile up at one moment.
         self.now_ms.fetch_add(1, Ordering::Relaxed);
+        self.social.charge(call.name(), &caller.who, caller.address.ip())?;
         self.runtime.block_on(self.social.call(caller, call))
     }
 

@@ -118,7 +118,7 @@ impl Payer {
 }
 
 impl Budgets {
-    /// Takes a call from the budgets of its caller.
+    /// Takes a call from the budgets of its caller: from both, or from neither.
     ///
     /// # Errors
     /// `ResourceExhausted`, saying when to come again.
@@ -127,7 +127,12 @@ impl Budgets {
         if let Some(account) = payer.account() {
             limits.take(&account, self.account[class], now_ms).map_err(too_many)?;
         }
-        limits.take(&payer.address(), self.address[class], now_ms).map_err(too_many)
+        limits.take(&payer.address(), self.address[class], now_ms).map_err(|again| {
+            if let Some(account) = payer.account() {
+                limits.put_back(&account, self.account[class], now_ms);
+            }
+            too_many(again)
+        })
     }
 
     /// Takes what an answer of so many bytes costs beyond its call. It is given all the same: who asked waits for that with the next call.
@@ -199,7 +204,13 @@ mod tests {
             }
         }
         assert_eq!(take(99, "192.0.2.1"), Err(Code::ResourceExhausted), "one address for anybody");
-        assert_eq!(take(99, "192.0.2.3"), Ok(()));
+        for _ in 0..100 {
+            assert_eq!(take(99, "192.0.2.1"), Err(Code::ResourceExhausted));
+        }
+        for _ in 0..10 {
+            assert_eq!(take(99, "192.0.2.3"), Ok(()), "what its address was refused, cost the account nothing");
+        }
+        assert_eq!(take(99, "192.0.2.3"), Err(Code::ResourceExhausted));
     }
 
     #[test]

@@ -20,21 +20,46 @@ const WAYS: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
     /// How many at once after a quiet time.
-    pub burst: u32,
-    /// Milliseconds until one more is allowed.
-    pub every_ms: u32,
+    burst: u32,
+    /// Nanoseconds until one more is allowed: whole milliseconds would make 40,000 a minute 60,000.
+    every_ns: i64,
 }
+
+const NS_A_MS: i64 = 1_000_000;
 
 impl Allowance {
     /// `burst` at once, and one more every `every_ms` milliseconds. Both count as at least 1.
     #[must_use]
     pub const fn new(burst: u32, every_ms: u32) -> Self {
-        Self { burst: if burst == 0 { 1 } else { burst }, every_ms: if every_ms == 0 { 1 } else { every_ms } }
+        Self::every(burst, every_ms as i64 * NS_A_MS, NS_A_MS)
     }
 
-    /// Milliseconds from empty to full.
-    const fn span_ms(self) -> i64 {
-        self.burst as i64 * self.every_ms as i64
+    /// `burst` at once, and `per_min` a minute after that. Both count as at least 1.
+    #[must_use]
+    pub const fn a_minute(burst: u32, per_min: u32) -> Self {
+        Self::every(burst, 60_000 * NS_A_MS / if per_min == 0 { 1 } else { per_min as i64 }, 1)
+    }
+
+    /// `burst` at once, and `per_h` an hour after that. Both count as at least 1.
+    #[must_use]
+    pub const fn an_hour(burst: u32, per_h: u32) -> Self {
+        Self::every(burst, 3_600_000 * NS_A_MS / if per_h == 0 { 1 } else { per_h as i64 }, 1)
+    }
+
+    /// So many times as much, at once and after that.
+    #[must_use]
+    pub const fn times(self, times: u32) -> Self {
+        Self::every(self.burst.saturating_mul(times), self.every_ns / if times == 0 { 1 } else { times as i64 }, 1)
+    }
+
+    const fn every(burst: u32, every_ns: i64, least_ns: i64) -> Self {
+        let every_ns = if every_ns < least_ns { least_ns } else { every_ns };
+        Self { burst: if burst == 0 { 1 } else { burst }, every_ns }
+    }
+
+    /// Nanoseconds from empty to full.
+    const fn span_ns(self) -> i64 {
+        (self.burst as i64).saturating_mul(self.every_ns)
     }
 }
 
@@ -50,7 +75,7 @@ pub struct Limits {
     seed: (u64, u64),
 }
 
-/// Hash of the key (a keyed one, so that nobody can aim at another's), and when it is full again, in milliseconds. In the past, the
+/// Hash of the key (a keyed one, so that nobody can aim at another's), and when it is full again, in nanoseconds. In the past, the
 /// place is free. A pair, and not a type of its own: the library then asks the system for zeros instead of writing them.
 type Bucket = (u64, i64);
 
@@ -68,50 +93,51 @@ impl Limits {
     /// # Errors
     /// [`TryAgainIn`]: the bucket is empty, and nothing was taken.
     pub fn take(&self, key: &impl Hash, allowance: Allowance, now_ms: i64) -> Result<(), TryAgainIn> {
-        self.with(key, now_ms, |bucket| {
-            let full_ms = bucket.1.max(now_ms) + i64::from(allowance.every_ms);
-            let over = full_ms - now_ms - allowance.span_ms();
+        self.with(key, now_ms, |bucket, now| {
+            let full = bucket.1.max(now).saturating_add(allowance.every_ns);
+            let over = full - now - allowance.span_ns();
             if over > 0 {
-                return Err(TryAgainIn(over));
+                return Err(TryAgainIn((over + NS_A_MS - 1) / NS_A_MS));
             }
-            bucket.1 = full_ms;
+            bucket.1 = full;
             Ok(())
         })
     }
 
     /// Takes `more` from the bucket of `key`, whether they are there or not: what they were for is done already.
     pub fn take_anyway(&self, key: &impl Hash, allowance: Allowance, more: u32, now_ms: i64) {
-        let more = i64::from(more) * i64::from(allowance.every_ms);
-        self.with(key, now_ms, |bucket| bucket.1 = bucket.1.max(now_ms).saturating_add(more));
+        let more = i64::from(more).saturating_mul(allowance.every_ns);
+        self.with(key, now_ms, |bucket, now| bucket.1 = bucket.1.max(now).saturating_add(more));
     }
 
     /// Puts one back that was taken: it was no offence after all.
     pub fn put_back(&self, key: &impl Hash, allowance: Allowance, now_ms: i64) {
-        self.with(key, now_ms, |bucket| bucket.1 = (bucket.1 - i64::from(allowance.every_ms)).max(now_ms));
+        self.with(key, now_ms, |bucket, now| bucket.1 = (bucket.1 - allowance.every_ns).max(now));
     }
 
     /// Remembers `key` for so many milliseconds; [`Self::remembers`] says so. Such keys share the table with buckets, and must differ
     /// from theirs.
     pub fn remember(&self, key: &impl Hash, for_ms: i64, now_ms: i64) {
-        self.with(key, now_ms, |bucket| bucket.1 = now_ms + for_ms);
+        self.with(key, now_ms, |bucket, now| bucket.1 = now.saturating_add(for_ms.saturating_mul(NS_A_MS)));
     }
 
     /// Whether `key` was remembered and its time is not over.
     #[must_use]
     pub fn remembers(&self, key: &impl Hash, now_ms: i64) -> bool {
-        let hash = self.hash(key);
-        self.in_set(hash, |set| set.iter().any(|(key, full_ms)| *key == hash && *full_ms > now_ms))
+        let (hash, now) = (self.hash(key), now_ms.saturating_mul(NS_A_MS));
+        self.in_set(hash, |set| set.iter().any(|(key, full)| *key == hash && *full > now))
     }
 
-    fn with<T>(&self, key: &impl Hash, now_ms: i64, change: impl FnOnce(&mut Bucket) -> T) -> T {
-        let hash = self.hash(key);
+    /// `change` is told the time in nanoseconds.
+    fn with<T>(&self, key: &impl Hash, now_ms: i64, change: impl FnOnce(&mut Bucket, i64) -> T) -> T {
+        let (hash, now) = (self.hash(key), now_ms.saturating_mul(NS_A_MS));
         self.in_set(hash, |set| {
             let place = set.iter().position(|(key, _)| *key == hash).unwrap_or_else(|| {
-                let (place, _) = set.iter().enumerate().min_by_key(|(_, (_, full_ms))| *full_ms).expect("a set has places");
-                set[place] = (hash, now_ms);
+                let (place, _) = set.iter().enumerate().min_by_key(|(_, (_, full))| *full).expect("a set has places");
+                set[place] = (hash, now);
                 place
             });
-            change(&mut set[place])
+            change(&mut set[place], now)
         })
     }
 
@@ -147,6 +173,24 @@ mod tests {
         assert_eq!(limits.take(&"ada", five, 61_000), Ok(()));
         assert_eq!(limits.take(&"bob", five, 61_000), Ok(()));
         assert_eq!(limits.take(&"ada", five, 400_000), Ok(()));
+    }
+
+    #[test]
+    fn so_many_a_minute_are_so_many() {
+        for per_min in [1, 7, 600, 39_999, 40_000, 40_001, 59_999, 60_000] {
+            let (limits, allowance) = (limits(), Allowance::a_minute(10, per_min));
+            let taken = |from_ms: i64| {
+                let at_once = |now_ms| (0..).take_while(|_| limits.take(&"ada", allowance, now_ms).is_ok()).count();
+                (from_ms..from_ms + 60_000).map(at_once).sum::<usize>()
+            };
+            let (first, second) = (taken(1_700_000_000_000), taken(1_700_000_060_000));
+            // The last of them comes when the second minute is over.
+            assert_eq!(first + second, 10 + 2 * per_min as usize - 1, "{per_min}");
+        }
+        assert_eq!(Allowance::a_minute(5, 60_000), Allowance::new(5, 1));
+        assert_eq!(Allowance::an_hour(5, 3600), Allowance::new(5, 1000));
+        assert_eq!(Allowance::a_minute(0, 0), Allowance::new(1, 60_000));
+        assert_eq!(Allowance::new(3, 600_000).times(10), Allowance::new(30, 60_000));
     }
 
     #[test]

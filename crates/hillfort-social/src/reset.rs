@@ -41,8 +41,7 @@ impl Core {
         let (now_ms, email) = (self.now_ms(), email.to_lowercase());
         let too_many = |_| ApiError::new(Code::ResourceExhausted, "Too many mails were asked for: try again later.");
         let allowance = self.config.reset.allowance;
-        let wider = crate::limits::Allowance::new(allowance.burst.saturating_mul(10), (allowance.every_ms / 10).max(1));
-        self.guesses.take(&(MAIL_FROM, source(address)), wider, now_ms).map_err(too_many)?;
+        self.guesses.take(&(MAIL_FROM, source(address)), allowance.times(10), now_ms).map_err(too_many)?;
         self.guesses.take(&(MAIL, email.as_str()), allowance, now_ms).map_err(too_many)?;
         let Ok(permit) = Arc::clone(&self.resets).try_acquire_owned() else {
             return Err(ApiError::new(Code::ResourceExhausted, "Too many mails were asked for: try again later."));

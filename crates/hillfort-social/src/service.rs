@@ -1,5 +1,6 @@
-//! The one function that takes a call: budget, hook before, handler, hook after. Owns that order and nothing else.
+//! The one function that takes a call: hook before, handler, hook after. Owns that order, and what doors ask before; nothing else.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hillfort_api::realtime::Envelope;
@@ -143,7 +144,7 @@ impl Social {
     ///
     /// # Errors
     /// `InvalidArgument`, `FailedPrecondition` without mail, `ResourceExhausted`.
-    pub async fn request_reset(&self, address: std::net::IpAddr, email: &str) -> Result<(), ApiError> {
+    pub async fn request_reset(&self, address: IpAddr, email: &str) -> Result<(), ApiError> {
         self.core.request_reset(address, email).await
     }
 
@@ -151,7 +152,7 @@ impl Social {
     ///
     /// # Errors
     /// `InvalidArgument`, naming the field; `ResourceExhausted`.
-    pub async fn reset(&self, address: std::net::IpAddr, token: &str, password: &str, others: OtherWays) -> Result<(), ApiError> {
+    pub async fn reset(&self, address: IpAddr, token: &str, password: &str, others: OtherWays) -> Result<(), ApiError> {
         self.core.reset(address, token, password, others).await.map(drop)
     }
 
@@ -184,6 +185,11 @@ impl Service for Social {
             Credentials::Token(token) => self.core.bearer(token).ok().map(|user| Who::User(Arc::new(user))),
         };
         who.ok_or_else(|| credentials.refused())
+    }
+
+    fn charge(&self, call: CallName, who: &Who, address: IpAddr) -> Result<(), ApiError> {
+        let payer = Payer::new(call, who.user().map(|user| user.user_id), address);
+        self.core.config.budgets.take(&self.core.budgets, payer, self.core.now_ms())
     }
 
     fn were_good(&self, credentials: Credentials<'_>) -> bool {
@@ -236,9 +242,6 @@ impl Service for Social {
         Box::pin(async move {
             let user = caller.who.user().map(|user| user.user_id);
             let payer = (caller.via != Via::Console).then(|| Payer::new(call.name(), user, caller.address.ip()));
-            if let Some(payer) = payer {
-                core.config.budgets.take(&core.budgets, payer, core.now_ms())?;
-            }
             let answer = if Class::of(call.name()) == Class::Read {
                 core.answer(caller, call).await
             } else {

@@ -25,13 +25,13 @@ pub(super) async fn serve(
     parts: &Parts,
     body: Body,
 ) -> Result<Response, ApiError> {
-    gate.in_time(found.row.call, &parts.extensions).await?;
     let id = found.parameters.first().map(|(_, id)| id.to_lowercase()).unwrap_or_default();
     let mut query: Vec<(String, String)> =
         form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
     let http_key = query.iter().find(|(name, _)| name == "http_key").map(|(_, key)| key.clone());
     let tokens = parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
     let who = gate.who(found.row, &Shown::of(found.row.auth, tokens, http_key.map(Into::into))?)?;
+    gate.enter(found.row.call, &who, peer.ip(), &parts.extensions).await?;
     if id.is_empty() {
         return Err(ApiError::invalid("id", "RPC ID must be set"));
     }

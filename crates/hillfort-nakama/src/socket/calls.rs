@@ -122,6 +122,9 @@ impl SocketThread {
                 format!("{whose} too many calls under way: wait for answers"),
             );
         }
+        if let Err(refused) = self.service.charge(call.name(), &caller.who, caller.address.ip()) {
+            return self.on_answer(now, at, cid, then, Err(refused));
+        }
         SocketStats::count(&self.shared.stats.calls, 1);
         let answer = self.service.call(caller, call);
         self.fly(now, at, cid, Work::Call(answer, then));

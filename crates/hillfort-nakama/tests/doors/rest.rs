@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use axum::http::Request;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hillfort_api::{Call, Code, Via, Who};
@@ -10,7 +11,7 @@ use hillfort_nakama::Settings;
 use hillfort_stream::Lag;
 use serde_json::json;
 
-use crate::rig::{BYTES_MAX, PATIENT, Rig, TOKEN, request, settings};
+use crate::rig::{BYTES_MAX, PATIENT, Rig, SPENT, TOKEN, no_body, request, settings};
 
 #[test]
 fn health_needs_nothing() {
@@ -132,6 +133,26 @@ fn a_door_that_is_behind_refuses_before_it_reads() {
     assert_eq!(rig.asked(), 0);
     assert_eq!(asks(PATIENT * 2, "GET", "/healthcheck", "").status, 200, "it lives");
     assert_eq!(asks(PATIENT, "POST", "/v2/rpc/echo", "").status, 200);
+}
+
+#[test]
+fn whoever_has_no_budget_left_is_told_before_its_body_and_before_others_are_refused() {
+    let rig = Rig::new();
+    for lag in [Duration::ZERO, PATIENT * 2] {
+        let behind = Lag::default();
+        behind.set(lag);
+        for (method, path) in [("POST", "/v2/rpc/echo"), ("PUT", "/v2/storage")] {
+            let mut request = request(method, path, Some(TOKEN), no_body());
+            request.extensions_mut().insert(behind.clone());
+            assert_eq!(rig.unread(SPENT, request).status(), 429, "{method} {path}, {lag:?} behind");
+        }
+        let mut grpc =
+            Request::post("/nakama.api.Nakama/RpcFunc").header("content-type", "application/grpc").body(no_body()).unwrap();
+        grpc.extensions_mut().insert(behind);
+        assert_eq!(rig.unread_grpc(SPENT, grpc).headers()["grpc-status"], "8", "{lag:?} behind");
+    }
+    assert_eq!(rig.asked(), 0);
+    assert_eq!(rig.unread(SPENT, request("GET", "/healthcheck", None, "")).status(), 200, "it lives");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A service that notes what it is asked, and a way to ask a router.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request};
 use axum::response::Response;
 use hillfort_api::api::Rpc;
-use hillfort_api::{Answer, ApiError, Call, Caller, Code, Credentials, Reply, Service, SessionUser, UserId, Who};
+use hillfort_api::{Answer, ApiError, Call, CallName, Caller, Code, Credentials, Reply, Service, SessionUser, UserId, Who};
 use hillfort_nakama::{Gate, Settings};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -19,6 +19,8 @@ pub(crate) const SERVER_KEY: &str = "Basic ZGVmYXVsdGtleTo=";
 pub(crate) const TOKEN: &str = "Bearer good";
 pub(crate) const HTTP_KEY: &str = "defaulthttpkey";
 pub(crate) const BYTES_MAX: usize = 4096;
+/// An address that has no budget left.
+pub(crate) const SPENT: [u8; 4] = [192, 0, 2, 66];
 /// Longer than a busy machine holds a test up.
 pub(crate) const PATIENT: Duration = Duration::from_secs(60);
 
@@ -43,6 +45,13 @@ impl Service for StandIn {
             }))),
             refused => Err(refused.refused()),
         }
+    }
+
+    fn charge(&self, call: CallName, _: &Who, address: IpAddr) -> Result<(), ApiError> {
+        if address == IpAddr::from(SPENT) {
+            return Err(ApiError::new(Code::ResourceExhausted, format!("Too many calls as {}", call.row().name)));
+        }
+        Ok(())
     }
 
     fn call(&self, caller: Caller, call: Call) -> Answer {
@@ -117,6 +126,11 @@ impl Rig {
         threads().block_on(begin(self.rest.clone(), address, request))
     }
 
+    /// The same of gRPC.
+    pub(crate) fn unread_grpc(&self, address: [u8; 4], request: Request<Body>) -> Response {
+        threads().block_on(begin(self.grpc.clone(), address, request))
+    }
+
     /// What the service was asked last.
     pub(crate) fn last(&self) -> (Caller, Call) {
         self.service.seen.lock().unwrap().last().cloned().expect("the service was asked")
@@ -146,6 +160,25 @@ fn ask(router: Router, request: Request<Body>) -> Answered {
         }
         Answered { status: parts.status.as_u16(), headers: parts.headers, body: bytes, trailers }
     })
+}
+
+/// A body that never comes.
+pub(crate) fn no_body() -> Body {
+    struct Never;
+
+    impl http_body::Body for Never {
+        type Data = axum::body::Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+            std::task::Poll::Pending
+        }
+    }
+
+    Body::new(Never)
 }
 
 /// A request of REST.

@@ -72,9 +72,10 @@ impl Rig {
         Caller { who, address, via: Via::Rest, headers: Vec::new(), query: Vec::new() }
     }
 
-    /// A call as the door makes it: it checks the class that the table asks for.
+    /// A call as the door makes it: it checks the class that the table asks for, and has it charged.
     pub(crate) fn call_from(&self, caller: Caller, call: Call) -> Result<Reply, ApiError> {
         call.name().row().auth.admits(&caller.who)?;
+        self.social.charge(call.name(), &caller.who, caller.address.ip())?;
         self.runtime.block_on(self.social.call(caller, call))
     }
 

@@ -48,13 +48,11 @@ fn number(budgets: &BTreeMap<String, u32>, name: &str) -> u32 {
 }
 
 fn a_minute(budgets: &BTreeMap<String, u32>, name: &str) -> Allowance {
-    let per_min = number(budgets, &format!("{name}_per_min"));
-    Allowance::new(number(budgets, &format!("{name}_burst")), 60_000 / per_min.max(1))
+    Allowance::a_minute(number(budgets, &format!("{name}_burst")), number(budgets, &format!("{name}_per_min")))
 }
 
 fn an_hour(budgets: &BTreeMap<String, u32>, name: &str) -> Allowance {
-    let per_h = number(budgets, &format!("{name}_per_h"));
-    Allowance::new(number(budgets, &format!("{name}_burst")), 3_600_000 / per_h.max(1))
+    Allowance::an_hour(number(budgets, &format!("{name}_burst")), number(budgets, &format!("{name}_per_h")))
 }
 
 impl Check<'_> {

@@ -1,7 +1,5 @@
 //! What an operator sets. Plain values: the binary reads files, this crate checks what it is given when it starts.
 
-use hillfort_store::OBJECT_VALUE_MAX;
-
 use crate::budgets::Budgets;
 use crate::checks::{BATCH_MAX, VARS_MAX};
 use crate::limits::Allowance;
@@ -49,7 +47,7 @@ pub struct Config {
 /// How much one call may carry, within the longest request that doors take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payloads {
-    /// Bytes of a storage object's value; at most [`OBJECT_VALUE_MAX`].
+    /// Bytes of a storage object's value; at most [`hillfort_store::OBJECT_VALUE_MAX`].
     pub object_bytes: usize,
     /// Bytes of a function's payload.
     pub rpc_bytes: usize,
@@ -149,7 +147,7 @@ impl Default for Config {
                 known_days: 30,
             },
             budgets: Budgets::default(),
-            payloads: Payloads { object_bytes: OBJECT_VALUE_MAX, rpc_bytes: 1 << 20, batch: BATCH_MAX, vars_bytes: VARS_MAX },
+            payloads: Payloads { object_bytes: 1 << 18, rpc_bytes: 1 << 18, batch: BATCH_MAX, vars_bytes: VARS_MAX },
             outside: OutsideConfig::default(),
             reset: ResetConfig {
                 minutes: 30,

@@ -3,7 +3,7 @@
 //! Owns names of keys, defaults (`default.toml`) and error texts. Reads nothing by itself: environment and files are arguments.
 //!
 //! - `layers`: embedded defaults, file, environment, flags, merged into one value and one origin for each key
-//! - `raw`: the same with types; `limits`: the range of every number
+//! - `raw`: the same with types; `limits`: the range of every number; `pairs`: which may not be above which
 //! - `settings`, `services`, `socket`, `modules`: raw values into the settings of each crate; `check`: what they may be; `keys`, `fingerprints`: the keys of the hello,
 //!   and fingerprints of TLS, as written
 //! - `print`: the effective configuration for people; `warnings`: what is doubtful about it
@@ -18,6 +18,7 @@ mod keys;
 mod layers;
 mod limits;
 mod modules;
+mod pairs;
 mod print;
 mod raw;
 mod services;

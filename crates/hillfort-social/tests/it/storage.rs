@@ -186,7 +186,11 @@ fn what_cannot_be_an_object_is_refused_with_its_field() {
 
 #[test]
 fn answers_are_bounded() {
-    let rig = Rig::new();
+    let mut config = crate::rig::config();
+    config.payloads.object_bytes = 1 << 20;
+    // Long answers count as many calls.
+    config.budgets.account = [hillfort_social::limits::Allowance::new(10_000, 1); 6];
+    let rig = Rig::with(config, hillfort_social::MailConfig::None);
     let session = rig.device("device-0001");
     let me = rig.user_id(&session);
     let big = format!("{{\"a\":\"{}\"}}", "x".repeat((1 << 20) - 8));

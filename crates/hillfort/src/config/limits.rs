@@ -112,7 +112,7 @@ pub const LIMITS: &[Limit] = &[
     at_start("modules.wait_ms_max", 100, 20_000),
     at_start("modules.queue_max", 1, 65_536),
     at_start("modules.waiting_max", 1, 65_536),
-    at_start("modules.result_bytes_max", 1024, 67_108_864),
+    at_start("modules.result_bytes_max", 1024, 16_777_216),
     at_start("modules.http_body_bytes_max", 1024, 67_108_864),
     at_start("modules.http_ms_max", 100, 20_000),
     at_start("modules.http_requests_max", 1, 4096),

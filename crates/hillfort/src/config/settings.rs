@@ -168,6 +168,7 @@ pub(super) fn validate(layers: Layers, files: &dyn Files, problems: &mut Vec<Pro
     if !check.problems.is_empty() {
         return None;
     }
+    check.pairs();
     let raw = raw::Raw::deserialize(layers.table()).expect("types and ranges are checked, and a test compares the names");
     let keys = check.keys(&raw.keys);
     let development = keys.iter().any(Key::is_development);

@@ -147,6 +147,12 @@ fn ranges_are_checked_at_their_edges() {
             if limit.key == "edge.unproven_max" {
                 set.push(("edge.connections_max", "4000000"));
             }
+            let bounds: Vec<_> = pairs::PAIRS
+                .iter()
+                .filter(|pair| pair.small.0 == limit.key)
+                .map(|pair| (pair.large.0, limits::find(pair.large.0).unwrap().max.to_string()))
+                .collect();
+            set.extend(bounds.iter().map(|(key, max)| (*key, max.as_str())));
             load_all("", &[], &set).err().filter(|error| error.starts_with(limit.key))
         };
         assert_eq!(with(limit.min.into()), None);
@@ -156,6 +162,37 @@ fn ranges_are_checked_at_their_edges() {
             assert_eq!(with(outside), Some(format!("{} = {outside} in --set: {expected}", limit.key)));
         }
     }
+}
+
+#[test]
+fn settings_that_do_not_fit_together_are_refused_with_what_to_do() {
+    for pair in pairs::PAIRS {
+        let ((small, unit), (large, large_unit)) = (pair.small, pair.large);
+        let limit = |key: &str| limits::find(key).map(|limit| (limit.min as i64, limit.max as i64)).unwrap();
+        // The largest that fits beside the smallest, and one more.
+        let bound = limit(large).0.max((limit(small).0 * unit + large_unit - 1) / large_unit);
+        let most = bound * large_unit / unit;
+        let with = |value: i64| {
+            let (value, bound) = (value.to_string(), bound.to_string());
+            // Others may not fit to these.
+            load_all("", &[], &[(small, &value), (large, &bound)]).err().unwrap_or_default()
+        };
+        let wanted = format!("{small} in --set: {} is too much beside {large} = {bound}: ", most + 1);
+        let advice = format!(". Lower it to {most}, or raise {large} to ");
+        let told = with(most + 1);
+        assert!(told.lines().any(|line| line.starts_with(&wanted) && line.contains(&advice)), "{wanted}\n{told}");
+        assert!(!with(most).contains(&format!("{small} in --set: {most} is too much beside {large} = ")), "{small}");
+    }
+    refused(
+        "[nakama]\nobject_bytes_max = 262145",
+        "nakama.object_bytes_max in hillfort.toml: 262145 is too much beside nakama.request_bytes_max = 262144: no request could bring such an \
+         object. Lower it to 262144, or raise nakama.request_bytes_max to 262145",
+    );
+    refused(
+        "[socket]\nqueue_bytes_max = 1048575",
+        "modules.result_bytes_max in default: 1048576 is too much beside socket.queue_bytes_max = 1048575: a client on the socket would be \
+         closed as too slow for such an answer. Lower it to 1048575, or raise socket.queue_bytes_max to 1048576",
+    );
 }
 
 #[test]

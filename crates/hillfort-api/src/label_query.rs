@@ -6,8 +6,10 @@
 //! by age. `*` alone is everything. Fields are `label.` and a path of a label that is JSON, `label_string`, `handler_name`, `node`,
 //! `tick_rate`, `create_time`; a value without a field is looked for in all texts of the label.
 //!
-//! Reading is total and bounded; looking is linear in the label, patterns included.
+//! Reading is total and bounded. Looking counts its steps ([`Work`]) and ends where they are used up: wildcards take the product of what is
+//! written and what is looked at, patterns the product of theirs, and a list has many labels.
 
+use std::cell::Cell;
 use std::fmt;
 
 use prost_types::Timestamp;
@@ -28,6 +30,10 @@ pub const PATTERNS_MAX: usize = 4;
 pub const PATTERN_BYTES_MAX: usize = 256;
 /// Memory that a pattern may be compiled to.
 const PATTERN_MEMORY_MAX: usize = 64 * 1024;
+/// The same of one that is simple, as most are.
+const SIMPLE_PATTERN_MEMORY_MAX: usize = 4 * 1024;
+/// Steps of a pattern for each byte that it looks at, of a simple one and of others: those that take longest with so much memory.
+const PATTERN_STEPS: [u64; 2] = [32, 512];
 
 /// Why a query cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +46,10 @@ pub struct Query {
     must_not: Vec<Clause>,
     should: Vec<Clause>,
 }
+
+/// What looking may still take, in steps of some nanoseconds: a letter of a text with wildcards, a field of a label.
+#[derive(Debug)]
+pub struct Work(Cell<u64>);
 
 /// What a query looks at.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +84,10 @@ enum Test {
     },
     /// This text with wildcards; a lone `*` is whatever there is.
     Like(Box<str>),
-    Pattern(Box<Regex>),
+    Pattern {
+        pattern: Box<Regex>,
+        steps: u64,
+    },
     Number(Order, f64),
     Time(Order, i64),
 }
@@ -104,18 +117,41 @@ impl Query {
         read::query(text)
     }
 
-    /// Whether `subject` is one of those that the query wants.
+    /// Whether `subject` is one of those that the query wants. What it says when `work` is used up means nothing.
     #[must_use]
-    pub fn wants(&self, subject: &Subject<'_>) -> bool {
-        let holds = |clause: &Clause| clause.holds(subject);
-        let should = !self.must.is_empty() || self.should.is_empty() || self.should.iter().any(holds);
-        should && self.must.iter().all(holds) && !self.must_not.iter().any(holds)
+    pub fn wants(&self, subject: &Subject<'_>, work: &Work) -> bool {
+        let holds = |clause: &Clause| clause.holds(subject, work);
+        let must = self.must.iter().all(holds) && !self.must_not.iter().any(holds);
+        must && (!self.must.is_empty() || self.should.is_empty() || self.should.iter().any(holds))
+    }
+}
+
+impl Work {
+    /// So many steps.
+    #[must_use]
+    pub const fn new(steps: u64) -> Self {
+        Self(Cell::new(steps))
+    }
+
+    /// Takes so many steps; `false`: they are used up.
+    pub fn take(&self, steps: u64) -> bool {
+        self.0.set(self.0.get().saturating_sub(steps));
+        self.0.get() > 0
+    }
+
+    /// Steps that are left.
+    #[must_use]
+    pub const fn left(&self) -> u64 {
+        self.0.get()
     }
 }
 
 impl Clause {
-    fn holds(&self, subject: &Subject<'_>) -> bool {
-        let test = |value| self.test.holds(value);
+    fn holds(&self, subject: &Subject<'_>, work: &Work) -> bool {
+        if !work.take(1 + subject.label.fields() as u64) {
+            return false;
+        }
+        let test = |value| self.test.holds(value, work);
         match &*self.field {
             "" => subject.label.texts().map(Value::Text).any(test) || test(Value::Text(subject.label_string)),
             "label_string" => test(Value::Text(subject.label_string)),
@@ -129,16 +165,18 @@ impl Clause {
 }
 
 impl Test {
-    fn holds(&self, value: Value<'_>) -> bool {
+    fn holds(&self, value: Value<'_>, work: &Work) -> bool {
         match (self, value) {
             (Self::Is { text, .. }, Value::Text(is)) => **text == *is,
             (Self::Is { number, .. }, Value::Number(is)) => *number == Some(is),
             (Self::Is { text, .. }, Value::Flag(is)) => matches!((&**text, is), ("true" | "T", true) | ("false" | "F", false)),
-            (Self::Like(like), Value::Text(is)) => is_like(like, is),
+            (Self::Like(like), Value::Text(is)) => is_like(like, is, work),
             (Self::Like(like), Value::Number(_) | Value::Flag(_)) => **like == *"*",
-            (Self::Pattern(pattern), Value::Text(is)) => pattern.is_match(is),
+            (Self::Pattern { pattern, steps }, Value::Text(is)) => {
+                work.take(steps * (1 + is.len() as u64)) && pattern.is_match(is)
+            }
             (Self::Number(order, bound), Value::Number(is)) => order.holds(&is, bound),
-            (Self::Time(order, bound), Value::Text(is)) => unix_ms(is).is_some_and(|is| order.holds(&is, bound)),
+            (Self::Time(order, bound), Value::Text(is)) => work.take(64) && unix_ms(is).is_some_and(|is| order.holds(&is, bound)),
             _ => false,
         }
     }
@@ -156,11 +194,15 @@ impl Order {
 }
 
 /// Whether `text` is as `like` says, in which `*` is any text, `?` any letter, and `\` takes the next letter as it is. Each `*` is tried at
-/// one place further at a time and never taken back for an earlier one, so it takes at most the product of both lengths.
-fn is_like(like: &str, text: &str) -> bool {
+/// one place further at a time and never taken back for an earlier one, so it takes at most the product of both lengths, and no more than
+/// `work` has.
+fn is_like(like: &str, text: &str, work: &Work) -> bool {
     let (mut like, mut text) = (like.chars(), text.chars());
     let mut retry = None;
     loop {
+        if !work.take(1) {
+            return false;
+        }
         let mut ahead = like.clone();
         match ahead.next() {
             Some('*') => {
@@ -204,16 +246,24 @@ fn unix_ms(text: &str) -> Option<i64> {
 }
 
 /// Over the whole text, within bounds of memory.
-fn pattern(text: &str) -> Result<Regex, QueryError> {
+fn pattern(text: &str) -> Result<Test, QueryError> {
     if text.len() > PATTERN_BYTES_MAX {
         return Err(QueryError(format!("a pattern must have at most {PATTERN_BYTES_MAX} bytes")));
     }
-    let built = RegexBuilder::new(&format!("^(?:{text})$"))
-        .size_limit(PATTERN_MEMORY_MAX)
-        .dfa_size_limit(PATTERN_MEMORY_MAX)
-        .nest_limit(16)
-        .build();
-    built.map_err(|_| QueryError("a pattern between slashes cannot be read, or is too large".to_owned()))
+    let build = |memory_max: usize| {
+        RegexBuilder::new(&format!("^(?:{text})$"))
+            .size_limit(memory_max)
+            .dfa_size_limit(PATTERN_MEMORY_MAX)
+            .nest_limit(16)
+            .build()
+            .map(Box::new)
+    };
+    if let Ok(pattern) = build(SIMPLE_PATTERN_MEMORY_MAX) {
+        return Ok(Test::Pattern { pattern, steps: PATTERN_STEPS[0] });
+    }
+    let pattern = build(PATTERN_MEMORY_MAX);
+    let pattern = pattern.map_err(|_| QueryError("a pattern between slashes cannot be read, or is too large".to_owned()))?;
+    Ok(Test::Pattern { pattern, steps: PATTERN_STEPS[1] })
 }
 
 impl fmt::Display for QueryError {

@@ -1,6 +1,7 @@
 //! The realm as matches see it: rooms as lines of a list, made and asked without waiting. Knows nothing of sockets.
 
-use std::sync::Arc;
+use std::cmp::Reverse;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hillfort_api::matches::Later;
@@ -10,10 +11,18 @@ use hillfort_proto::reject::Reject;
 use hillfort_realm::{Listed, RealmHandle};
 use tokio::sync::oneshot;
 
+#[derive(Debug, Default)]
+struct Seen {
+    lists: Vec<Arc<[Listed]>>,
+    lines: Arc<[RoomLine]>,
+}
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub(crate) struct RealmRooms {
     realm: Arc<RealmHandle>,
+    /// The newest lists of the world threads, and what is made of them.
+    seen: Arc<Mutex<Seen>>,
     /// Where the realm's clock begins, milliseconds since 1970.
     origin_ms: i64,
 }
@@ -22,7 +31,7 @@ impl RealmRooms {
     /// Rooms of a realm that was started just now.
     pub(crate) fn new(realm: Arc<RealmHandle>) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { realm, origin_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX) }
+        Self { realm, seen: Arc::default(), origin_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX) }
     }
 
     /// `None`: of a game that is not there, which no room is.
@@ -40,9 +49,17 @@ impl RealmRooms {
 }
 
 impl Rooms for RealmRooms {
-    fn rooms(&self) -> Vec<RoomLine> {
+    fn rooms(&self) -> Arc<[RoomLine]> {
         let lists = self.realm.rooms();
-        lists.iter().flat_map(|list| list.iter()).filter_map(|room| self.line(room)).collect()
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_seen = seen.lists.len() == lists.len() && seen.lists.iter().zip(&lists).all(|(old, new)| Arc::ptr_eq(old, new));
+        if !is_seen {
+            let mut lines: Vec<_> = lists.iter().flat_map(|list| list.iter()).filter_map(|room| self.line(room)).collect();
+            // As in Nakama.
+            lines.sort_unstable_by_key(|line| Reverse((line.made_unix_ms, line.room)));
+            *seen = Seen { lists, lines: lines.into() };
+        }
+        Arc::clone(&seen.lines)
     }
 
     fn create(&self, game: &'static str, params: Vec<u8>) -> Later<Result<RoomId, Reject>> {

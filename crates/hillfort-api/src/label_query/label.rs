@@ -1,13 +1,19 @@
-//! A label taken apart, so that queries need not read it again. Knows nothing of queries.
+//! A label taken apart, so that queries need not read it again. Takes no more memory than some times the label's own, whatever its names
+//! are. Knows nothing of queries.
+
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use super::Value;
 
-/// What the JSON of a label says, by path; nothing when a label is no JSON object.
+/// Most bytes of all paths of a label. A long name with many members in it would be written as often as there are members.
+const PATHS_BYTES_MAX: usize = 8 * 1024;
+
+/// What the JSON of a label says, by path; nothing when a label is no JSON object, or its paths are too long.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Label {
-    fields: Vec<(Box<str>, Leaf)>,
+    fields: Vec<(Arc<str>, Leaf)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -21,14 +27,21 @@ impl Label {
     /// Takes a label apart. Members of arrays all have the array's path.
     #[must_use]
     pub fn read(label: &str) -> Self {
-        let mut fields = Vec::new();
+        let mut apart = Apart { fields: Vec::new(), bytes: 0 };
         if let Ok(Json::Object(object)) = serde_json::from_str(label) {
             for (name, value) in object {
-                walk(name, value, &mut fields);
+                if apart.walk(&name.into(), value).is_none() {
+                    return Self::default();
+                }
             }
         }
-        fields.shrink_to_fit();
-        Self { fields }
+        apart.fields.shrink_to_fit();
+        Self { fields: apart.fields }
+    }
+
+    /// How many there are.
+    pub(super) const fn fields(&self) -> usize {
+        self.fields.len()
     }
 
     pub(super) fn at<'a>(&'a self, path: &'a str) -> impl Iterator<Item = Value<'a>> {
@@ -50,17 +63,30 @@ impl Leaf {
     }
 }
 
-/// As deep as the reader of JSON goes.
-fn walk(path: String, value: Json, fields: &mut Vec<(Box<str>, Leaf)>) {
-    let leaf = match value {
-        Json::Null => return,
-        Json::Bool(flag) => Leaf::Flag(flag),
-        Json::Number(number) => Leaf::Number(number.as_f64().unwrap_or(f64::NAN)),
-        Json::String(text) => Leaf::Text(text.into()),
-        Json::Array(members) => return members.into_iter().for_each(|member| walk(path.clone(), member, fields)),
-        Json::Object(object) => {
-            return object.into_iter().for_each(|(name, value)| walk(format!("{path}.{name}"), value, fields));
-        }
-    };
-    fields.push((path.into(), leaf));
+/// A label that is being taken apart.
+struct Apart {
+    fields: Vec<(Arc<str>, Leaf)>,
+    /// Of all paths so far.
+    bytes: usize,
+}
+
+impl Apart {
+    /// As deep as the reader of JSON goes. `None`: the paths are too long.
+    fn walk(&mut self, path: &Arc<str>, value: Json) -> Option<()> {
+        let leaf = match value {
+            Json::Null => return Some(()),
+            Json::Bool(flag) => Leaf::Flag(flag),
+            Json::Number(number) => Leaf::Number(number.as_f64().unwrap_or(f64::NAN)),
+            Json::String(text) => Leaf::Text(text.into()),
+            Json::Array(members) => return members.into_iter().try_for_each(|member| self.walk(path, member)),
+            Json::Object(object) => {
+                return object.into_iter().try_for_each(|(name, value)| {
+                    self.bytes += path.len() + 1 + name.len();
+                    (self.bytes <= PATHS_BYTES_MAX).then(|| self.walk(&format!("{path}.{name}").into(), value))?
+                });
+            }
+        };
+        self.fields.push((Arc::clone(path), leaf));
+        Some(())
+    }
 }

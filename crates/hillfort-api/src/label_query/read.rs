@@ -80,7 +80,7 @@ impl Rest<'_> {
                 if self.patterns > PATTERNS_MAX {
                     return Err(QueryError(format!("a query must have at most {PATTERNS_MAX} patterns")));
                 }
-                Ok(Test::Pattern(Box::new(pattern(&self.quoted('/')?)?)))
+                pattern(&self.quoted('/')?)
             }
             (None, _) => Ok(self.word(false)?.test()),
             (Some(order), Some('"')) => {

@@ -10,7 +10,7 @@ fn wants(query: &str, label_string: &str) -> Result<bool, QueryError> {
     let label = Label::read(label_string);
     let subject =
         Subject { label: &label, label_string, handler_name: "arena", node: "hillfort", tick_rate: 10, create_time_ms: 1_000 };
-    Query::read(query).map(|query| query.wants(&subject))
+    Query::read(query).map(|query| query.wants(&subject, &Work::new(u64::MAX)))
 }
 
 #[track_caller]
@@ -119,6 +119,49 @@ fn wildcards_and_patterns_take_no_time() {
     assert_eq!(wants(&format!("+label_string:{}", "a*".repeat(200)), &text), Ok(true));
 }
 
+/// What a query looks at most, in one label, and that it ends there.
+#[test]
+fn work_is_counted_and_bounded() {
+    let text = "a".repeat(2_000);
+    let check = |query: &str, label_string: &str, least: u64, most: u64| {
+        let label = Label::read(label_string);
+        let subject = Subject { label: &label, label_string, handler_name: "", node: "", tick_rate: 1, create_time_ms: 0 };
+        let query = Query::read(query).unwrap();
+        let work = Work::new(1_000_000_000);
+        let wanted = query.wants(&subject, &work);
+        let taken = 1_000_000_000 - work.left();
+        assert!((least..=most).contains(&taken), "{taken}");
+        let work = Work::new(taken + 1);
+        assert_eq!((query.wants(&subject, &work), work.left()), (wanted, 1), "enough is enough");
+        let work = Work::new(taken);
+        let _ = query.wants(&subject, &work);
+        assert_eq!(work.left(), 0, "used up, and told so");
+    };
+    check("+label.mode:ffa", LABEL, 9, 12);
+    check(&format!("+label_string:{}b", "a*".repeat(1_000)), &text, 2_000, 2_100_000);
+    check(&format!("+label_string:*{}b", "a".repeat(1_000)), &text, 1_000_000, 2_100_000);
+    check("+label_string:/(a?){99}b/", &text, 512 * 2_001, 512 * 2_001 + 1);
+    for simple in ["f+a", "(duel|ffa)", ".*hill.*", "[a-z]{2,8}_[0-9]+", "eu-(west|east)-[1-9]", "(?i)ranked"] {
+        check(&format!("+label_string:/{simple}/"), &text, 32 * 2_001, 32 * 2_001 + 1);
+    }
+    check(&"-label.b:1 ".repeat(64), &format!("{{\"a\":[{}1]}}", "1,".repeat(900)), 64 * 901, 64 * 902);
+}
+
+#[test]
+fn labels_take_no_more_memory_than_they_may() {
+    let long = "n".repeat(1_000);
+    // One path for all members of an array.
+    let array = format!("{{\"{long}\":[{}1]}}", "1,".repeat(400));
+    assert_eq!(Label::read(&array).fields(), 401);
+    // One for each member of an object: seven fit.
+    let object = |members: usize| {
+        let members: Vec<_> = (0..members).map(|n| format!("\"{n}\":1")).collect();
+        format!("{{\"{long}\":{{{}}},\"a\":1}}", members.join(","))
+    };
+    assert_eq!(Label::read(&object(8)).fields(), 9);
+    assert_eq!(Label::read(&object(9)), Label::default());
+}
+
 proptest! {
     #[test]
     fn any_text_gives_an_answer(query in "\\PC{0,80}", label in "\\PC{0,40}") {
@@ -133,7 +176,8 @@ proptest! {
     #[test]
     fn a_text_is_like_itself(text in "[ab\\\\*?]{0,12}") {
         let like: String = text.chars().flat_map(|letter| ['\\', letter]).collect();
-        prop_assert!(is_like(&like, &text));
-        prop_assert!(is_like("*", &text));
+        let work = Work::new(u64::MAX);
+        prop_assert!(is_like(&like, &text, &work));
+        prop_assert!(is_like("*", &text, &work));
     }
 }

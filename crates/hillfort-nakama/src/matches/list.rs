@@ -1,11 +1,10 @@
-//! Which matches run: relayed ones from the registry, others from the realm's lists, which are a second old. Labels that are JSON are taken
-//! apart once, when they are new. Knows nothing of sessions.
+//! Which matches run: relayed ones from the registry, others from the realm's lists, which are a second old. What one question costs is
+//! bounded, however many rooms there are and whatever it looks for in their labels. Knows nothing of sessions.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hillfort_api::api::{ListMatchesRequest, Match};
-use hillfort_api::label_query::{Label, Query, Subject};
+use hillfort_api::label_query::{Label, Query, Subject, Work};
 use hillfort_api::match_id::{MatchId, MatchUuid, RoomCipher};
 use hillfort_api::matches::{HANDLER_GAME, HandlerParams, Later, Matches};
 use hillfort_api::{ApiError, Code};
@@ -20,6 +19,17 @@ use crate::socket::registry::StreamKey;
 const SIGNAL_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of what a handler is created with.
 const PARAMS_BYTES_MAX: usize = 64 * 1024;
+/// Steps that one query may take, and more for each room: those of a few clauses that look for a field.
+const STEPS_MAX: u64 = 1 << 20;
+const STEPS_A_ROOM: u64 = 128;
+/// After so many steps a query lets others have the thread: about a millisecond.
+const STEPS_A_TURN: u64 = 1 << 18;
+/// Taking a label apart is no query's doing, and done once; it takes so many steps for each of its bytes.
+const STEPS_A_BYTE: u64 = 8;
+
+mod index;
+
+use index::Index;
 
 /// A room as a list shows it.
 #[derive(Debug, Clone)]
@@ -42,8 +52,8 @@ pub struct RoomLine {
 
 /// Where rooms are: the realm, as far as matches need it.
 pub trait Rooms: Send + Sync {
-    /// Rooms that lists show, a second old at most.
-    fn rooms(&self) -> Vec<RoomLine>;
+    /// Rooms that lists show, a second old at most, the newest first: the same memory for as long as none of them changes.
+    fn rooms(&self) -> Arc<[RoomLine]>;
 
     /// Makes a room of `game` from `params`.
     fn create(&self, game: &'static str, params: Vec<u8>) -> Later<Result<RoomId, Reject>>;
@@ -55,16 +65,13 @@ pub trait Rooms: Send + Sync {
     fn signal(&self, room: RoomId, data: Vec<u8>) -> Later<Result<Vec<u8>, Reject>>;
 }
 
-/// Labels of rooms as text, and taken apart.
-type Labels = HashMap<RoomId, (Arc<str>, Arc<Label>)>;
-
 /// See the module.
 #[derive(Clone)]
 pub struct MatchList {
     sockets: Sockets,
     rooms: Arc<dyn Rooms>,
     cipher: RoomCipher,
-    labels: Arc<Mutex<Labels>>,
+    index: Arc<Mutex<Arc<Index>>>,
 }
 
 /// What a request asks for, checked.
@@ -79,7 +86,7 @@ impl MatchList {
     /// Matches of these sockets and rooms. `cipher` is that of the sockets.
     #[must_use]
     pub fn new(sockets: Sockets, rooms: Arc<dyn Rooms>, cipher: RoomCipher) -> Self {
-        Self { sockets, rooms, cipher, labels: Arc::default() }
+        Self { sockets, rooms, cipher, index: Arc::default() }
     }
 
     fn node(&self) -> &str {
@@ -109,54 +116,77 @@ impl MatchList {
         Match { match_id, size: size as i32, ..Match::default() }
     }
 
-    /// Labels taken apart, those that are new anew; those of rooms that are gone are forgotten.
-    fn labels(&self, lines: &[RoomLine]) -> Vec<Arc<Label>> {
-        let mut known = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut now = HashMap::with_capacity(lines.len());
-        let labels = lines.iter().map(|line| {
-            let old = known.remove(&line.room).filter(|(text, _)| Arc::ptr_eq(text, &line.label) || **text == *line.label);
-            let (text, label) = old.unwrap_or_else(|| (Arc::clone(&line.label), Arc::new(Label::read(&line.label))));
-            now.insert(line.room, (text, Arc::clone(&label)));
-            label
-        });
-        let labels = labels.collect();
-        *known = now;
-        labels
+    /// The rooms as they are listed now. Made anew when the lists are, by whoever comes first.
+    fn index(&self) -> Arc<Index> {
+        let lines = self.rooms.rooms();
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        if !index.is_of(&lines) {
+            *index = Arc::new(Index::new(lines, &index));
+        }
+        Arc::clone(&index)
     }
 
-    fn list_now(&self, request: &ListMatchesRequest) -> Result<Vec<Match>, ApiError> {
-        let wanted = Wanted::of(request)?;
-        let mut found = Vec::new();
-        if request.authoritative != Some(false) {
-            let mut lines = self.rooms.rooms();
-            lines.retain(|line| {
-                wanted.sizes.contains(&line.size) && wanted.label.as_ref().is_none_or(|label| **label == *line.label)
-            });
-            // The newest first, as in Nakama.
-            lines.sort_unstable_by_key(|line| std::cmp::Reverse((line.made_unix_ms, line.room)));
-            let labels = if wanted.query.is_some() { self.labels(&lines) } else { Vec::new() };
-            let fits = |at: usize, line: &RoomLine| {
-                let Some(query) = &wanted.query else { return true };
-                query.wants(&Subject {
-                    label: &labels[at],
-                    label_string: &line.label,
-                    handler_name: handler_name(line),
-                    node: self.node(),
-                    tick_rate: line.tick_rate,
-                    create_time_ms: line.made_unix_ms,
-                })
+    /// Rooms that are wanted.
+    async fn in_rooms(&self, wanted: &Wanted) -> Result<Vec<Match>, ApiError> {
+        let (index, mut found) = (self.index(), Vec::new());
+        let work = Work::new(STEPS_MAX + STEPS_A_ROOM * index.lines().len() as u64);
+        // Steps since others had the thread: what is left of the work then, and bytes of labels that are new.
+        let (mut left, mut bytes) = (work.left(), 0);
+        for (at, line) in index.lines().iter().enumerate() {
+            if found.len() >= wanted.limit {
+                break;
+            }
+            if !work.take(1) {
+                return Err(too_dear(index.lines().len()));
+            }
+            if left - work.left() + STEPS_A_BYTE * bytes > STEPS_A_TURN {
+                (left, bytes) = (work.left(), 0);
+                tokio::task::yield_now().await;
+            }
+            let fits = wanted.sizes.contains(&line.size) && wanted.label.as_ref().is_none_or(|label| **label == *line.label);
+            let Some(query) = wanted.query.as_ref().filter(|_| fits) else {
+                found.extend(fits.then(|| self.described(line)));
+                continue;
             };
-            let fitting = lines.iter().enumerate().filter(|(at, line)| fits(*at, line));
-            found.extend(fitting.take(wanted.limit).map(|(_, line)| self.described(line)));
+            let (label, new_bytes) = index.label(at);
+            bytes += new_bytes;
+            if self.wants(query, line, label, &work) && work.left() > 0 {
+                found.push(self.described(line));
+            }
         }
+        if work.left() > 0 { Ok(found) } else { Err(too_dear(index.lines().len())) }
+    }
+
+    fn wants(&self, query: &Query, line: &RoomLine, label: &Label, work: &Work) -> bool {
+        let subject = Subject {
+            label,
+            label_string: &line.label,
+            handler_name: handler_name(line),
+            node: self.node(),
+            tick_rate: line.tick_rate,
+            create_time_ms: line.made_unix_ms,
+        };
+        query.wants(&subject, work)
+    }
+
+    async fn list_now(&self, wanted: Wanted, authoritative: Option<bool>) -> Result<Vec<Match>, ApiError> {
+        let mut found = if authoritative == Some(false) { Vec::new() } else { self.in_rooms(&wanted).await? };
         // Relayed matches have no label.
-        if request.authoritative != Some(true) && wanted.query.is_none() && wanted.label.is_none() {
+        if authoritative != Some(true) && wanted.query.is_none() && wanted.label.is_none() {
             let fits = |size: usize| u32::try_from(size).is_ok_and(|size| wanted.sizes.contains(&size));
             let relayed = self.sockets.shared().registry.relayed(wanted.limit - found.len(), fits);
             found.extend(relayed.into_iter().map(|(uuid, size)| self.relayed(uuid, size)));
         }
         Ok(found)
     }
+}
+
+/// What to do about a query that takes too long.
+fn too_dear(rooms: usize) -> ApiError {
+    let text = format!(
+        "the query looks at too much in {rooms} matches: give it fewer clauses, wildcards and patterns, or ask for a size with min_size and max_size"
+    );
+    ApiError { field: Some("query"), ..ApiError::new(Code::ResourceExhausted, text) }
 }
 
 impl Wanted {
@@ -203,8 +233,8 @@ impl Matches for MatchList {
     }
 
     fn list(&self, request: ListMatchesRequest) -> Later<Result<Vec<Match>, ApiError>> {
-        let found = self.list_now(&request);
-        Box::pin(std::future::ready(found))
+        let (list, authoritative) = (self.clone(), request.authoritative);
+        Box::pin(async move { list.list_now(Wanted::of(&request)?, authoritative).await })
     }
 
     fn signal(&self, match_id: String, data: String) -> Later<Result<String, ApiError>> {

@@ -24,11 +24,12 @@ impl Service for Nobody {
     }
 }
 
-struct Made(Vec<RoomLine>);
+/// The newest first.
+struct Made(Arc<[RoomLine]>);
 
 impl Rooms for Made {
-    fn rooms(&self) -> Vec<RoomLine> {
-        self.0.clone()
+    fn rooms(&self) -> Arc<[RoomLine]> {
+        Arc::clone(&self.0)
     }
 
     fn create(&self, game: &'static str, params: Vec<u8>) -> Later<Result<RoomId, Reject>> {
@@ -56,9 +57,8 @@ fn now<T>(later: Later<T>) -> T {
     }
 }
 
-/// Three rooms, the third newest, and a relayed match of two sessions.
-fn list() -> MatchList {
-    let line = |n: u64, label: &str, size, handler: &str| RoomLine {
+fn line(n: u64, label: &str, size: u32, handler: &str) -> RoomLine {
+    RoomLine {
         room: RoomId(0x1_0000_0000 | n << 8),
         game: "hill".into(),
         handler: handler.into(),
@@ -66,12 +66,20 @@ fn list() -> MatchList {
         size,
         tick_rate: 10,
         made_unix_ms: 1_000 * n as i64,
-    };
-    let rooms = vec![
-        line(1, "{\"mode\":\"ffa\",\"rank\":3}", 2, "arena"),
-        line(2, "{\"mode\":\"ffa\",\"rank\":9}", 0, "arena"),
+    }
+}
+
+/// Three rooms, the third newest, and a relayed match of two sessions.
+fn list() -> MatchList {
+    list_of(vec![
         line(3, "hill", 7, ""),
-    ];
+        line(2, "{\"mode\":\"ffa\",\"rank\":9}", 0, "arena"),
+        line(1, "{\"mode\":\"ffa\",\"rank\":3}", 2, "arena"),
+    ])
+}
+
+/// These rooms, and a relayed match of two sessions.
+fn list_of(rooms: Vec<RoomLine>) -> MatchList {
     let cipher = RoomCipher::new([1, 2, 3, 4]);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let door = SocketDoor::new(Config::default(), Arc::new(Nobody), runtime.handle().clone(), cipher.clone()).unwrap();
@@ -91,7 +99,7 @@ fn list() -> MatchList {
         sockets.shared().registry.open(session, Arc::new(user), place);
         sockets.shared().registry.join(StreamPlace { stream: &stream, session }, Meta::default()).unwrap();
     }
-    MatchList::new(sockets, Arc::new(Made(rooms)), cipher)
+    MatchList::new(sockets, Arc::new(Made(rooms.into())), cipher)
 }
 
 fn all() -> ListMatchesRequest {
@@ -154,14 +162,76 @@ fn matches_are_found_made_and_signalled_by_id() {
     assert_eq!(now(list.signal(id(0x1_0000_0100), "x".repeat(65_537))).unwrap_err().field, Some("data"));
 }
 
+/// What comes of a query, however often the list has to be turned to.
+fn ask(list: &MatchList, query: &str) -> Result<usize, ApiError> {
+    let mut later = list.list(ListMatchesRequest { query: Some(query.to_owned()), limit: Some(100), ..all() });
+    loop {
+        if let Poll::Ready(found) = Future::poll(later.as_mut(), &mut Context::from_waker(Waker::noop())) {
+            return found.map(|found| found.len());
+        }
+    }
+}
+
+/// Queries and labels that take much: each is answered, or refused with what to do, within the steps that a query has.
+#[test]
+fn hostile_queries_end_where_their_steps_do() {
+    const ROOMS: u64 = 2_000;
+    let text = "a".repeat(2_000);
+    let members = format!("{{\"a\":[{}1]}}", "1,".repeat(900));
+    let plain = list_of((0..ROOMS).rev().map(|n| line(n, &format!("{{\"mode\":\"ffa\",\"rank\":{n}}}"), 1, "arena")).collect());
+    let texts = list_of((0..ROOMS).rev().map(|n| line(n, &text, 1, "arena")).collect());
+    let arrays = list_of((0..ROOMS).rev().map(|n| line(n, &members, 1, "arena")).collect());
+    let check = |list: &MatchList, query: &str, wanted: Option<usize>| {
+        // The second finds labels that are taken apart.
+        for _ in 0..2 {
+            let found = ask(list, query);
+            let shown = &query[..query.len().min(60)];
+            match (wanted, found) {
+                (Some(wanted), Ok(found)) => assert_eq!(found, wanted, "{shown}"),
+                (None, Err(error)) => {
+                    assert_eq!((error.code, error.field), (Code::ResourceExhausted, Some("query")), "{shown}");
+                    assert!(error.message.contains("2000 matches: give it fewer clauses"), "{error}");
+                }
+                (wanted, found) => panic!("{shown}: {found:?} instead of {wanted:?}"),
+            }
+        }
+    };
+    check(&plain, "+label.mode:ffa +label.rank:>=1900", Some(100));
+    check(&plain, "+label.mode:ffa +label.rank:<10", Some(10));
+    check(&plain, "+label.mode:f*a -label.rank:>9", Some(10));
+    check(&plain, &"-label.mode:duel ".repeat(64), Some(100));
+    check(&plain, &"+label.none:x ".repeat(64), Some(0));
+    check(&plain, &"label.none:x ".repeat(64), Some(0));
+    check(&texts, &format!("+label_string:*{}b", "a".repeat(1_000)), None);
+    check(&texts, &format!("+label_string:{}b", "a*".repeat(1_000)), None);
+    check(&texts, &format!("{}x", "*a*b".repeat(500)), None);
+    check(&texts, "+label_string:/(a?){99}b/", None);
+    check(&texts, "/(a|b|ab)*c/ /(a*)*b/ /(a?){99}b/ /a{99}b/", None);
+    check(&arrays, &"label.a:2 ".repeat(64), None);
+    check(&arrays, &"2 ".repeat(64), None);
+    check(&arrays, "+label.a:2", None);
+    check(&arrays, "+label.a:1", Some(100));
+}
+
+/// A list that is asked for other sizes forgets nothing.
 #[test]
 fn labels_are_taken_apart_once() {
-    let list = list();
-    let mut lines = list.rooms.rooms();
-    let before = list.labels(&lines);
-    lines[0].label = "{\"mode\":\"duel\"}".into();
-    lines.pop();
-    let after = list.labels(&lines);
-    assert!(Arc::ptr_eq(&before[1], &after[1]) && !Arc::ptr_eq(&before[0], &after[0]));
-    assert_eq!(list.labels.lock().unwrap().len(), 2, "those of rooms that are gone are forgotten");
+    let rooms: Vec<_> = (0..10).rev().map(|n| line(n, "{\"mode\":\"ffa\"}", n as u32, "arena")).collect();
+    let mut list = list_of(rooms.clone());
+    assert_eq!(ask(&list, "+label.mode:ffa").unwrap(), 10);
+    let before = list.index();
+    let only = ListMatchesRequest { query: Some("+label.mode:ffa".to_owned()), min_size: Some(9), ..all() };
+    assert_eq!(now(list.list(only)).unwrap().len(), 1);
+    assert!(Arc::ptr_eq(&before, &list.index()), "nothing has changed");
+    // Another moment: one room has another label, one is new, the others stay.
+    let mut rooms = rooms;
+    rooms[3].label = "{\"mode\":\"duel\"}".into();
+    rooms.insert(0, line(10, "{\"mode\":\"ffa\"}", 1, "arena"));
+    list.rooms = Arc::new(Made(rooms.into()));
+    assert_eq!(ask(&list, "+label.mode:ffa").unwrap(), 10);
+    let after = list.index();
+    for at in 1..11 {
+        let same = std::ptr::eq(after.label(at).0, before.label(at - 1).0);
+        assert_eq!(same, at != 4, "{at}");
+    }
 }

@@ -22,7 +22,7 @@ use crate::console::Play;
 struct TwoRooms;
 
 impl Rooms for TwoRooms {
-    fn rooms(&self) -> Vec<RoomLine> {
+    fn rooms(&self) -> Arc<[RoomLine]> {
         let line = |room, game: &str, handler: &str, label: &str| RoomLine {
             room: RoomId(room),
             game: game.into(),
@@ -32,7 +32,7 @@ impl Rooms for TwoRooms {
             tick_rate: 10,
             made_unix_ms: 1,
         };
-        vec![line(1, HANDLER_GAME, "arena", "{\"mode\":\"ffa\"}"), line(3, "hilltop", "", "{\"mode\":\"hill\"}")]
+        [line(3, "hilltop", "", "{\"mode\":\"hill\"}"), line(1, HANDLER_GAME, "arena", "{\"mode\":\"ffa\"}")].into()
     }
 
     fn create(&self, _: &'static str, _: Vec<u8>) -> Later<Result<RoomId, Reject>> {
@@ -40,7 +40,7 @@ impl Rooms for TwoRooms {
     }
 
     fn look(&self, room: RoomId) -> Later<Option<RoomLine>> {
-        Box::pin(std::future::ready(self.rooms().into_iter().find(|line| line.room == room)))
+        Box::pin(std::future::ready(self.rooms().iter().find(|line| line.room == room).cloned()))
     }
 
     fn signal(&self, _: RoomId, _: Vec<u8>) -> Later<Result<Vec<u8>, Reject>> {

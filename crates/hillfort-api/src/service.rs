@@ -56,6 +56,8 @@ pub struct SessionUser {
     pub issued_s: i64,
     /// Names the session, so that it can be revoked.
     pub token_id: String,
+    /// Which of the account's generations of tokens it is of: an older one is void.
+    pub generation: i64,
 }
 
 /// Through which door a call came.
@@ -144,6 +146,11 @@ pub trait Service: Send + Sync {
 
     /// Whether a session must use such names for `call`.
     fn wants_alias(&self, _who: &Who, _call: &Call) -> bool {
+        false
+    }
+
+    /// Whether the session was ended since its token was looked at: its user was banned, or signed out. Cheap: memory alone.
+    fn has_ended(&self, _user: &SessionUser) -> bool {
         false
     }
 

@@ -63,6 +63,7 @@ fn caller() -> Caller {
         expires_s: 4_000_000_000,
         issued_s: 0,
         token_id: "t".to_owned(),
+        generation: 0,
     };
     let address = "192.0.2.1:4567".parse().expect("an address");
     Caller { who: Who::User(Arc::new(user)), address, via: Via::Rest, headers: Vec::new(), query: Vec::new() }

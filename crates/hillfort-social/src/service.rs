@@ -187,6 +187,11 @@ impl Service for Social {
         who.ok_or_else(|| credentials.refused())
     }
 
+    fn has_ended(&self, user: &SessionUser) -> bool {
+        let session = session_of(user).map_or([0; 16], |session| session.0);
+        self.core.revoked.refuses(session, user.user_id.0, user.generation)
+    }
+
     fn charge(&self, call: CallName, who: &Who, address: IpAddr) -> Result<(), ApiError> {
         let payer = Payer::new(call, who.user().map(|user| user.user_id), address);
         self.core.config.budgets.take(&self.core.budgets, payer, self.core.now_ms())

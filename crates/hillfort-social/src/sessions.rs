@@ -34,6 +34,7 @@ impl Core {
             expires_s: claims.expires_s,
             issued_s: claims.issued_s,
             token_id: SessionId(claims.session).to_string(),
+            generation: claims.generation,
         })
     }
 
@@ -257,6 +258,7 @@ impl Core {
             expires_s: claims.expires_s,
             issued_s: claims.issued_s,
             token_id: SessionId(claims.session).to_string(),
+            generation: claims.generation,
         };
         let signing =
             if self.config.signed.is_empty() { String::new() } else { signed::key_text(&self.secrets.signing, claims.session) };

@@ -150,6 +150,7 @@ impl Service for Keeper {
             expires_s: i64::MAX,
             issued_s: 0,
             token_id: format!("00000000-0000-4000-8000-{user:012}"),
+            generation: 0,
         })))
     }
 

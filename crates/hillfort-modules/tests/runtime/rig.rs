@@ -82,6 +82,7 @@ pub(crate) fn caller(user: Option<(Id, &str)>) -> Caller {
             expires_s: 4_000_000_000,
             issued_s: 1,
             token_id: "t".to_owned(),
+            generation: 0,
         }))
     });
     Caller {

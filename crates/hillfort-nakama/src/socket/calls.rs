@@ -21,8 +21,21 @@ use super::thread::SocketThread;
 /// Calls under way.
 pub(crate) struct Calls {
     flights: Slab<Flight>,
+    /// How many of each kind.
+    under_way: [usize; 3],
     generation: u32,
     ready: Arc<Ready>,
+}
+
+/// What is waited for, by what bounds it: neither those who come in nor hooks that look at what was done take the places of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A call, or a hook before a message.
+    Call,
+    /// Whether a session may be here.
+    Open,
+    /// A hook after a message.
+    After,
 }
 
 /// What is done with the answer.
@@ -79,7 +92,7 @@ struct CallWaker {
 
 impl Calls {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { flights: Slab::new(), generation: 0, ready: Arc::new(Ready { keys: Mutex::default(), shared }) }
+        Self { flights: Slab::new(), under_way: [0; 3], generation: 0, ready: Arc::new(Ready { keys: Mutex::default(), shared }) }
     }
 }
 
@@ -106,11 +119,11 @@ impl SocketThread {
     /// Makes a call in the name of a session.
     pub(crate) fn call(&mut self, now: Time, at: ConnRef, cid: String, call: Call, then: Then) {
         let Some(caller) = self.caller(at) else { return };
-        let (session_most, most) = (self.shared.config.session_calls_max, self.shared.config.calls_max);
-        let busy = self.calls.flights.len() >= most;
-        if busy || self.conn(at).is_some_and(|conn| usize::from(conn.calls) >= session_most) {
+        let kind = if matches!(then, Then::Open { .. }) { Kind::Open } else { Kind::Call };
+        let busy = self.has_too_many(kind);
+        if busy || self.session_has_too_many(at, kind) {
             SocketStats::count(&self.shared.stats.calls_refused, 1);
-            if matches!(then, Then::Open { .. }) {
+            if kind == Kind::Open {
                 return self.end(now, at, Close::TryAgain, "the server has too much to do: try again in a second");
             }
             let whose = if busy { "the server has" } else { "this session has" };
@@ -137,16 +150,24 @@ impl SocketThread {
         Some(Caller { who, address: conn.peer, via, headers: Vec::new(), query: Vec::new() })
     }
 
-    /// Whether no more may be waited for.
-    pub(crate) fn has_too_many_calls(&self) -> bool {
-        self.calls.flights.len() >= self.shared.config.calls_max
+    /// Whether no more of this kind may be waited for.
+    pub(crate) fn has_too_many(&self, kind: Kind) -> bool {
+        self.calls.under_way[kind as usize] >= self.shared.config.calls_max
+    }
+
+    /// The same of one session.
+    pub(crate) fn session_has_too_many(&mut self, at: ConnRef, kind: Kind) -> bool {
+        let most = self.shared.config.session_calls_max;
+        self.conn(at).is_some_and(|conn| usize::from(*conn.under_way(kind)) >= most)
     }
 
     /// Waits for something in the name of a session.
     pub(crate) fn fly(&mut self, now: Time, at: ConnRef, cid: String, work: Work) {
+        let kind = work.kind();
         let Some(conn) = self.conn(at) else { return };
-        conn.calls = conn.calls.saturating_add(1);
+        *conn.under_way(kind) += 1;
         let calls = &mut self.calls;
+        calls.under_way[kind as usize] += 1;
         calls.generation = calls.generation.wrapping_add(1);
         let (entry, generation) = (calls.flights.vacant_entry(), calls.generation);
         let key = entry.key();
@@ -183,9 +204,11 @@ impl SocketThread {
                 flight.work.failed()
             }
         };
-        let Flight { at, cid, .. } = self.calls.flights.remove(key);
+        let Flight { at, cid, work, .. } = self.calls.flights.remove(key);
+        let kind = work.kind();
+        self.calls.under_way[kind as usize] -= 1;
         let Some(conn) = self.conn(at) else { return };
-        conn.calls = conn.calls.saturating_sub(1);
+        *conn.under_way(kind) -= 1;
         match landed {
             Landed::Answer(answer, then) => self.on_answer(now, at, cid, then, answer),
             Landed::Message(message) => self.on_hooked(now, at, cid, message),
@@ -218,6 +241,14 @@ impl Work {
             Self::Call(answer, then) => answer.as_mut().poll(context).map(|answer| Landed::Answer(answer, *then)),
             Self::Before(hook) => hook.as_mut().poll(context).map(Landed::Message),
             Self::After(hook) => hook.as_mut().poll(context).map(|()| Landed::Nothing),
+        }
+    }
+
+    const fn kind(&self) -> Kind {
+        match self {
+            Self::Call(_, Then::Open { .. }) => Kind::Open,
+            Self::Call(..) | Self::Before(_) => Kind::Call,
+            Self::After(_) => Kind::After,
         }
     }
 

@@ -8,8 +8,10 @@ use hillfort_api::realtime::Envelope;
 use hillfort_api::{SessionId, SessionUser};
 use hillfort_guard::InputBuckets;
 use hillfort_proto::time::Time;
-use hillfort_stream::websocket::Kind;
+use hillfort_stream::websocket;
 use hillfort_stream::{Permit, Stream, Written};
+
+use super::calls::Kind;
 
 /// Names a socket for as long as it is open: its place in the loop's table, and which of those that had it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,10 +28,10 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    pub(crate) const fn kind(self) -> Kind {
+    pub(crate) const fn kind(self) -> websocket::Kind {
         match self {
-            Self::Json => Kind::Text,
-            Self::Protobuf => Kind::Binary,
+            Self::Json => websocket::Kind::Text,
+            Self::Protobuf => websocket::Kind::Binary,
         }
     }
 }
@@ -52,7 +54,7 @@ pub(crate) struct Conn {
     pub(crate) partial: Vec<u8>,
     /// Payload of a message of which more parts are to come.
     pub(crate) parts: Vec<u8>,
-    pub(crate) parts_kind: Option<Kind>,
+    pub(crate) parts_kind: Option<websocket::Kind>,
     /// Not written yet; from `sent` on.
     pub(crate) out: Vec<u8>,
     pub(crate) sent: u32,
@@ -67,8 +69,10 @@ pub(crate) struct Conn {
     pub(crate) buckets: InputBuckets,
     /// When it was last told that it says too much, without having asked.
     pub(crate) told: Time,
-    /// Calls under way.
-    pub(crate) calls: u16,
+    /// What is waited for, of each kind.
+    pub(crate) under_way: [u16; 3],
+    /// The peer has said all that it will.
+    pub(crate) fin: bool,
     /// Messages whose answers a hook is to see.
     pub(crate) awaited: Vec<Envelope>,
     /// Its seats in rooms.
@@ -76,6 +80,11 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
+    /// How much of this kind is waited for.
+    pub(crate) const fn under_way(&mut self, kind: Kind) -> &mut u16 {
+        &mut self.under_way[kind as usize]
+    }
+
     /// Bytes that wait to be written.
     pub(crate) fn pending(&self) -> usize {
         self.out.len().saturating_sub(self.sent as usize)

@@ -8,7 +8,7 @@ use hillfort_api::realtime::envelope::Message;
 use hillfort_api::service::Hooks;
 use hillfort_proto::time::Time;
 
-use super::calls::Work;
+use super::calls::{Kind, Work};
 use super::conn::ConnRef;
 use super::stats::SocketStats;
 use super::thread::SocketThread;
@@ -24,7 +24,7 @@ impl SocketThread {
             return self.handle(now, at, envelope, hooks);
         }
         let Some(caller) = self.caller(at) else { return };
-        if self.has_too_many_calls() {
+        if self.has_too_many(Kind::Call) {
             SocketStats::count(&self.shared.stats.calls_refused, 1);
             let text = "the server has too many calls under way: wait for answers";
             return self.fail(now, at, envelope.cid, RealtimeCode::RuntimeException, text);
@@ -103,7 +103,7 @@ impl SocketThread {
 
     fn after(&mut self, now: Time, at: ConnRef, reply: Option<Envelope>, message: Envelope) {
         let Some(caller) = self.caller(at) else { return };
-        if self.has_too_many_calls() {
+        if self.has_too_many(Kind::After) || self.session_has_too_many(at, Kind::After) {
             return SocketStats::count(&self.shared.stats.calls_refused, 1);
         }
         let hook = self.service.after_message(caller, reply, message);

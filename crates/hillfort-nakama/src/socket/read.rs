@@ -62,6 +62,8 @@ impl SocketThread {
         }
         self.buffer = buffer;
         match got {
+            // What it said before that is heard first.
+            Got::End if self.conn(at).is_some_and(|conn| conn.held && conn.ending.is_none()) => {}
             Got::End => self.on_gone(now, at),
             Got::BadTls => {
                 if let Some(conn) = self.conn(at) {
@@ -70,6 +72,8 @@ impl SocketThread {
                 self.on_gone(now, at);
             }
             Got::Some(_) if more => self.again.push(at),
+            // The end is behind these bytes, and no event will tell of it once more.
+            Got::Last(_) if self.conn(at).is_some_and(|conn| conn.fin) => self.again.push(at),
             Got::Last(_) | Got::Some(_) | Got::Nothing => {}
         }
     }

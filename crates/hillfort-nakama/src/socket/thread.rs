@@ -186,7 +186,9 @@ impl SocketThread {
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
         for event in &events {
             // The waker says only that there is something to look at, which each turn does.
-            let Some(at) = self.conns.get(event.token().0).map(|conn| conn.at) else { continue };
+            let Some(conn) = self.conns.get_mut(event.token().0) else { continue };
+            conn.fin |= event.is_read_closed();
+            let at = conn.at;
             if event.is_writable() {
                 self.on_writable(now, at);
             }
@@ -247,7 +249,8 @@ impl SocketThread {
             pinged: false,
             buckets: InputBuckets::new(now),
             told: Time::ZERO,
-            calls: 0,
+            under_way: [0; 3],
+            fin: false,
             awaited: Vec::new(),
             seats: Vec::new(),
         });
@@ -265,6 +268,11 @@ impl SocketThread {
         let (session, user, format) = (conn.session, Arc::clone(&conn.user), conn.format);
         let others = if self.shared.config.single_socket { self.shared.registry.of_user(user.user_id) } else { Vec::new() };
         self.shared.registry.open(session, Arc::clone(&user), Place { at, format });
+        // Whoever ends a session notes that first and looks for its sockets then. From here on it finds this one; what it noted before is seen.
+        if self.service.has_ended(&user) {
+            SocketStats::count(&self.shared.stats.turned_away, 1);
+            return self.end(now, at, hillfort_api::Close::SessionEnded, "the session has ended");
+        }
         for other in others {
             if let Some(place) = self.shared.registry.place(other) {
                 self.end(now, place.at, hillfort_api::Close::Replaced, "another socket of this user was opened");

@@ -42,6 +42,7 @@ impl Service for StandIn {
                 expires_s: i64::MAX,
                 issued_s: 0,
                 token_id: "t".into(),
+                generation: 0,
             }))),
             refused => Err(refused.refused()),
         }

@@ -25,10 +25,11 @@ const SQL: &str = "'; DROP TABLE accounts; --";
 const LUA: &str = "]] os.execute('id') --[[";
 const REGEX: &str = "+label.a:/((a*)*)*b/";
 
-/// Who is there: two people.
+/// Who is there.
 struct People {
     ada: Signed,
     eve: Signed,
+    bob: Signed,
 }
 
 /// By the name of the call. `Ada` asks; what is Eve's is another person's.
@@ -186,8 +187,14 @@ fn cases(call: &str, people: &People) -> Vec<Case> {
             ]
         }
         "GetAccount" => vec![case("another's", "GET", format!("/v2/account?user_id={eve}"), Value::Null, (0, ""))],
-        // Whose account it is, says the session alone: what is done is undone here by nobody.
-        "DeleteAccount" => vec![],
+        // Bob asks, who is here for that alone: the session says whose account it is, and nothing else does.
+        "DeleteAccount" => vec![
+            case("wrong type", "POST", "/v2/account", Value::Null, (12, "")),
+            case("injected", "DELETE", format!("/v2/account/{eve}"), Value::Null, (5, "")),
+            case("injected", "DELETE", "/v2/account?user_id=%27%20OR%20%27%27%3D%27%27--", json!({ "user_id": eve }), (0, "")),
+            case("another's", "DELETE", format!("/v2/account?user_id={eve}&id={eve}"), json!({ "id": eve }), (16, "")),
+            case("replayed", "DELETE", "/v2/account", Value::Null, (16, "")),
+        ],
         "UpdateAccount" => {
             let path = "/v2/account";
             vec![
@@ -351,7 +358,7 @@ fn game_center(path: &str) -> Vec<Case> {
 }
 
 fn people(rig: &Rig) -> People {
-    let (ada, eve) = (rig.device("device-of-ada"), rig.device("device-of-eve"));
+    let (ada, eve, bob) = (rig.device("device-of-ada"), rig.device("device-of-eve"), rig.device("device-of-bob"));
     let hers = |path: &str, body: Value| assert_eq!(rig.call("POST", path, &eve.bearer, &body).status, 200, "{path}");
     hers("/v2/account/link/custom", json!({ "id": "custom-of-eve" }));
     hers("/v2/account/link/email", json!({ "email": "eve@example.org", "password": "the right one" }));
@@ -361,7 +368,7 @@ fn people(rig: &Rig) -> People {
         let objects = json!({ "objects": [{ "collection": "saves", "key": key, "value": "{\"secret\":1}" }] });
         assert_eq!(rig.call("PUT", "/v2/storage", &session.bearer, &objects).status, 200);
     }
-    People { ada, eve }
+    People { ada, eve, bob }
 }
 
 #[test]
@@ -373,7 +380,11 @@ fn every_call_that_is_served_refuses_what_is_wrong() {
     let mut wrong = Vec::new();
     for row in CALLS.iter().filter(|row| row.state == State::Done) {
         for case in cases(row.name, &people) {
-            let authorization = if row.auth == Auth::ServerKey { SERVER_KEY } else { &people.ada.bearer };
+            let authorization = match row.auth {
+                Auth::ServerKey => SERVER_KEY,
+                _ if row.name == "DeleteAccount" => &people.bob.bearer,
+                _ => &people.ada.bearer,
+            };
             let answer = rig.call(case.method, &case.path, authorization, &case.body);
             let path = &case.path[..case.path.len().min(200)];
             let said = String::from_utf8_lossy(&answer.body).into_owned();
@@ -386,6 +397,9 @@ fn every_call_that_is_served_refuses_what_is_wrong() {
         assert_eq!(after, before, "{} has changed what is another's", row.name);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let bob: hillfort_store::UserId = people.bob.user.parse().unwrap();
+    assert!(rig.runtime.block_on(rig.store.accounts.get(bob)).is_err(), "who asked to be deleted is");
+    assert_eq!(rig.call("GET", "/v2/account", &people.ada.bearer, &Value::Null).status, 200);
 }
 
 /// Whatever else is right: a session that has ended makes no call, and an old refresh token no session.

@@ -151,6 +151,7 @@ impl Service for Keeper {
             expires_s: i64::MAX,
             issued_s: 0,
             token_id: user.to_string(),
+            generation: 0,
         })))
     }
 

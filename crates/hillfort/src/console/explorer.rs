@@ -136,6 +136,7 @@ async fn session(state: &State, user: UserId) -> Result<SessionUser, ApiError> {
         expires_s: now_s + LIFE_S,
         issued_s: now_s,
         token_id: String::new(),
+        generation: 0,
     })
 }
 

@@ -94,6 +94,7 @@ fn list_of(rooms: Vec<RoomLine>) -> MatchList {
             expires_s: 0,
             issued_s: 0,
             token_id: String::new(),
+            generation: 0,
         };
         let place = Place { at: ConnRef { key: u32::from(n), generation: 1 }, format: Format::Json };
         sockets.shared().registry.open(session, Arc::new(user), place);

@@ -39,8 +39,16 @@ impl SocketThread {
         // Given up while the room thought: it is told, or was.
         let SeatState::Asking(cid) = seat.state.clone() else { return };
         let (at, own) = (seat.at, presence(&seat.user, seat.session));
+        // Nobody sits there any more.
+        if self.conn(at).is_none_or(|conn| conn.ending.is_some()) {
+            return self.abandon(now, key);
+        }
         if self.shared.config.single_match {
             self.leave_other_matches(now, at, None, Some(key));
+            // What it is told of that may have ended it.
+            if !self.seats.get(key).is_some_and(|seat| matches!(seat.state, SeatState::Asking(_))) {
+                return;
+            }
         }
         self.seats.take(key, game == HANDLER_GAME);
         self.reply_match(now, at, cid, key, label, false);

@@ -12,6 +12,7 @@ fn user(n: u8) -> Arc<SessionUser> {
         expires_s: 0,
         issued_s: 0,
         token_id: String::new(),
+        generation: 0,
     })
 }
 

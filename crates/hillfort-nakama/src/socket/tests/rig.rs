@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use hillfort_api::api::{GetUsersRequest, Rpc, User, Users};
 use hillfort_api::match_id::RoomCipher;
 use hillfort_api::matches::PlayerFacts;
 use hillfort_api::realtime::Envelope;
-use hillfort_api::service::Answer;
+use hillfort_api::service::{Answer, Hooks, Later};
 use hillfort_api::{ApiError, Call, Caller, Code, Credentials, Reply, Service, SessionId, SessionUser, UserId, Who};
 use hillfort_guard::{Admitted, Guard};
 use hillfort_proto::hello::KeyRing;
@@ -65,6 +66,12 @@ struct FakeRooms(Arc<Mutex<Told>>);
 pub(super) struct Stand {
     /// Calls of `slow` that wait.
     pub(super) waiting: Mutex<Vec<oneshot::Sender<String>>>,
+    /// Hooks around functions.
+    pub(super) hooks: Mutex<Hooks>,
+    /// Hooks that wait.
+    pub(super) hooked: Mutex<Vec<oneshot::Sender<()>>>,
+    /// Whether sessions end while they open.
+    pub(super) ends: AtomicBool,
 }
 
 pub(super) struct Client {
@@ -86,6 +93,26 @@ impl Service for Stand {
 
     fn were_good(&self, credentials: Credentials<'_>) -> bool {
         matches!(credentials, Credentials::Token(token) if token.starts_with("old"))
+    }
+
+    fn has_ended(&self, _: &SessionUser) -> bool {
+        self.ends.load(Relaxed)
+    }
+
+    fn message_hooks(&self, message: &'static str) -> Hooks {
+        if message == "rpc" { *self.hooks.lock().unwrap() } else { Hooks::default() }
+    }
+
+    fn before_message(&self, _: Caller, envelope: Envelope) -> Later<Result<Option<Envelope>, ApiError>> {
+        let (sender, receiver) = oneshot::channel();
+        self.hooked.lock().unwrap().push(sender);
+        Box::pin(async move { receiver.await.map(|()| Some(envelope)).map_err(|_| ApiError::new(Code::Internal, "dropped")) })
+    }
+
+    fn after_message(&self, _: Caller, _: Option<Envelope>, _: Envelope) -> Later<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.hooked.lock().unwrap().push(sender);
+        Box::pin(async move { _ = receiver.await })
     }
 
     fn call(&self, caller: Caller, call: Call) -> Answer {
@@ -137,6 +164,7 @@ fn user(n: u8, name: &str) -> SessionUser {
         expires_s: 2_000_000_000,
         issued_s: 1_900_000_000,
         token_id: String::new(),
+        generation: 0,
     }
 }
 
@@ -349,6 +377,11 @@ impl Client {
         bytes.extend_from_slice(&mask);
         bytes.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ mask[at % 4]));
         self.raw(&bytes);
+    }
+
+    /// Says that nothing more is said.
+    pub(super) fn finish(&mut self) {
+        self.socket.shutdown(std::net::Shutdown::Write).unwrap();
     }
 
     pub(super) fn raw(&mut self, bytes: &[u8]) {

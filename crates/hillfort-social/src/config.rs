@@ -75,8 +75,9 @@ pub struct SessionConfig {
     pub token_s: u32,
     /// Of a refresh token, seconds.
     pub refresh_s: u32,
-    /// Milliseconds for which the refresh token before is still taken after its successor was given out, and gets the same successor:
-    /// its answer may have been lost, or two parts of a client refresh at once. Later than that, an old one ends the session. 0 is
+    /// Milliseconds for which the refresh token before is still taken after its successor was given out, from the address that got that, and
+    /// gets the same successor: its answer may have been lost, or two parts of a client refresh at once. Later than that, or from another
+    /// address, an old one ends the session. 0 is
     /// strict.
     pub grace_ms: u32,
     /// Whether a sign-in ends all other sessions of the account.

@@ -20,6 +20,7 @@ use crate::passwords::Passwords;
 use crate::people::People;
 use crate::ports::{Clock, Matches, Runtime};
 use crate::revoked::Revoked;
+use crate::sessions::RefreshStats;
 use crate::token::TokenKey;
 
 /// Keys in the table of budgets: half a million accounts and addresses that did something lately, in 8 MiB.
@@ -46,6 +47,7 @@ pub(crate) struct Core {
     /// Sessions that were looked up in the store.
     pub(crate) looked_up: Limits,
     pub(crate) people: People,
+    pub(crate) refreshes: RefreshStats,
     pub(crate) outside: Outside,
     pub(crate) mail: Outbox,
     /// When this server began, in seconds: revocations from before are in the store alone.
@@ -140,6 +142,7 @@ impl Core {
             known: Limits::new(KNOWN_MAX, seed()),
             looked_up: Limits::new(KNOWN_MAX, seed()),
             people: People::new(store.accounts.clone(), config.people_cache_s, config.alone),
+            refreshes: RefreshStats::default(),
             outside,
             mail,
             started_s: clock() / 1000,

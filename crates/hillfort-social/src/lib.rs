@@ -43,4 +43,5 @@ pub use mail::{MailConfig, MailStats, Security, SmtpConfig};
 pub use people::PeopleStats;
 pub use ports::{Clock, Hooks, Later, Matches, Runtime, system_clock};
 pub use service::Social;
+pub use sessions::RefreshStats;
 pub use signed::rules::MustSign;

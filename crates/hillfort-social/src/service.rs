@@ -18,7 +18,7 @@ use crate::mail::{MailConfig, MailStats, Outbox};
 use crate::passwords::PasswordStats;
 use crate::people::PeopleStats;
 use crate::ports::{Clock, Hooks, Later, Matches, Runtime};
-use crate::sessions::signed_in;
+use crate::sessions::{RefreshStats, signed_in};
 use crate::signed::{SignedCall, SignedCalls};
 use crate::token::TokenFault;
 
@@ -160,6 +160,12 @@ impl Social {
     #[must_use]
     pub fn people_stats(&self) -> &PeopleStats {
         &self.core.people.stats
+    }
+
+    /// What became of refresh tokens.
+    #[must_use]
+    pub fn refresh_stats(&self) -> &RefreshStats {
+        &self.core.refreshes
     }
 
     /// What became of passwords.
@@ -321,7 +327,7 @@ impl Core {
                 return Ok((session.into(), Some(user)));
             }
             Call::SessionRefresh(request) => {
-                let (session, user) = self.refresh(request).await?;
+                let (session, user) = self.refresh(caller.address.ip().to_canonical(), request).await?;
                 return Ok((session.into(), Some(user)));
             }
             Call::SessionLogout(request) => self.logout(session()?.user_id, request).await?.into(),

@@ -2,12 +2,14 @@
 //! format is [`crate::token`]'s.
 //!
 //! A session is one family of refresh tokens. Each has a turn, and each turn has one that follows it: who refreshes with one token twice
-//! within the grace, because an answer was lost or two parts of a client were at it at once, gets the same turn twice, and both answers go
-//! on. An older one that comes again was stolen, or its thief came first, and ends the session. Access tokens are looked up in memory alone; they are short-lived, and what was revoked before this
+//! within the grace and from one address, because an answer was lost or two parts of a client were at it at once, gets the same turn twice,
+//! and both answers go on. An older one that comes again, or one from another address, was stolen, or its thief came first, and ends the session. Access tokens are looked up in memory alone; they are short-lived, and what was revoked before this
 //! server started is asked of the store once for each session ([`Core::admit`]).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use hillfort_api::api::{Session, SessionLogoutRequest, SessionRefreshRequest};
 use hillfort_api::{ApiError, Caller, Close, Code, SessionUser, UserId};
@@ -19,6 +21,29 @@ use crate::core::{Core, full, random};
 use crate::id::{shown, stored};
 use crate::token::{Claims, LEEWAY_S, TokenFault, TokenTooLong};
 use crate::{checks, faults, signed};
+
+/// What became of refresh tokens.
+#[derive(Debug, Default)]
+pub struct RefreshStats {
+    /// The newest of its session: it got the next.
+    pub given: AtomicU64,
+    /// The one before, within the grace: it got the same.
+    pub again: AtomicU64,
+    /// An old one, or the one before from another address: the session was ended.
+    pub reused: AtomicU64,
+}
+
+impl RefreshStats {
+    fn count(&self, rotation: &Rotation) {
+        let counter = match rotation {
+            Rotation::Rotated(_) => &self.given,
+            Rotation::Again(_) => &self.again,
+            Rotation::Reused(_) => &self.reused,
+            Rotation::Ended => return,
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+}
 
 impl Core {
     /// Who bears an access token. One MAC and one look into memory.
@@ -88,7 +113,7 @@ impl Core {
             token: turn_hash(id.0, turn),
             expires: now_ms + self.refresh_ms(),
             vars: json(&user.vars),
-            origin: caller.address.ip().to_string(),
+            origin: caller.address.ip().to_canonical().to_string(),
         };
         let open = self.store.sessions.create(new, now_ms).await.map_err(faults::store)?;
         if open.generation != generation {
@@ -130,7 +155,7 @@ impl Core {
     }
 
     /// `SessionRefresh`.
-    pub(crate) async fn refresh(&self, request: SessionRefreshRequest) -> Result<(Session, SessionUser), ApiError> {
+    pub(crate) async fn refresh(&self, from: IpAddr, request: SessionRefreshRequest) -> Result<(Session, SessionUser), ApiError> {
         if request.token.is_empty() {
             return Err(ApiError::invalid("token", "Refresh token is required."));
         }
@@ -156,11 +181,14 @@ impl Core {
             next: turn_hash(old.session, turn),
             expires: now_ms + self.refresh_ms(),
             vars: new_vars.as_ref().map(json),
+            origin: from.to_string(),
             grace: i64::from(self.config.sessions.grace_ms),
         };
-        match self.store.sessions.rotate(rotate, now_ms).await.map_err(faults::store)? {
-            Rotation::Rotated(open) if open.generation == account.generation => Ok((session, user)),
-            Rotation::Rotated(_) | Rotation::Ended => Err(refused()),
+        let rotation = self.store.sessions.rotate(rotate, now_ms).await.map_err(faults::store)?;
+        self.refreshes.count(&rotation);
+        match rotation {
+            Rotation::Rotated(open) | Rotation::Again(open) if open.generation == account.generation => Ok((session, user)),
+            Rotation::Rotated(_) | Rotation::Again(_) | Rotation::Ended => Err(refused()),
             Rotation::Reused(user) => {
                 tracing::warn!(%user, session = %SessionId(old.session), "an old refresh token came again: the session is ended");
                 self.forget(old.session, now_ms)?;

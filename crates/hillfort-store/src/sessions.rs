@@ -51,7 +51,7 @@ pub struct Session {
     pub generation: i64,
     /// A JSON object.
     pub vars: String,
-    /// From where it began.
+    /// From where its token was last changed; at first, from where it began.
     pub origin: String,
     /// When it began.
     pub create_time: Millis,
@@ -74,14 +74,17 @@ pub struct Rotate {
     pub expires: Millis,
     /// New variables; `None` leaves them.
     pub vars: Option<String>,
-    /// For how long after a rotation the token before is still taken, milliseconds: the answer may have been lost on the way. 0 is
-    /// strict.
+    /// From where it comes; at most 256 bytes.
+    pub origin: String,
+    /// For how long after a rotation the token before is still taken from where that came, milliseconds: the answer may have been lost on
+    /// the way. From elsewhere it is a thief who keeps in step. 0 is strict.
     pub grace: Millis,
 }
 
 impl Rotate {
     pub(crate) fn check(&self) -> Result<()> {
-        self.vars.as_ref().map_or(Ok(()), |vars| check::object("vars", vars, VARS_MAX))
+        self.vars.as_ref().map_or(Ok(()), |vars| check::object("vars", vars, VARS_MAX))?;
+        check::text("origin", &self.origin, 256)
     }
 }
 
@@ -90,6 +93,8 @@ impl Rotate {
 pub enum Rotation {
     /// The next token is good now, the presented one is not (but within the grace).
     Rotated(Session),
+    /// The presented one was the one before, within the grace and from the same place: the next is good as well.
+    Again(Session),
     /// An old token came again: it was stolen, or its thief came first. The session is over.
     Reused(UserId),
     /// No such session, or it ended.

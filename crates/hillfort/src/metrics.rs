@@ -113,7 +113,7 @@ impl Collector for Exposition {
         self.process(&mut page)?;
         self.doors(&mut page)?;
         wall::write(&mut page, &self.reading.wall)?;
-        calls::write(&mut page, &self.reading.calls, &self.reading.sockets)?;
+        calls::write(&mut page, &self.reading.calls, &self.reading.sockets, self.reading.refreshes)?;
         self.worlds(&mut page)
     }
 }

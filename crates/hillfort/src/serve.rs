@@ -232,7 +232,7 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
         .merge(hillfort_nakama::rest::router(Arc::clone(&services.gate)))
         .merge(door.router());
     let play = Play { modules: modules.clone(), matches, sockets: sockets.clone(), cipher: door.cipher().clone() };
-    let calls = Calls { gate: Arc::clone(&services.gate), sockets };
+    let calls = Calls { gate: Arc::clone(&services.gate), sockets, social: services.social.clone() };
     let watch = Watch::new(stats, control.clone(), Arc::clone(&realm), settings.edge.guard.clone(), kernel, calls);
     let realtime = door.run(sockets_port).map_err(system)?;
     let (ended, edge_ended) = oneshot::channel();

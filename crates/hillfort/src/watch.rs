@@ -17,6 +17,7 @@ use hillfort_nakama::socket::Sockets;
 use hillfort_proto::ids::RoomId;
 use hillfort_proto::reject::Reject;
 use hillfort_realm::{RealmHandle, RecordError};
+use hillfort_social::Social;
 
 use crate::console::{
     AddressView, Change, ChangeRefused, Connections, KernelBoard, KnownPlayers, Posture, Quantiles, ROWS_MAX, Reading, Rejects,
@@ -60,6 +61,8 @@ pub(crate) struct Calls {
     pub(crate) gate: Arc<Gate>,
     /// Its realtime socket.
     pub(crate) sockets: Sockets,
+    /// What answers it.
+    pub(crate) social: Social,
 }
 
 /// What only the edge thread knows.
@@ -226,6 +229,7 @@ impl Source for Watch {
             joins_shed: realm.joins_shed,
             calls: self.calls.gate.counts(),
             sockets: self.calls.sockets.stats(),
+            refreshes: rows::refreshes(self.calls.social.refresh_stats()),
             wall: Wall {
                 kernel: self.kernel.read(),
                 posture,

@@ -99,6 +99,29 @@ fn two_refreshes_of_one_token_at_once_do_not_end_the_session() {
     }
 }
 
+/// A thief who has each refresh token as soon as its owner, and uses it within the grace, but from another address.
+#[test]
+fn a_thief_in_step_ends_the_session_and_is_counted() {
+    let rig = Rig::new();
+    let refresh = |token: &str, address: &str| {
+        let request = SessionRefreshRequest { token: token.into(), vars: BTreeMap::new() };
+        match rig.call_from(Rig::from(Who::ServerKey, address), Call::SessionRefresh(request))? {
+            hillfort_api::Reply::Session(session) => Ok(session),
+            other => panic!("{other:?}"),
+        }
+    };
+    let first = rig.device("device-0001");
+    // The owner may move, and may lose an answer.
+    let second = refresh(&first.refresh_token, "198.51.100.1").unwrap();
+    assert_eq!(refresh(&first.refresh_token, "::ffff:198.51.100.1").unwrap().refresh_token, second.refresh_token);
+    refused(refresh(&first.refresh_token, "203.0.113.9"), Code::Unauthenticated, "");
+    refused(refresh(&second.refresh_token, "198.51.100.1"), Code::Unauthenticated, "");
+    refused(rig.who(&second.token), Code::Unauthenticated, "");
+    let stats = rig.social.refresh_stats();
+    let counts = [&stats.given, &stats.again, &stats.reused].map(|count| count.load(std::sync::atomic::Ordering::Relaxed));
+    assert_eq!(counts, [1, 1, 1]);
+}
+
 #[test]
 fn without_grace_two_refreshes_of_one_token_end_the_session() {
     let mut strict = config();

@@ -79,10 +79,12 @@ impl State {
         let Some(mut row) = self.sessions.get(&rotate.id).filter(|row| now < row.expires).cloned() else {
             return Ok(Rotation::Ended);
         };
-        if rotate.presented == row.current {
+        let again = rotate.presented != row.current;
+        let in_time = now < row.rotate_time.saturating_add(rotate.grace) && row.origin == rotate.origin;
+        if !again {
             row.previous = Some(row.current);
             row.rotate_time = now;
-        } else if row.previous != Some(rotate.presented) || now >= row.rotate_time.saturating_add(rotate.grace) {
+        } else if row.previous != Some(rotate.presented) || !in_time {
             self.end_session(rotate.id);
             return Ok(Rotation::Reused(row.user));
         }
@@ -90,8 +92,10 @@ impl State {
         row.expires = rotate.expires;
         row.update_time = now;
         row.vars = rotate.vars.unwrap_or(row.vars);
+        row.origin = rotate.origin;
         self.put_session(rotate.id, row.clone());
-        Ok(Rotation::Rotated(row.session(rotate.id, self.row(row.user)?.account.generation)))
+        let session = row.session(rotate.id, self.row(row.user)?.account.generation);
+        Ok(if again { Rotation::Again(session) } else { Rotation::Rotated(session) })
     }
 }
 

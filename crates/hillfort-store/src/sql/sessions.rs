@@ -60,30 +60,40 @@ async fn create(conn: &mut dyn Conn, new: &NewSession, now: Millis) -> Result<Se
 }
 
 async fn rotate(conn: &mut dyn Conn, rotate: &Rotate, now: Millis) -> Result<Rotation, Fail> {
-    let sql = "SELECT account_id, current, previous, rotate_time FROM sessions WHERE id = $1 AND expires > $2";
+    let sql = "SELECT account_id, current, previous, rotate_time, origin FROM sessions WHERE id = $1 AND expires > $2";
     let Some(mut row) = one(conn.rows_locked(sql, values![rotate.id.0, now]).await?) else { return Ok(Rotation::Ended) };
     let (user, current): (_, TokenHash) = (row.user(0)?, row.array(1)?);
     let previous = if row.0[2] == super::Value::Null { None } else { Some(row.bytes(2)?) };
-    let (previous, rotate_time) = if rotate.presented == current {
-        (current.to_vec(), now)
-    } else {
-        let rotate_time = row.int(3)?;
+    let again = rotate.presented != current;
+    let (previous, rotate_time) = if again {
+        let (rotate_time, origin) = (row.int(3)?, row.text(4)?);
+        let in_time = now < rotate_time.saturating_add(rotate.grace) && origin == rotate.origin;
         match previous {
-            Some(previous) if previous == rotate.presented && now < rotate_time.saturating_add(rotate.grace) => {
-                (previous, rotate_time)
-            }
+            Some(previous) if previous == rotate.presented && in_time => (previous, rotate_time),
             _ => {
                 conn.rows("DELETE FROM sessions WHERE id = $1", values![rotate.id.0]).await?;
                 return Ok(Rotation::Reused(user));
             }
         }
+    } else {
+        (current.to_vec(), now)
     };
     let sql = "UPDATE sessions SET current = $2, previous = $3, rotate_time = $4, vars = COALESCE($5, vars), update_time = $6, \
-         expires = $7 WHERE id = $1";
-    let values = values![rotate.id.0, rotate.next, previous.as_slice(), rotate_time, rotate.vars.as_ref(), now, rotate.expires];
+         expires = $7, origin = $8 WHERE id = $1";
+    let values = values![
+        rotate.id.0,
+        rotate.next,
+        previous.as_slice(),
+        rotate_time,
+        rotate.vars.as_ref(),
+        now,
+        rotate.expires,
+        &rotate.origin
+    ];
     conn.rows(sql, values).await?;
     let row = one(conn.rows(sessions!("s.id = $1"), values![rotate.id.0]).await?).ok_or(Fail::Again)?;
-    Ok(Rotation::Rotated(read_session(row)?))
+    let session = read_session(row)?;
+    Ok(if again { Rotation::Again(session) } else { Rotation::Rotated(session) })
 }
 
 async fn of_user(conn: &mut dyn Conn, user: UserId, now: Millis) -> Result<Vec<Session>, Fail> {

@@ -246,7 +246,15 @@ impl Side {
             }
             Call::Rotate(id, old, new, grace) => {
                 let id = SessionId([id; 16]);
-                let rotate = Rotate { id, presented: [old; 32], next: [new; 32], expires: now + 30, vars: None, grace };
+                let rotate = Rotate {
+                    id,
+                    presented: [old; 32],
+                    next: [new; 32],
+                    expires: now + 30,
+                    vars: None,
+                    origin: String::new(),
+                    grace,
+                };
                 format!("{} {}", text(sessions.rotate(rotate, now).await), text(sessions.get(id, now).await))
             }
             Call::Revoke(id) => text(sessions.revoke(SessionId([id; 16])).await),

@@ -7,7 +7,19 @@ use hillfort_store::{
 
 use crate::stores::{cases, nobody, person};
 
-cases![begins_and_ends, rotates, reuse_ends_the_family, grace, rotated_at_once, everywhere, bounded, purges, resets, reset_once];
+cases![
+    begins_and_ends,
+    rotates,
+    reuse_ends_the_family,
+    grace,
+    grace_elsewhere,
+    rotated_at_once,
+    everywhere,
+    bounded,
+    purges,
+    resets,
+    reset_once
+];
 
 fn new(user: UserId, token: u8) -> NewSession {
     NewSession {
@@ -21,7 +33,7 @@ fn new(user: UserId, token: u8) -> NewSession {
 }
 
 fn turn(id: SessionId, presented: u8, next: u8) -> Rotate {
-    Rotate { id, presented: [presented; 32], next: [next; 32], expires: 2000, vars: None, grace: 0 }
+    Rotate { id, presented: [presented; 32], next: [next; 32], expires: 2000, vars: None, origin: "192.0.2.7".into(), grace: 0 }
 }
 
 fn rotated(rotation: Rotation) -> Session {
@@ -81,13 +93,31 @@ async fn grace(store: Store) {
     let within = |presented, next| Rotate { grace: 100, ..turn(one.id, presented, next) };
     rotated(store.sessions.rotate(within(1, 2), 20).await.unwrap());
     // The answer was lost: the client comes with the old one again, and that one was the last to be used.
-    rotated(store.sessions.rotate(within(1, 3), 119).await.unwrap());
+    let again = store.sessions.rotate(within(1, 3), 119).await.unwrap();
+    assert!(matches!(&again, Rotation::Again(session) if session.id == one.id), "{again:?}");
     rotated(store.sessions.rotate(within(3, 4), 130).await.unwrap());
     assert_eq!(store.sessions.rotate(within(1, 5), 131).await, Ok(Rotation::Reused(a)), "two steps old");
     let two = new(a, 1);
     store.sessions.create(two.clone(), 10).await.unwrap();
     rotated(store.sessions.rotate(Rotate { id: two.id, ..within(1, 2) }, 20).await.unwrap());
     assert_eq!(store.sessions.rotate(Rotate { id: two.id, ..within(1, 3) }, 120).await, Ok(Rotation::Reused(a)), "too late");
+}
+
+/// Somebody elsewhere who has each token soon after its owner.
+async fn grace_elsewhere(store: Store) {
+    let a = person(&store, "a").await.id;
+    let one = new(a, 1);
+    store.sessions.create(one.clone(), 10).await.unwrap();
+    let from = |origin: &str, presented, next| Rotate { grace: 100, origin: origin.into(), ..turn(one.id, presented, next) };
+    // The owner moves: the token that is good is good from everywhere.
+    let moved = rotated(store.sessions.rotate(from("198.51.100.1", 1, 2), 20).await.unwrap());
+    assert_eq!((moved.origin.as_str(), moved.update_time), ("198.51.100.1", 20));
+    let again = store.sessions.rotate(from("198.51.100.1", 1, 2), 21).await.unwrap();
+    assert!(matches!(again, Rotation::Again(_)), "{again:?}");
+    assert_eq!(store.sessions.rotate(from("203.0.113.9", 1, 2), 22).await, Ok(Rotation::Reused(a)), "a thief in step");
+    assert_eq!(store.sessions.rotate(from("198.51.100.1", 2, 3), 23).await, Ok(Rotation::Ended));
+    let long = Rotate { origin: "x".repeat(257), ..turn(one.id, 2, 3) };
+    assert!(matches!(store.sessions.rotate(long, 24).await, Err(StoreError::Invalid(_))));
 }
 
 async fn rotated_at_once(store: Store) {

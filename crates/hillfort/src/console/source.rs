@@ -83,6 +83,19 @@ pub struct Reading {
     pub calls: Vec<Count>,
     /// The realtime socket of that API.
     pub sockets: SocketSnapshot,
+    /// Refresh tokens of sessions.
+    pub refreshes: Refreshes,
+}
+
+/// What became of refresh tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refreshes {
+    /// Got the next.
+    pub given: u64,
+    /// Came again within the grace.
+    pub again: u64,
+    /// Ended their session.
+    pub reused: u64,
 }
 
 /// Connections and sessions of now.

@@ -6,14 +6,20 @@ use hillfort_nakama::Count;
 use hillfort_nakama::socket::SocketSnapshot;
 
 use super::{Direction, Label, Page};
+use crate::console::Refreshes;
 
 /// Counters of the socket that have a metric of their own.
 const APART: [&str; 4] = ["messages_in", "messages_out", "bytes_in", "bytes_out"];
 
 /// Appends them. Calls that were never made have no series.
-pub(super) fn write(page: &mut Page<'_>, calls: &[Count], sockets: &SocketSnapshot) -> fmt::Result {
+pub(super) fn write(page: &mut Page<'_>, calls: &[Count], sockets: &SocketSnapshot, refreshes: Refreshes) -> fmt::Result {
     let answers = calls.iter().map(|count| ([Label::Call(count.call), Label::Code(count.code)], count.times as f64));
     page.counters("calls", "Answers to calls of the client API by REST and gRPC, by call and code.", answers)?;
+    let Refreshes { given, again, reused } = refreshes;
+    let refreshes = [("given", given), ("again", again), ("reused", reused)];
+    let refreshes = refreshes.map(|(event, times)| ([Label::Event(event)], times as f64));
+    let about = "Refresh tokens: those that got the next, came again within the grace, or ended their session.";
+    page.counters("session_refreshes", about, refreshes)?;
     page.gauges("socket_sessions", "Sessions on the realtime socket now.", [([], sockets.open as f64)])?;
     let both = |inward: u64, outward: u64| {
         [([Label::Direction(Direction::In)], inward as f64), ([Label::Direction(Direction::Out)], outward as f64)]

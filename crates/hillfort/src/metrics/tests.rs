@@ -4,7 +4,7 @@ use hillfort_nakama::Count;
 use hillfort_nakama::socket::SocketSnapshot;
 
 use super::*;
-use crate::console::{Connections, KernelReading, KnownPlayers, Packets, Rejects, Top, Traffic, Wall};
+use crate::console::{Connections, KernelReading, KnownPlayers, Packets, Refreshes, Rejects, Top, Traffic, Wall};
 
 /// Every field of a reading has its own value, so that a metric that nothing feeds, or that is fed twice, shows.
 fn everything() -> Reading {
@@ -48,6 +48,7 @@ fn everything() -> Reading {
             Count { call: CallName::GetAccount, code: Code::NotFound, times: 302 },
         ],
         sockets: sockets(),
+        refreshes: Refreshes { given: 431, again: 432, reused: 433 },
     }
 }
 
@@ -167,6 +168,7 @@ fn names_labels_and_units() {
     check("hillfort_own_pause_max_seconds", 85e-6);
     check("hillfort_own_pauses_too_long_total", 86.0);
     check("hillfort_calls_total{call=\"GetAccount\",code=\"5\"}", 302.0);
+    check("hillfort_session_refreshes_total{event=\"reused\"}", 433.0);
     check("hillfort_socket_messages_total{direction=\"out\"}", 414.0);
     check("hillfort_socket_events_total{event=\"turned_away\"}", 405.0);
     assert_eq!(lines.iter().filter(|(name, _)| name.starts_with("hillfort_refused_total")).count(), Reject::ALL.len());

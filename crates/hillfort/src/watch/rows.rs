@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use hillfort_edge::{LadderView, Player, StepList};
@@ -9,10 +10,11 @@ use hillfort_guard::{Cause, InForce, Place, TopSource};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 use hillfort_realm::{Snapshot, WorldSnapshot};
+use hillfort_social::RefreshStats;
 
 use crate::console::{
-    AddressView, KnownPlayers, PlayerRow, Posture, Quantiles, ROWS_MAX, Rejects, RoomRow, Step, StepRow, TOP_MAX, Talker, Top,
-    World,
+    AddressView, KnownPlayers, PlayerRow, Posture, Quantiles, ROWS_MAX, Refreshes, Rejects, RoomRow, Step, StepRow, TOP_MAX,
+    Talker, Top, World,
 };
 
 /// How the guard sees the moment.
@@ -31,6 +33,11 @@ pub(super) const fn known(guard: &hillfort_guard::Stats) -> KnownPlayers {
         tickets_good: guard.tickets_good,
         tickets_revoked: guard.tickets_revoked,
     }
+}
+
+/// What became of refresh tokens.
+pub(super) fn refreshes(stats: &RefreshStats) -> Refreshes {
+    Refreshes { given: stats.given.load(Relaxed), again: stats.again.load(Relaxed), reused: stats.reused.load(Relaxed) }
 }
 
 /// What its rules in dry run would have refused.

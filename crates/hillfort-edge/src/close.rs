@@ -46,7 +46,7 @@ impl EdgeThread {
         let Some(conn) = self.conns.get_mut(key as usize) else { return };
         let proven = match conn.phase {
             Phase::Ending => return,
-            Phase::Header | Phase::ClientHello => return self.remove(key),
+            Phase::Header | Phase::ClientHello | Phase::Request => return self.remove(key),
             Phase::Hello => false,
             Phase::Login(_) | Phase::Live(_) => true,
         };

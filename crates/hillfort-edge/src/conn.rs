@@ -37,6 +37,8 @@ pub(crate) enum Phase {
     Header,
     /// The ClientHello of TLS has not arrived whole.
     ClientHello,
+    /// The first bytes of a request have not arrived.
+    Request,
     /// The signed hello has not arrived whole.
     Hello,
     /// Proven, but not logged in; this record is to become its session.

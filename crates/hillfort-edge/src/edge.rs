@@ -11,7 +11,7 @@ use axum::Router;
 use hillfort_guard::{BanNews, Guard};
 use hillfort_proto::route::{LaneReceiver, LaneSender, OutboundBatch, RoomPort, SessionPort, lane};
 use hillfort_proto::time::Time;
-use hillfort_stream::Desk;
+use hillfort_stream::{Desk, Porter};
 use mio::{Poll, Waker};
 
 use crate::bans::{BanSink, Nobody};
@@ -37,6 +37,7 @@ pub struct Edge {
     handshakes_per_s: Option<u32>,
     listeners: Vec<Listener>,
     grpc: Router,
+    porter: Option<Box<dyn Porter>>,
     lanes: Vec<LaneReceiver<OutboundBatch>>,
     control: Control,
     orders: Receiver<Order>,
@@ -93,6 +94,7 @@ impl Edge {
             handshakes_per_s,
             listeners,
             grpc: Router::new(),
+            porter: None,
             lanes: Vec::new(),
             control,
             orders,
@@ -134,6 +136,11 @@ impl Edge {
         self.grpc = router;
     }
 
+    /// Who looks at requests before HTTP does, where they come without TLS.
+    pub fn set_porter(&mut self, porter: Box<dyn Porter>) {
+        self.porter = Some(porter);
+    }
+
     /// Where orders are given.
     #[must_use]
     pub fn control(&self) -> Control {
@@ -166,6 +173,7 @@ impl Edge {
             handshakes_per_s,
             listeners,
             grpc,
+            porter,
             lanes,
             control: _,
             orders,
@@ -210,6 +218,7 @@ impl Edge {
             tls,
             handshakes_per_s,
             listeners,
+            porter,
             rooms,
             lanes,
             orders,

@@ -1,6 +1,8 @@
-//! What stands before everything else on a connection: the PROXY header of a listed balancer, then the ClientHello of TLS. Both are read
-//! whole and judged before a byte of TLS or HTTP is worked on. Knows nothing of what follows.
+//! What stands before everything else on a connection: the PROXY header of a listed balancer, then the ClientHello of TLS, both read whole
+//! and judged before a byte of TLS or HTTP is worked on; or the first bytes of a request, which a porter may refuse. Knows nothing of what
+//! follows.
 
+use std::io::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,9 +11,11 @@ use hillfort_proto::client_hello::{self, ClientHello, Transport};
 use hillfort_proto::proxy::{self, Origin};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
+use hillfort_stream::Refusal;
 use rustls::ServerConnection;
 
 use crate::conn::{ConnKey, Phase, known};
+use crate::listener::forget_reset_on_close;
 use crate::stats::Door;
 use crate::thread::EdgeThread;
 
@@ -26,6 +30,7 @@ impl EdgeThread {
     fn next_phase(&self, door: Door) -> Option<Phase> {
         match door {
             _ if self.tls.is_some() => Some(Phase::ClientHello),
+            Door::Http if self.porter.is_some() => Some(Phase::Request),
             Door::Http | Door::Grpc => None,
             Door::Frames | Door::WebSocket => Some(Phase::Hello),
         }
@@ -98,6 +103,34 @@ impl EdgeThread {
         // No readiness event will tell of what TLS has read already.
         self.again.push(key);
         Ok(bytes.len())
+    }
+
+    /// The first bytes of a request. A porter who can refuse it by them spares it, and everybody, the way to the HTTP thread and back.
+    pub(crate) fn consume_request(&mut self, key: ConnKey, now: Time, bytes: &[u8]) -> usize {
+        match self.porter.as_ref().and_then(|porter| porter.refuse(bytes)) {
+            Some(refusal) => self.turn_away(now, key, refusal),
+            None => self.hand_to_http(now, key, bytes),
+        }
+        bytes.len()
+    }
+
+    /// Answers a request, and ends its connection.
+    fn turn_away(&mut self, now: Time, key: ConnKey, refusal: Refusal) {
+        let Some(mut conn) = self.take(key) else { return };
+        // It costs the same budget as every other request.
+        if let Err(reject) = self.guard.on_request(now, &mut conn.admitted) {
+            self.guard.on_close(conn.admitted);
+            return self.refuse(reject);
+        }
+        self.stats.http.refuse(refusal.reject);
+        if refusal.charged {
+            self.guard.on_offence(now, conn.admitted.peer(), refusal.reject);
+        }
+        let mut socket = conn.stream.into_socket();
+        forget_reset_on_close(&socket);
+        // So few bytes fit into a new socket; one that takes fewer is gone.
+        let _gone_already = socket.write(refusal.answer);
+        self.guard.on_close(conn.admitted);
     }
 
     /// Gives a connection to the HTTP thread, with what was read of it.

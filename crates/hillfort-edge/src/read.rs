@@ -76,6 +76,7 @@ impl EdgeThread {
             let taken = match (door, phase) {
                 (_, Phase::Header) => self.consume_header(key, now, rest)?,
                 (_, Phase::ClientHello) => self.consume_client_hello(key, now, rest)?,
+                (_, Phase::Request) => self.consume_request(key, now, rest),
                 (Door::WebSocket, _) => self.consume_websocket(key, now, rest)?,
                 (_, Phase::Hello) => self.consume_hello(key, now, rest)?,
                 (_, _) => self.consume_frames(key, now, rest)?,

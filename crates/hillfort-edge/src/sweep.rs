@@ -30,6 +30,7 @@ impl EdgeThread {
             let reject = self.conns.get(key as usize).map_or(Reject::HelloSlow, |conn| match conn.phase {
                 Phase::Header => Reject::ProxyHeader,
                 Phase::ClientHello => Reject::ClientHelloSlow,
+                Phase::Request => Reject::Http,
                 _ if conn.stream.is_handshaking() => Reject::Tls,
                 _ => Reject::HelloSlow,
             });

@@ -9,6 +9,7 @@ mod hello;
 mod http;
 mod known;
 mod memory;
+mod porter;
 mod preface;
 mod proxied;
 mod rig;

@@ -13,7 +13,7 @@ use hillfort_proto::ids::{RoomId, SessionId};
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{InboundBatch, LaneReceiver, OutboundBatch, RoomPort};
 use hillfort_proto::time::{Time, UnixMs};
-use hillfort_stream::Spares;
+use hillfort_stream::{Porter, Spares};
 use mio::{Events, Poll, Token};
 use slab::Slab;
 use tokio::sync::mpsc::Sender;
@@ -58,6 +58,7 @@ pub struct EdgeThread {
     /// TLS handshakes that one core can do.
     pub(crate) handshakes_per_s: Option<u32>,
     pub(crate) listeners: Vec<Listener>,
+    pub(crate) porter: Option<Box<dyn Porter>>,
     /// No descriptor was left: accepting goes on at this time.
     pub(crate) accept_at: Option<Time>,
     /// When the operator was last told so.
@@ -117,6 +118,7 @@ pub(crate) struct Parts {
     pub(crate) tls: Option<Configs>,
     pub(crate) handshakes_per_s: Option<u32>,
     pub(crate) listeners: Vec<Listener>,
+    pub(crate) porter: Option<Box<dyn Porter>>,
     pub(crate) rooms: Box<dyn RoomPort>,
     pub(crate) lanes: Vec<LaneReceiver<OutboundBatch>>,
     pub(crate) orders: Receiver<Order>,
@@ -136,6 +138,7 @@ impl EdgeThread {
             tls,
             handshakes_per_s,
             listeners,
+            porter,
             rooms,
             lanes,
             orders,
@@ -153,6 +156,7 @@ impl EdgeThread {
             tls,
             handshakes_per_s,
             listeners,
+            porter,
             accept_at: None,
             descriptors_at: None,
             conns: Slab::with_capacity(config.connections_max.min(RESERVED_MAX)),

@@ -56,7 +56,7 @@ impl EdgeThread {
                 self.release_held(session);
                 self.write(now, key);
             }
-            Phase::Header | Phase::ClientHello | Phase::Hello | Phase::Login(_) => {}
+            Phase::Header | Phase::ClientHello | Phase::Request | Phase::Hello | Phase::Login(_) => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! The realtime socket: one loop with its own thread that owns all sockets and their sessions. Knows nothing of accounts and rules: it asks
 //! the service, and it knows rooms by their lanes.
 //!
-//! A request on `/ws` is judged on the thread of HTTP (`upgrade`); what passes leaves it, with its place at the guard. From then on the loop
+//! A request on `/ws` is judged on the thread of HTTP (`upgrade`), or refused before it gets there (`porter`); what passes leaves it, with its place at the guard. From then on the loop
 //! reads and writes it (`thread`, `read`, `write`, `end`, `sweep`), one shared buffer and no task for each: an idle player is a record of
 //! some hundred bytes. Envelopes go
 //! through `hooks` to `dispatch`; calls are futures that the loop polls itself (`calls`). Who is here, on which streams,
@@ -14,6 +14,7 @@ mod dispatch;
 mod end;
 mod hooks;
 pub(crate) mod orders;
+mod porter;
 mod read;
 pub(crate) mod registry;
 pub(crate) mod stats;
@@ -33,6 +34,7 @@ use axum::routing::get;
 use hillfort_api::realtime::Envelope;
 use hillfort_api::{Close, Service, SessionId, Sessions, UserId};
 use hillfort_proto::route::{LaneReceiver, LaneSender, OutboundBatch, RoomPort, SessionPort, lane};
+use hillfort_stream::Porter;
 use mio::{Poll, Waker};
 use tokio::runtime::Handle;
 
@@ -108,6 +110,11 @@ impl SocketDoor {
     /// The route `/ws`, for a server whose requests carry [`hillfort_stream::Upgrades`].
     pub fn router(&self) -> Router {
         Router::new().route("/ws", get(upgrade::upgrade)).with_state(Arc::clone(&self.gatekeeper))
+    }
+
+    /// Refuses requests for a socket by their first bytes, for a server that can have that done.
+    pub fn porter(&self) -> Box<dyn Porter> {
+        Box::new(porter::TokenPorter(Arc::clone(&self.gatekeeper)))
     }
 
     /// One port for each of `worlds` world threads. To be called once.

@@ -4,6 +4,7 @@
 //! - [`websocket`]: frames out of bytes and into bytes; [`handshake`]: the request that begins them
 //! - [`Spares`]: memory that connections borrow while something is partial
 //! - [`Lag`]: how far behind the thread of a door is
+//! - [`Porter`]: requests that are refused by their first bytes
 //! - [`Guest`], [`Upgrades`]: a connection that HTTP was spoken on goes to another loop, and keeps the place that the guard gave it
 
 #![forbid(unsafe_code)]
@@ -11,11 +12,13 @@
 mod guest;
 pub mod handshake;
 mod lag;
+mod porter;
 mod spares;
 mod stream;
 pub mod websocket;
 
 pub use guest::{Desk, Doorman, Guest, Permit, Upgrades};
 pub use lag::Lag;
+pub use porter::{Porter, Refusal};
 pub use spares::Spares;
 pub use stream::{Got, Stream, TLS_BUFFER_BYTES_MAX, Written};

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use hillfort_api::match_id::RoomCipher;
 use hillfort_api::matches::Matches;
+use hillfort_edge::Edge;
 use hillfort_nakama::matches::MatchList;
 use hillfort_nakama::socket::{Config, SocketDoor, Sockets};
 use hillfort_proto::route::{RoomPort, SessionPort};
@@ -60,6 +61,11 @@ impl Door {
     /// The route `/ws`.
     pub(crate) fn router(&self) -> Router {
         self.door.router()
+    }
+
+    /// Has requests for a socket that are refused by their token refused where `edge` accepts them.
+    pub(crate) fn watch(&self, edge: &mut Edge) {
+        edge.set_porter(self.door.porter());
     }
 
     /// What makes ids of matches.

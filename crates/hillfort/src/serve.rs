@@ -182,6 +182,7 @@ fn open(settings: &Settings, natives: &[Game], shown: Option<&str>) -> Result<Ru
     let services = Services::start(&settings.services, &settings.store).map_err(no_services)?;
     edge.set_grpc(hillfort_nakama::grpc::router(Arc::clone(&services.gate)));
     let mut door = realtime::Door::open(settings.socket.clone(), &services).map_err(system)?;
+    door.watch(&mut edge);
     let console_listener = std::net::TcpListener::bind(settings.console.addr).map_err(|error| {
         let what = format!("the console cannot listen on {}: --set console.port=0 takes a free port", settings.console.addr);
         ServeError::new(Exit::Address, what, error)

@@ -17,6 +17,7 @@ use hillfort_proto::message::{Ask, ClientBody, ClientView, Encode, RoomLine, Ser
 use hillfort_proto::reject::Reject;
 use hillfort_proto::route::{Inbound, InboundBatch, Outbound, OutboundBatch, Recycle, RoomPort, SessionPort};
 use hillfort_proto::time::UnixMs;
+use hillfort_stream::Porter;
 use rustls::ClientConnection;
 
 use crate::{Config, Control, Door, Edge, EdgeThread, Stats};
@@ -162,7 +163,14 @@ impl Rig {
     }
 
     pub(super) fn with_router(config: Config, router: Router) -> Self {
+        Self::with_porter(config, router, None)
+    }
+
+    pub(super) fn with_porter(config: Config, router: Router, porter: Option<Box<dyn Porter>>) -> Self {
         let mut edge = Edge::bind(config).unwrap();
+        if let Some(porter) = porter {
+            edge.set_porter(porter);
+        }
         edge.set_grpc(Router::new().fallback(async |request: axum::extract::Request| format!("{:?}", request.version())));
         let (frames, http) = (edge.addr(Door::Frames).unwrap(), edge.addr(Door::Http).unwrap());
         let (control, stats) = (edge.control(), edge.stats());

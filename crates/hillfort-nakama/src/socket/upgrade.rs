@@ -1,4 +1,5 @@
 //! `GET /ws`: who may open a socket. Runs on the thread of HTTP; refuses before anything is upgraded, at the cost of one check of a token.
+//! Most that are refused do not get here: `porter` does the same with a request's first bytes.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -28,18 +29,21 @@ pub(crate) struct Arrival {
     pub(crate) status: bool,
 }
 
+/// What a refused token is told.
+const REFUSED: &str = "Missing or invalid token\n";
+
 /// What a request is judged by.
 pub(crate) struct Gatekeeper {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     service: Arc<dyn Service>,
     arrivals: SyncSender<Arrival>,
 }
 
 /// What the query asks for.
 #[derive(Debug, PartialEq, Eq, Default)]
-struct Asked<'a> {
+pub(super) struct Asked<'a> {
     token: Cow<'a, str>,
-    format: Cow<'a, str>,
+    pub(super) format: Cow<'a, str>,
     status: bool,
 }
 
@@ -48,7 +52,7 @@ impl Gatekeeper {
         Self { shared, service, arrivals }
     }
 
-    fn user(&self, token: &str) -> Option<Arc<SessionUser>> {
+    pub(super) fn user(&self, token: &str) -> Option<Arc<SessionUser>> {
         match self.service.caller(Credentials::Token(token)) {
             Ok(Who::User(user)) if !token.is_empty() => Some(user),
             _ => None,
@@ -58,13 +62,13 @@ impl Gatekeeper {
     /// Whether a token that was refused says nothing about who sent it. A page of another site can have the browsers of all its visitors ask here
     /// with whatever it likes, by a socket or as an image; were that charged, it could have them banned, with everybody behind their
     /// addresses. And a session that is over was good once.
-    fn is_blameless(&self, headers: &HeaderMap, token: &str) -> bool {
+    pub(super) fn is_blameless(&self, headers: &HeaderMap, token: &str) -> bool {
         !handshake::is_asked(headers) || handshake::is_foreign(headers) || self.service.were_good(Credentials::Token(token))
     }
 }
 
 /// What is shown, by the header or else by the query; empty when it is nothing, or not of its form.
-fn token<'a>(headers: &'a HeaderMap, asked: &'a Asked<'_>) -> &'a str {
+pub(super) fn token<'a>(headers: &'a HeaderMap, asked: &'a Asked<'_>) -> &'a str {
     match headers.get(header::AUTHORIZATION) {
         Some(header) => header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).unwrap_or_default(),
         None => &asked.token,
@@ -91,7 +95,7 @@ pub(crate) async fn upgrade(
             upgrades.refuse(Reject::SessionToken);
         }
         // What follows on this connection is another guess.
-        return (StatusCode::UNAUTHORIZED, [(header::CONNECTION, "close")], "Missing or invalid token\n").into_response();
+        return (StatusCode::UNAUTHORIZED, [(header::CONNECTION, "close")], REFUSED).into_response();
     };
     let status = asked.status;
     let (upgrade, answer) = match handshake::accept(&parts.headers, &mut parts.extensions) {
@@ -123,7 +127,7 @@ pub(crate) async fn upgrade(
     answer.into_response()
 }
 
-fn format(name: &str) -> Option<Format> {
+pub(super) fn format(name: &str) -> Option<Format> {
     match name {
         "" | "json" => Some(Format::Json),
         "protobuf" => Some(Format::Protobuf),
@@ -132,7 +136,7 @@ fn format(name: &str) -> Option<Format> {
 }
 
 /// The first of each name counts. `lang` is for messages that nothing writes yet.
-fn asked(query: &str) -> Asked<'_> {
+pub(super) fn asked(query: &str) -> Asked<'_> {
     let mut asked = Asked::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*name {

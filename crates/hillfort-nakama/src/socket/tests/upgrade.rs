@@ -45,10 +45,28 @@ fn check(query: &str, head: &[(&str, &str)], status: u16, charged: Option<bool>)
     }
     request = request.extension(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 4711))));
     let request = request.extension(Upgrades::new(Arc::clone(&notes) as Arc<dyn Doorman>)).body(Body::empty()).unwrap();
-    let answer = runtime.block_on(door.unwrap().router().oneshot(request)).unwrap();
+    let door = door.unwrap();
+    check_porter(&door, &request, charged);
+    let answer = runtime.block_on(door.router().oneshot(request)).unwrap();
     let notes: Vec<_> = notes.0.lock().unwrap().drain(..).collect();
     let wanted: Vec<_> = charged.into_iter().map(|charged| (Reject::SessionToken, charged)).collect();
     assert_eq!((answer.status().as_u16(), notes), (status, wanted), "{query} {head:?}");
+}
+
+/// The porter says the same of the same request, and nothing of what it cannot know yet.
+fn check_porter(door: &SocketDoor, request: &Request<Body>, charged: Option<bool>) {
+    let mut head = format!("GET {} HTTP/1.1\r\n", request.uri());
+    for (name, value) in request.headers() {
+        head += &format!("{name}: {}\r\n", value.to_str().unwrap());
+    }
+    head += "\r\n";
+    let porter = door.porter();
+    assert_eq!(porter.refuse(head.as_bytes()).map(|refusal| refusal.charged), charged, "{head}");
+    for cut in 0..head.len() {
+        assert_eq!(porter.refuse(&head.as_bytes()[..cut]), None, "{cut} bytes of {head}");
+    }
+    let answer = charged.and_then(|_| porter.refuse(head.as_bytes())).map(|refusal| String::from_utf8_lossy(refusal.answer));
+    assert!(answer.is_none_or(|answer| answer.starts_with("HTTP/1.1 401") && answer.contains("connection: close")));
 }
 
 const HANDSHAKE: [(&str, &str); 4] = [
@@ -88,4 +106,36 @@ fn visitors_of_other_pages_are_not_charged() {
 fn sessions_that_are_over_are_not_charged() {
     check("?token=old", &HANDSHAKE, 401, Some(false));
     check("", &with("authorization", "Bearer old"), 401, Some(false));
+}
+
+#[test]
+fn the_porter_leaves_to_http_what_is_not_its_own() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (service, threads) = (Arc::new(Stand::default()), runtime.handle().clone());
+    let door = SocketDoor::new(Config::default(), service, threads, RoomCipher::new([0; 4])).unwrap();
+    let porter = door.porter();
+    let many = format!("GET /ws?token=x HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(33));
+    for head in [
+        "",
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET /wsx?token=x HTTP/1.1\r\n\r\n",
+        "GET /ws/?token=x HTTP/1.1\r\n\r\n",
+        "GET /ws?token=x&format=xml HTTP/1.1\r\n\r\n",
+        "GET /ws?token=good HTTP/1.1\r\n\r\n",
+        "POST /ws?token=x HTTP/1.1\r\n\r\n",
+        "GET http://fort/ws?token=x HTTP/1.1\r\n\r\n",
+        "GET /ws?token=x HTTP/3\r\n\r\n",
+        "GET /ws?token=x HTTP/1.1\r\norigin: \u{1}\r\n\r\n",
+        "GET /ws?token=\u{0} HTTP/1.1\r\n\r\n",
+        &many,
+    ] {
+        assert_eq!(porter.refuse(head.as_bytes()), None, "{head}");
+    }
+    let length = |answer: &[u8]| {
+        let text = String::from_utf8(answer.to_vec()).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
+    };
+    length(porter.refuse(b"GET /ws?token=x HTTP/1.1\r\n\r\n").unwrap().answer);
+    assert!(porter.refuse(b"GET /ws HTTP/1.0\r\n\r\nand more").is_some());
 }

@@ -10,11 +10,13 @@ use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, COOKIE, HeaderMap};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use hillfort_social::limits::source;
 use hillfort_store::Role;
 
 use super::api::State;
 use super::client::{Client, is_local};
 use super::gate::Peer;
+use super::places::Place;
 use super::routes::{Needs, Row};
 use super::sessions::Token;
 use super::told::{Note, Refusal};
@@ -26,6 +28,9 @@ pub(crate) const COMMAND: &str = "command line";
 
 /// Who a stranger is whose sign-in failed.
 pub(super) const NOBODY: &str = "nobody";
+
+/// Requests of one client behind a proxy that are under way: the door sees only the proxy's connections.
+pub(super) const OF_CLIENT_MAX: usize = 8;
 
 /// Longest time for a request, its body included. A live feed has been answered by then.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,6 +71,10 @@ pub(super) async fn admit(
     // Who is refused again and again does not push lines out of the log.
     let is_written = refusal.is_none() || actor.as_ref().is_some_and(|actor| state.door.is_refusal_written(&actor.name));
     let name = actor.as_ref().filter(|_| is_written).map(|actor| actor.name.clone());
+    let _until_answered = match place(&state, peer, from) {
+        Ok(place) => place,
+        Err(refusal) => return refusal.into_response(),
+    };
     request.extensions_mut().insert(client);
     if let Some(actor) = actor {
         request.extensions_mut().insert(actor);
@@ -88,6 +97,15 @@ pub(super) async fn admit(
         response
     });
     work.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// A place for a request of a client behind a proxy, until it is answered.
+fn place(state: &State, peer: IpAddr, from: IpAddr) -> Result<Option<Place<u64>>, Refusal> {
+    if from == peer {
+        return Ok(None);
+    }
+    let place = state.under_way.take(source(from), OF_CLIENT_MAX);
+    place.map(Some).ok_or_else(|| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many of your requests are under way"))
 }
 
 /// The answer, unless the request's body or what it asks for takes too long.

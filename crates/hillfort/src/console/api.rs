@@ -25,7 +25,7 @@ use super::sessions::Sessions;
 use super::sign_in::Door;
 use super::source::{Change, ChangeRefused, Source, TEXT_CHARS_MAX};
 use super::told::{Accepted, Note, Noted, Refusal, Told, accepted};
-use super::{Settings, assets, live};
+use super::{Settings, assets, door, live};
 use crate::metrics;
 
 /// Longest ban that can be typed: a day.
@@ -40,6 +40,8 @@ pub(super) struct State {
     pub(super) feed: Arc<Feed>,
     pub(super) attack: Arc<Runner>,
     pub(super) places: Places<String>,
+    /// Requests of clients behind proxies.
+    pub(super) under_way: Places<u64>,
     pub(super) door: Arc<Door>,
     pub(super) sessions: Arc<Sessions>,
     pub(super) audit: Arc<Audit>,
@@ -65,6 +67,7 @@ impl State {
             source,
             attack: Arc::new(Runner::new(tool, Arc::clone(&feed))),
             places: Places::new(live::READERS_MAX),
+            under_way: Places::new(door::CONNECTIONS_MAX),
             door: Arc::new(Door::new(&office.passwords)?),
             sessions: Arc::default(),
             audit: Arc::new(Audit::new(Arc::clone(&office))),

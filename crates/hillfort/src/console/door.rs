@@ -18,7 +18,7 @@ use super::gate::Peer;
 use super::places::Places;
 
 /// Connections at a time; further ones wait in the kernel's queue. A page needs one for the live feed and up to five for its files.
-const CONNECTIONS_MAX: usize = 64;
+pub(super) const CONNECTIONS_MAX: usize = 64;
 /// Of one address, or one /64 of IPv6: two browsers with two tabs each.
 const OF_ADDRESS_MAX: usize = 16;
 /// Of a proxy that is listed. Whoever is behind one leaves some for those who come by themselves.

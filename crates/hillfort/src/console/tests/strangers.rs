@@ -9,6 +9,7 @@ use serde_json::json;
 use socket2::{Domain, Socket, Type};
 
 use super::rig::{DEADLINE, settings, start, start_with};
+use crate::console::admission::OF_CLIENT_MAX;
 use crate::console::feed::Feed;
 use crate::console::{ConsoleKey, Source, api, sign_in};
 
@@ -42,6 +43,28 @@ fn slow_connections_of_one_address_crowd_nobody_else_out() {
     }
     assert_eq!(asks(from([127, 0, 0, 7], rig.address), rig.address), "", "its share is taken");
     assert_eq!(asks(from([127, 0, 0, 8], rig.address), rig.address), "HTTP/1.1 200 OK", "another has its own");
+    rig.console.stop();
+}
+
+#[test]
+fn slow_requests_of_one_client_behind_a_proxy_leave_others_theirs() {
+    let rig = start_with(|settings| settings.proxies = vec!["127.0.0.1/32".parse().unwrap()]);
+    let of = |client: &str| format!("host: {}\r\nx-forwarded-for: {client}\r\n", rig.address);
+    let headers = format!("{}content-type: application/json\r\ncontent-length: 100\r\n", of("198.51.100.1"));
+    let mut slow: Vec<_> = (0..OF_CLIENT_MAX).map(|_| TcpStream::connect(rig.address).unwrap()).collect();
+    for stream in &mut slow {
+        stream.write_all(format!("POST /api/sign-in HTTP/1.1\r\n{headers}\r\n").as_bytes()).unwrap();
+    }
+    let until = |client: &str, expect: u16| {
+        let deadline = std::time::Instant::now() + DEADLINE;
+        while rig.ask("GET", "/api/me", &of(client), "").0 != expect {
+            assert!(std::time::Instant::now() < deadline, "{client} is not told {expect}");
+        }
+    };
+    until("198.51.100.1", 429);
+    assert_eq!(rig.ask("GET", "/api/me", &of("198.51.100.2"), "").0, 200, "another client is answered");
+    drop(slow);
+    until("198.51.100.1", 200);
     rig.console.stop();
 }
 

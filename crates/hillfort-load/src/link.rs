@@ -11,6 +11,7 @@ use hillfort_proto::limits::SERVER_PAYLOAD_BYTES_MAX;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tungstenite::client::IntoClientRequest as _;
 use tungstenite::handshake::client::ClientHandshake;
 use tungstenite::handshake::{HandshakeError, MidHandshake};
@@ -19,8 +20,7 @@ mod channel;
 mod sockets;
 mod websocket;
 
-use channel::Channel;
-pub(crate) use channel::trust;
+pub(crate) use channel::{Channel, trust};
 pub(crate) use sockets::connect_from;
 
 /// Bytes that wait for a slow server before the link counts as stuck.
@@ -109,7 +109,8 @@ impl Link {
                     match self.wire {
                         Wire::Frames => match tls {
                             Some(config) => {
-                                let channel = channel::begin(config, door.address.ip(), stream);
+                                let name = ServerName::IpAddress(door.address.ip().into());
+                                let channel = Channel::secure(config, name, stream);
                                 Stage::Securing(channel.map_err(|_| Gone::Broken)?)
                             }
                             None => Stage::Open(Channel::Plain(stream)),

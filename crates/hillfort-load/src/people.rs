@@ -23,11 +23,13 @@ mod report;
 mod socket;
 mod tally;
 mod target;
+mod tls;
 
 use crew::Crew;
 use mix::Mix;
 use report::{Report, Step};
 use target::Target;
+use tls::Trust;
 
 /// Before each step is measured, its load is there for so long.
 const WARM: Duration = Duration::from_secs(1);
@@ -42,12 +44,21 @@ const DONE_SHARE: f64 = 0.9;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// The server, as http://host:port
+    /// The server, as http://host:port or https://host:port; the realtime socket goes the same way
     #[arg(long, default_value = "http://127.0.0.1:7350")]
     url: String,
     /// Server key, which clients show before they have a session
     #[arg(long, value_name = "KEY", default_value = "defaultkey")]
     nakama_key: String,
+    /// HTTP key of a server that calls functions: with it, matches are made as such a server and not as a player
+    #[arg(long, value_name = "KEY")]
+    http_key: Option<String>,
+    /// With https: a PEM file with the certificate to trust, instead of this system's authorities
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    ca: Option<PathBuf>,
+    /// With https: any certificate is believed. For development
+    #[arg(long)]
+    insecure: bool,
     /// How many players
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     count: u32,
@@ -80,12 +91,19 @@ pub(crate) struct Args {
 /// Does what the flags say.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     machine::raise_descriptors()?;
-    let target = Target::new(&args.url, &args.nakama_key)?;
+    let trust = match &args.ca {
+        _ if args.insecure => Trust::Anybody,
+        Some(path) => Trust::File(path),
+        None => Trust::System,
+    };
+    let target = Target::new(&args.url, &args.nakama_key, args.http_key.as_deref(), trust)?;
+    target.shake_hands()?;
     if !args.sweep && args.rate > 0.0 && args.rate / f64::from(args.count) > 1_000.0 {
         bail!("more than 1000 calls a second of one player are not to be had: more players, or a lower rate");
     }
     let here = vec![Ipv4Addr::LOCALHOST];
-    let sources = if target.address.ip().is_loopback() { bots::sources(args.sources as usize) } else { here };
+    let is_here = target.address.ip().is_loopback();
+    let sources = if is_here { bots::sources(args.sources as usize) } else { here };
     let machine = Machine::read();
     let mut crew = Crew::new(target, args.mix, args.count as usize, &sources)?;
     crew.enter()?;
@@ -102,7 +120,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
         rate_hz *= GROWTH;
     }
-    let report = Report::new(date::stamp(unix_ms()), machine, args, steps);
+    let report = Report::new(date::stamp(unix_ms()), machine, args, is_here, steps);
     report.deliver(args.results.as_deref())
 }
 

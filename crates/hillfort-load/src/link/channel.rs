@@ -1,7 +1,6 @@
 //! What a link writes to and reads from: a socket, or TLS over one. Never blocks. Knows nothing of what is said.
 
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use mio::net::TcpStream;
@@ -10,7 +9,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// An open connection.
 #[derive(Debug)]
-pub(super) enum Channel {
+pub(crate) enum Channel {
     Plain(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
@@ -30,13 +29,17 @@ pub(crate) fn trust(certificate: &[u8]) -> anyhow::Result<Arc<ClientConfig>> {
     Ok(Arc::new(config))
 }
 
-/// A handshake with the server at `address`, to be gone on with by [`handshake`].
-pub(super) fn begin(config: &Arc<ClientConfig>, address: IpAddr, stream: TcpStream) -> Result<Channel, rustls::Error> {
-    let connection = ClientConnection::new(Arc::clone(config), ServerName::IpAddress(address.into()))?;
-    Ok(Channel::Tls(Box::new(StreamOwned::new(connection, stream))))
-}
-
 impl Channel {
+    /// TLS with the server that is called `name`. The handshake goes on with the first write, or by [`Channel::handshake`].
+    pub(crate) fn secure(
+        config: &Arc<ClientConfig>,
+        name: ServerName<'static>,
+        stream: TcpStream,
+    ) -> Result<Self, rustls::Error> {
+        let connection = ClientConnection::new(Arc::clone(config), name)?;
+        Ok(Self::Tls(Box::new(StreamOwned::new(connection, stream))))
+    }
+
     /// Goes on with the handshake as far as the socket lets it; whether it is done.
     pub(super) fn handshake(&mut self) -> io::Result<bool> {
         let Self::Tls(stream) = self else { return Ok(true) };

@@ -207,7 +207,7 @@ impl Crew {
     fn send(&mut self, index: usize, request: Vec<u8>) {
         let player = &mut self.players[index];
         if player.link.is_none() {
-            player.link = Link::open(self.target.address, player.source, self.poll.registry(), Token(index * 2)).ok();
+            player.link = Link::open(&self.target, player.source, self.poll.registry(), Token(index * 2)).ok();
         }
         let sent = player.link.as_mut().map(|link| link.send(request));
         if !matches!(sent, Some(Ok(()))) {

@@ -1,12 +1,12 @@
 //! HTTP/1.1 of one player: one request at a time over a connection that is kept. Owns the bytes; knows nothing of what calls mean.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
-use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-use crate::link::connect_from;
+use super::target::Target;
+use crate::link::Channel;
 
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -29,7 +29,7 @@ pub(super) struct Gone;
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Link {
-    stream: TcpStream,
+    stream: Channel,
     out: Vec<u8>,
     sent: usize,
     input: Vec<u8>,
@@ -47,9 +47,10 @@ pub(super) fn request(method: &str, path: &str, host: &str, authorization: &str,
 
 impl Link {
     /// Begins to connect.
-    pub(super) fn open(to: SocketAddr, from: Ipv4Addr, registry: &Registry, token: Token) -> Result<Self, Gone> {
-        let mut stream = connect_from(to, from).map_err(|_| Gone)?;
+    pub(super) fn open(target: &Target, from: Ipv4Addr, registry: &Registry, token: Token) -> Result<Self, Gone> {
+        let mut stream = target.connect(from).map_err(|_| Gone)?;
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).map_err(|_| Gone)?;
+        let stream = target.speak(stream).map_err(|_| Gone)?;
         Ok(Self { stream, out: Vec::new(), sent: 0, input: Vec::new() })
     }
 
@@ -77,7 +78,11 @@ impl Link {
                 Err(_) => return Err(Gone),
             }
         }
-        Ok(())
+        // What TLS holds back.
+        match self.stream.flush() {
+            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => Err(Gone),
+            _ => Ok(()),
+        }
     }
 
     /// The answer, when it is whole.

@@ -113,7 +113,10 @@ impl Player {
         let authenticate = "/v2/account/authenticate/device?create=";
         let (method, path, authorization, body) = match ask {
             Ask::Enter => ("POST", format!("{authenticate}true"), key, device(&self.device)),
-            Ask::Table => ("POST", "/v2/rpc/people.table".to_owned(), bearer.as_str(), payload(json!({}))),
+            Ask::Table => {
+                let who = target.http_key.as_ref().unwrap_or(&bearer);
+                ("POST", "/v2/rpc/people.table".to_owned(), who.as_str(), payload(json!({})))
+            }
             Ask::Call(Class::Register) => ("POST", format!("{authenticate}true"), key, device(stranger)),
             Ask::Call(Class::Login) => ("POST", format!("{authenticate}false"), key, device(&self.device)),
             Ask::Call(Class::Write) => {
@@ -176,6 +179,7 @@ fn user_of(token: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tls::Trust;
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
@@ -210,7 +214,7 @@ mod tests {
 
     #[test]
     fn requests_carry_the_session() {
-        let target = Target::new("http://127.0.0.1:7350", "defaultkey").expect("a target");
+        let target = Target::new("http://127.0.0.1:7350", "defaultkey", Some("httpkey"), Trust::System).expect("a target");
         let mut player = Player::new("device-1".into(), Ipv4Addr::LOCALHOST);
         let text = |player: &Player, ask| String::from_utf8(player.request(ask, &target, "device-2", 7)).expect("text");
         let enter = text(&player, Ask::Enter);
@@ -223,6 +227,8 @@ mod tests {
         player.take(Ask::Enter, &answer(200, &body), Time::ZERO);
         let read = text(&player, Ask::Call(Class::Read));
         assert!(read.contains("authorization: Bearer h.") && read.contains(r#""user_id":"ann""#), "{read}");
+        let table = text(&player, Ask::Table);
+        assert!(table.contains("/v2/rpc/people.table") && table.contains("authorization: Basic aHR0cGtleTo="), "{table}");
         assert!(text(&player, Ask::Call(Class::Rpc)).ends_with(r#""{\"n\":7}""#));
     }
 }

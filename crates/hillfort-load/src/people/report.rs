@@ -50,6 +50,8 @@ pub(super) struct Report {
     machine: Machine,
     server: String,
     url: String,
+    /// Server and players share a machine.
+    is_here: bool,
     mix: Mix,
     players: u32,
     steps: Vec<Step>,
@@ -96,7 +98,7 @@ fn ms(us: u64) -> f64 {
 }
 
 impl Report {
-    pub(super) fn new(date: String, machine: Machine, args: &Args, steps: Vec<Step>) -> Self {
+    pub(super) fn new(date: String, machine: Machine, args: &Args, is_here: bool, steps: Vec<Step>) -> Self {
         let figures = if args.sweep { figures(&steps) } else { vec![] };
         Self {
             schema: 1,
@@ -105,6 +107,7 @@ impl Report {
             machine,
             server: args.name.clone(),
             url: args.url.clone(),
+            is_here,
             mix: args.mix,
             players: args.count,
             steps,
@@ -168,9 +171,14 @@ impl Report {
     fn markdown(&self) -> String {
         let Machine { processor, cores, memory_mib, kernel, load_average } = &self.machine;
         let mut text = format!(
-            "# People on {}, {}\n\n`hillfort load people`, version {}: {} players, mix `{}`, server and players on one machine \
+            "# People on {}, {}\n\n`hillfort load people`, version {}: {} players, mix `{}`, {} \
              ({processor}, {cores} cores, {memory_mib} MiB, Linux {kernel}, load before the run {load_average}).\n",
-            self.server, self.date, self.version, self.players, self.mix
+            self.server,
+            self.date,
+            self.version,
+            self.players,
+            self.mix,
+            if self.is_here { "server and players on one machine" } else { "the players' machine" }
         );
         for warning in self.warnings() {
             let _ = write!(text, "\n**Mind**: {warning}.\n");

@@ -16,7 +16,7 @@ use tungstenite::protocol::{WebSocket, WebSocketConfig};
 use tungstenite::{Error, Message};
 
 use super::target::Target;
-use crate::link::connect_from;
+use crate::link::Channel;
 
 /// Buffer of each socket: its messages are short.
 const BUFFER_BYTES: usize = 4096;
@@ -27,14 +27,15 @@ const OP_CODE: &str = "1";
 #[derive(Debug)]
 pub(super) struct Socket {
     state: State,
+    target: Target,
     url: String,
 }
 
 #[derive(Debug)]
 enum State {
     Connecting(TcpStream),
-    Shaking(Box<MidHandshake<ClientHandshake<TcpStream>>>),
-    Open(Box<WebSocket<TcpStream>>),
+    Shaking(Box<MidHandshake<ClientHandshake<Channel>>>),
+    Open(Box<WebSocket<Channel>>),
     Gone,
 }
 
@@ -58,12 +59,13 @@ pub(super) struct Gone(pub(super) String);
 impl Socket {
     /// Begins to connect.
     pub(super) fn open(target: &Target, token: &str, from: Ipv4Addr, registry: &Registry, place: Token) -> Result<Self, Gone> {
-        let mut stream = connect_from(target.address, from).map_err(|error| Gone(format!("{error:#}")))?;
+        let mut stream = target.connect(from).map_err(|error| Gone(format!("{error:#}")))?;
         registry
             .register(&mut stream, place, Interest::READABLE | Interest::WRITABLE)
             .map_err(|error| Gone(error.to_string()))?;
+        // Under TLS, too: the stream is the target's affair.
         let url = format!("ws://{}/ws?lang=en&status=false&format=json&token={token}", target.host);
-        Ok(Self { state: State::Connecting(stream), url })
+        Ok(Self { state: State::Connecting(stream), target: target.clone(), url })
     }
 
     /// Goes on as far as the connection lets it; tells what was heard.
@@ -81,6 +83,7 @@ impl Socket {
                 let mut config = WebSocketConfig::default();
                 config.read_buffer_size = BUFFER_BYTES;
                 config.write_buffer_size = 0;
+                let stream = self.target.speak(stream).map_err(|error| Gone(error.to_string()))?;
                 self.shaken(client_with_config(self.url.as_str(), stream, Some(config)), &mut hear)
             }
             State::Shaking(half) => self.shaken(half.handshake(), &mut hear),
@@ -111,10 +114,7 @@ impl Socket {
 
     fn shaken(
         &mut self,
-        shaken: Result<
-            (WebSocket<TcpStream>, tungstenite::handshake::client::Response),
-            HandshakeError<ClientHandshake<TcpStream>>,
-        >,
+        shaken: Result<(WebSocket<Channel>, tungstenite::handshake::client::Response), HandshakeError<ClientHandshake<Channel>>>,
         hear: &mut impl FnMut(Heard),
     ) -> Result<(), Gone> {
         match shaken {
@@ -133,7 +133,7 @@ impl Socket {
     }
 }
 
-fn say(socket: &mut WebSocket<TcpStream>, envelope: &Value) -> Result<(), Gone> {
+fn say(socket: &mut WebSocket<Channel>, envelope: &Value) -> Result<(), Gone> {
     match socket.send(Message::text(envelope.to_string())) {
         Ok(()) => Ok(()),
         // It is written when the socket can take it.
@@ -143,7 +143,7 @@ fn say(socket: &mut WebSocket<TcpStream>, envelope: &Value) -> Result<(), Gone> 
 }
 
 /// Reads what has come, and writes what waits.
-fn listen(socket: &mut WebSocket<TcpStream>, hear: &mut impl FnMut(Heard)) -> Result<(), Gone> {
+fn listen(socket: &mut WebSocket<Channel>, hear: &mut impl FnMut(Heard)) -> Result<(), Gone> {
     match socket.flush() {
         Ok(()) => {}
         Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {}

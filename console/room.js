@@ -115,6 +115,9 @@ export class RoomPage {
     setText(this.title, `Room ${id}`);
     this.showState(null, null);
     setText(this.stateNote, '');
+    // Until it has answered, there is nothing to move.
+    this.shown = null;
+    this.moving.hidden = true;
     if (!this.dialog.open) this.dialog.showModal();
     this.look();
   }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use hillfort_api::api::{Session, SessionLogoutRequest, SessionRefreshRequest};
-use hillfort_api::{ApiError, Caller, Close, Code, SessionUser, UserId};
+use hillfort_api::{ApiError, Caller, Close, Code, SessionUser, UserId, source};
 use hillfort_store::{Account, NewSession, Rotate, Rotation, SessionId, TokenHash};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -181,7 +181,8 @@ impl Core {
             next: turn_hash(old.session, turn),
             expires: now_ms + self.refresh_ms(),
             vars: new_vars.as_ref().map(json),
-            origin: from.to_string(),
+            // A customer's addresses of IPv6 change within their network.
+            origin: format!("{:016x}", source(from)),
             grace: i64::from(self.config.sessions.grace_ms),
         };
         let rotation = self.store.sessions.rotate(rotate, now_ms).await.map_err(faults::store)?;

@@ -23,6 +23,8 @@ const BATCH: usize = 4096;
 pub struct Bans {
     place: Place,
     ledger: Ledger,
+    /// A ban gave way since the last sweep, and its hint may be nobody's.
+    gave_way: bool,
 }
 
 /// What became of a ban.
@@ -49,15 +51,19 @@ enum Place {
 
 impl Bans {
     pub(crate) fn in_map(map: Map, hints: Hints) -> Self {
-        Self { place: Place::Map { map, hints }, ledger: Ledger::new(BANS_MAX) }
+        Self { place: Place::Map { map, hints }, ledger: Ledger::new(BANS_MAX), gave_way: false }
     }
 
     pub(crate) fn in_sockets(listeners: Vec<OwnedFd>) -> Self {
-        Self { place: Place::Sockets { listeners, built: 0, stale: false }, ledger: Ledger::new(CLASSIC_BANS_MAX) }
+        Self {
+            place: Place::Sockets { listeners, built: 0, stale: false },
+            ledger: Ledger::new(CLASSIC_BANS_MAX),
+            gave_way: false,
+        }
     }
 
     pub(crate) fn nowhere() -> Self {
-        Self { place: Place::Nowhere, ledger: Ledger::new(0) }
+        Self { place: Place::Nowhere, ledger: Ledger::new(0), gave_way: false }
     }
 
     /// Drops new connections of `ip` (of an IPv6 address: of its /64) for this long from now. Connections that exist go on. Costs one
@@ -79,6 +85,7 @@ impl Bans {
             Place::Map { map, hints } => {
                 hints.set(key);
                 if let Entered::Replaced(first) = entered {
+                    self.gave_way = true;
                     map.delete(&first.to_ne_bytes())?;
                 }
                 if map.update(&key.to_ne_bytes(), &until.to_ne_bytes())?.is_err() {
@@ -115,6 +122,7 @@ impl Bans {
                 match (self.ledger.enter(key, until), &self.place) {
                     (Entered::NoRoom, _) => continue,
                     (Entered::Replaced(first), Place::Map { map, .. }) => {
+                        self.gave_way = true;
                         // It may wait in this batch, or be in the map.
                         if let Some(at) = keys.iter().position(|key| *key == first) {
                             keys.swap_remove(at);
@@ -192,7 +200,7 @@ impl Bans {
                 map.delete(&key.to_ne_bytes())?;
             }
         }
-        if ended > 0 {
+        if ended > 0 || std::mem::take(&mut self.gave_way) {
             self.clear_hints();
         }
         if let Place::Sockets { stale, .. } = self.place

@@ -237,6 +237,9 @@ impl Keeper {
 
     fn stand(&mut self, interface: &str) -> Result<console::Rung, String> {
         let settings = self.drill.as_ref().map_err(|why| (*why).to_owned())?;
+        if self.rung == Rung::Socket {
+            return Err("it stands on the listening sockets, and its bans with it".to_owned());
+        }
         let (rung, bans) = self.filter.stand(settings, interface)?;
         if let Some(bans) = bans {
             // What was until now is nothing that this program has seen. Bans of before are refused in user space.

@@ -43,7 +43,9 @@ pub(crate) fn run(settings: &Settings, name: &str, role: Option<Role>, create: b
 }
 
 async fn work(settings: &Settings, name: &str, role: Option<Role>, create: bool) -> anyhow::Result<String> {
-    check_name(name).map_err(anyhow::Error::msg)?;
+    if create {
+        check_name(name).map_err(anyhow::Error::msg)?;
+    }
     let store = Store::open(&settings.store.url, settings.store.options.clone()).await?;
     let there = store.operators.get(name.to_owned()).await;
     match (&there, create) {

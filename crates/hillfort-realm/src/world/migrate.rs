@@ -275,6 +275,8 @@ impl World {
         self.stop_moving(room, reject);
         if let Some(mut hosted) = self.rooms.take(index) {
             hosted.leaving = false;
+            // It has stood still for this, so it rests as if it had moved.
+            hosted.moved_at = Some(now);
             self.settle(now, hosted, Ok(()));
         }
         self.replay(now, &held);

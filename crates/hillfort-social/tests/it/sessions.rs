@@ -114,12 +114,15 @@ fn a_thief_in_step_ends_the_session_and_is_counted() {
     // The owner may move, and may lose an answer.
     let second = refresh(&first.refresh_token, "198.51.100.1").unwrap();
     assert_eq!(refresh(&first.refresh_token, "::ffff:198.51.100.1").unwrap().refresh_token, second.refresh_token);
+    let moved = rig.device("device-0002").refresh_token;
+    let next = refresh(&moved, "2001:db8:1:2::3").unwrap().refresh_token;
+    assert_eq!(refresh(&moved, "2001:db8:1:2:ffff::4").unwrap().refresh_token, next, "the same network of one customer");
     refused(refresh(&first.refresh_token, "203.0.113.9"), Code::Unauthenticated, "");
     refused(refresh(&second.refresh_token, "198.51.100.1"), Code::Unauthenticated, "");
     refused(rig.who(&second.token), Code::Unauthenticated, "");
     let stats = rig.social.refresh_stats();
     let counts = [&stats.given, &stats.again, &stats.reused].map(|count| count.load(std::sync::atomic::Ordering::Relaxed));
-    assert_eq!(counts, [1, 1, 1]);
+    assert_eq!(counts, [2, 2, 1]);
 }
 
 #[test]

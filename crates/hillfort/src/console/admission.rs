@@ -70,7 +70,9 @@ pub(super) async fn admit(
     };
     // Who is refused again and again does not push lines out of the log.
     let is_written = refusal.is_none() || actor.as_ref().is_some_and(|actor| state.door.is_refusal_written(&actor.name));
-    let name = actor.as_ref().filter(|_| is_written).map(|actor| actor.name.clone());
+    // What is refused for all, or by the route itself, is written in the name of nobody who happens to be signed in.
+    let name = actor.as_ref().filter(|_| is_written && row.needs != Needs::Nothing).map(|actor| actor.name.clone());
+    let needs = row.needs;
     let _until_answered = match place(&state, peer, from) {
         Ok(place) => place,
         Err(refusal) => return refusal.into_response(),
@@ -91,6 +93,9 @@ pub(super) async fn admit(
             None => within(tokio::spawn(next.run(request))).await,
         };
         let mut note = response.extensions_mut().remove::<Note>().unwrap_or_default();
+        // Nor does who is refused by a route that is everybody's: a wrong password, say.
+        let is_denied = needs == Needs::SignIn && response.status().is_client_error();
+        let name = name.filter(|name| !is_denied || state.door.is_refusal_written(name));
         if let Some(actor) = note.actor.take().or(name) {
             state.audit.write(&actor, from, action, response.status(), note).await;
         }

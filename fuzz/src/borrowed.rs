@@ -10,8 +10,6 @@ pub(crate) mod fingerprints;
 pub(crate) mod handshake;
 #[path = "../../crates/hillfort/src/regions/maxmind.rs"]
 pub(crate) mod maxmind;
-#[path = "../../crates/hillfort-edge/src/http/origin.rs"]
-pub(crate) mod origin;
 #[path = "../../crates/hillfort/src/regions/overlay.rs"]
 pub(crate) mod overlay;
 #[path = "../../crates/hillfort-edge/src/server_names.rs"]

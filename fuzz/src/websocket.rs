@@ -14,8 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 
-use crate::borrowed::handshake::{self, NoHandshake};
-use crate::borrowed::origin::is_foreign;
+use crate::borrowed::handshake::{self, NoHandshake, is_foreign};
 use crate::borrowed::websocket::{self as frames, Kind, Received};
 
 /// Frames of a client, one after the other: total, the same whether bytes come at once or in parts, within bounds, and what is answered reads

@@ -1,7 +1,7 @@
 //! Hostile bytes as envelopes of the realtime socket, and what doors and match handlers say to each other.
 
 use hillfort_api::json::{Unknown, read, write};
-use hillfort_api::label_query::{Label, Query, Subject};
+use hillfort_api::label_query::{Label, Query, Subject, Work};
 use hillfort_api::match_id::{MatchId, RoomCipher};
 use hillfort_api::matches::{HandlerEvent, HandlerInput, PlayerFacts};
 use hillfort_api::realtime::Envelope;
@@ -42,6 +42,6 @@ pub fn label_query(bytes: &[u8]) {
     if let Ok(query) = Query::read(query) {
         let subject =
             Subject { label: &label, label_string, handler_name: "arena", node: "fort", tick_rate: 10, create_time_ms: 0 };
-        let _ = query.wants(&subject);
+        let _ = query.wants(&subject, &Work::new(1 << 20));
     }
 }

@@ -58,7 +58,8 @@ fn promises() {
     let server = server();
     server.device("device-0001");
     let (known, unknown) = (server.with_password(), "bob@example.org");
-    let who = server.social.caller(Credentials::Token(&server.device("device-0001").token)).expect("good");
+    // Another device: of so many sign-ins of one account the oldest sessions end.
+    let who = server.social.caller(Credentials::Token(&server.device("device-0002").token)).expect("good");
     let user = who.user().expect("a user").user_id.to_string();
     let figures: [(&str, f64); 7] = [
         ("token_verified", each(20_000, || drop(black_box(key.verify(black_box(&token), NOW_S))))),

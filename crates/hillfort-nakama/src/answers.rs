@@ -2,7 +2,8 @@
 //! and each address no more than a share. Knows nothing of what answers say.
 //!
 //! Room is made before an answer that may be long is worked out, and what it turned out to be is settled when it is known. Short answers
-//! have a part of their own, so that those who do not read long ones cannot keep everybody else from an answer.
+//! have a part of their own, so that those who do not read long ones keep nobody from a short one. Nothing is kept free for whoever holds nothing:
+//! a few addresses with as many unread answers as they may have take a whole part until their connections end.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -21,6 +21,7 @@ pub mod json;
 pub mod label_query;
 pub mod match_id;
 pub mod matches;
+pub mod messages;
 pub mod params;
 pub mod service;
 pub mod sessions;

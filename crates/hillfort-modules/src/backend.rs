@@ -12,7 +12,7 @@ mod storage;
 pub use accounts::{
     Account, AccountUpdate, Authenticated, Credential, Ledger, LedgerItem, Token, User, Wallet, WalletResult, WalletUpdate,
 };
-pub use play::{Event, MatchInfo, MatchQuery, Stream, StreamMeta, StreamPresence, StreamTarget};
+pub use play::{MatchInfo, MatchQuery, Stream, StreamMeta, StreamPresence, StreamTarget};
 pub use storage::{
     MultiUpdate, MultiUpdated, ObjectAck, ObjectDelete, ObjectKey, ObjectList, ObjectQuery, ObjectWrite, StorageObject,
 };
@@ -170,6 +170,15 @@ pub enum Ask {
         /// The refresh token.
         refresh_token: String,
     },
+    /// Has a session hear of the status of users, or no longer → [`Answer::Done`], also when there is no such session.
+    StatusFollow {
+        /// Which.
+        session_id: Id,
+        /// Whose status.
+        user_ids: Vec<Id>,
+        /// From now on, or no longer.
+        follow: bool,
+    },
     /// → [`Answer::StreamPresences`].
     StreamUsers {
         /// Where.
@@ -237,8 +246,6 @@ pub enum Ask {
         /// Whether it must arrive.
         reliable: bool,
     },
-    /// → [`Answer::Done`].
-    Event(Event),
 }
 
 /// What a backend answers.

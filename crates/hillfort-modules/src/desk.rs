@@ -12,6 +12,7 @@ use crate::backend::{Answer, Ask, Fault};
 use crate::cache::Cache;
 use crate::log::{Level, Log};
 use crate::settings::Settings;
+use crate::source::Unsupported;
 use crate::stage::Stage;
 use crate::work::{Done, Work};
 
@@ -44,7 +45,7 @@ pub(crate) struct Want {
 /// Functions that modules registered, by kind and name.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    pub(crate) functions: HashMap<(Kind, String), Arc<Entry>>,
+    pub(crate) functions: HashMap<(Kind, String), Entry>,
     /// Names of modules of which matches can be made.
     pub(crate) match_handlers: BTreeSet<String>,
 }
@@ -208,8 +209,12 @@ impl Desk {
         if name.len() > ID_BYTES_MAX || registry.functions.len() >= REGISTERED_MAX {
             return Err(HostError(format!("at most {REGISTERED_MAX} functions, with names of at most {ID_BYTES_MAX} bytes")));
         }
-        crate::hooks::check(kind, name).map_err(HostError)?;
-        registry.functions.insert((kind, name.to_lowercase()), Arc::new(function));
+        match crate::hooks::check(kind, name) {
+            // With a warning, which the look through the sources has given where it saw the name.
+            Err(useless) if !useless.is_unknown && self.shared.settings.unsupported == Unsupported::Warn => {}
+            checked => checked.map_err(|useless| HostError(useless.text))?,
+        }
+        registry.functions.insert((kind, name.to_lowercase()), function);
         Ok(())
     }
 }

@@ -1,7 +1,9 @@
 //! Hooks: which names there are, messages of the API as tables and back, and errors of modules as the API has them. Owns these conversions: a table has
 //! the fields that the message has in JSON, as in Nakama.
 
+use hillfort_api::calls::State;
 use hillfort_api::json::Unknown;
+use hillfort_api::messages::Sender;
 use hillfort_api::realtime::Envelope;
 use hillfort_api::table::Described as _;
 use hillfort_api::{ApiError, CALLS, Call, CallName, Code, Reply};
@@ -14,14 +16,37 @@ use crate::json;
 /// Bytes of an error's message that a client sees.
 const MESSAGE_BYTES_MAX: usize = 1024;
 
-/// Whether a function may be registered under a name.
-pub(crate) fn check(kind: Kind, name: &str) -> Result<(), String> {
-    let known = match kind {
-        Kind::Rpc | Kind::Shutdown => true,
-        Kind::ReqBefore | Kind::ReqAfter => call_name(name).is_some(),
-        Kind::RtBefore | Kind::RtAfter => messages().any(|message| squeezed(message).eq_ignore_ascii_case(name)),
-    };
-    if known { Ok(()) } else { Err(format!("the API has no message {name}: docs/nakama.md lists them")) }
+/// A hook that would hear of nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Useless {
+    /// Why.
+    pub(crate) text: String,
+    /// Nakama does not have what it names either.
+    pub(crate) is_unknown: bool,
+}
+
+/// Whether a function that is registered under a name is ever called.
+///
+/// # Errors
+/// Why it is not.
+pub(crate) fn check(kind: Kind, name: &str) -> Result<(), Useless> {
+    let useless = |why: &str| Useless { text: format!("a hook of {name} is never called: {why}"), is_unknown: false };
+    let unknown = || Useless { text: format!("the API has no message {name}: docs/nakama.md lists them"), is_unknown: true };
+    match kind {
+        Kind::Rpc | Kind::Shutdown => Ok(()),
+        Kind::ReqBefore | Kind::ReqAfter => match call_name(name).ok_or_else(unknown)?.row().state {
+            State::Done => Ok(()),
+            State::NotYet => Err(useless("the call is not served yet (docs/nakama.md)")),
+        },
+        Kind::RtBefore | Kind::RtAfter => {
+            let field = messages().find(|message| squeezed(message).eq_ignore_ascii_case(name));
+            match field.and_then(hillfort_api::messages::message).ok_or_else(unknown)? {
+                (Sender::Server, _) => Err(useless("clients do not send this message")),
+                (_, State::NotYet) => Err(useless("the message is not served yet (docs/nakama.md)")),
+                (Sender::Client | Sender::Both, State::Done) => Ok(()),
+            }
+        }
+    }
 }
 
 /// The call that a hook means: in any case, as in Nakama.
@@ -141,9 +166,23 @@ mod tests {
         assert_eq!(check(Kind::ReqBefore, "AuthenticateDevice"), Ok(()));
         assert_eq!(check(Kind::ReqBefore, "authenticatedevice"), Ok(()));
         assert_eq!(check(Kind::RtAfter, "MatchCreate"), Ok(()));
-        assert!(check(Kind::RtBefore, "Cid").is_err());
-        assert!(check(Kind::ReqAfter, "MatchCreate").is_err());
+        assert!(check(Kind::RtBefore, "Cid").is_err_and(|useless| useless.is_unknown));
+        assert!(check(Kind::ReqAfter, "MatchCreate").is_err_and(|useless| useless.is_unknown));
         assert_eq!(call_name("getaccount"), Some(CallName::GetAccount));
+    }
+
+    #[test]
+    fn hooks_that_hear_of_nothing_are_known() {
+        let never = |kind, name: &str| check(kind, name).expect_err(name);
+        for (kind, name, why) in [
+            (Kind::RtBefore, "MatchData", "clients do not send"),
+            (Kind::RtAfter, "Error", "clients do not send"),
+            (Kind::RtAfter, "PartyCreate", "not served yet"),
+            (Kind::ReqBefore, "AddFriends", "not served yet"),
+        ] {
+            let Useless { text, is_unknown } = never(kind, name);
+            assert!(text.contains(why) && !is_unknown, "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use hillfort_api::realtime::Envelope;
-use hillfort_api::{ApiError, Call, CallName, Caller, Code, Reply};
+use hillfort_api::{ApiError, Call, CallName, Caller, Code, Reply, Via};
 use hillfort_script::modules::Failure;
 use hillfort_script::{Data, Values};
 use tokio::sync::oneshot;
@@ -21,13 +21,15 @@ use crate::settings::Settings;
 use crate::source::{self, Compiled, Finding};
 use crate::vm::{Engine, Loaded, Purpose};
 use crate::work::Hands;
-use crate::worker::{CallJob, Job, Refused, Switch, Worker};
+use crate::worker::{CallJob, Habit, Job, Outcome, Refused, Tried, Worker};
 
 pub(crate) mod context;
+mod status;
 mod watch;
 
 use context::Context;
 
+pub use status::{KindName, ModuleFault, Status};
 pub use watch::Watch;
 
 /// Faults that the console shows.
@@ -54,6 +56,8 @@ pub(crate) struct Generation {
     number: u64,
     pub(crate) compiled: Compiled,
     names: BTreeSet<(KindName, String)>,
+    /// What is known of each registered function's calls.
+    habits: HashMap<(Kind, String), Habit>,
     match_handlers: BTreeSet<String>,
     hooks: HashMap<CallName, (bool, bool)>,
     /// The same of messages of the realtime API, by their fields in an envelope.
@@ -63,69 +67,10 @@ pub(crate) struct Generation {
     loaded_ms: i64,
 }
 
-/// A kind of registered function, for lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "named as Nakama's functions that register them")]
-pub enum KindName {
-    Rpc,
-    ReqBefore,
-    ReqAfter,
-    RtBefore,
-    RtAfter,
-    Shutdown,
-}
-
-/// What the console shows of the runtime.
-#[derive(Debug, Clone, Default)]
-pub struct Status {
-    /// Counts loads that went well, from 1.
-    pub generation: u64,
-    /// When the current modules were loaded, UTC milliseconds.
-    pub loaded_ms: i64,
-    /// Names and files of modules.
-    pub modules: Vec<(String, String)>,
-    /// Registered functions.
-    pub functions: Vec<(KindName, String)>,
-    /// Names of modules of which matches can be made: those that return a table with the seven callbacks.
-    pub match_handlers: Vec<String>,
-    /// What will not work in the current modules.
-    pub warnings: Vec<Finding>,
-    /// Why the last load was refused; empty when it went well.
-    pub refused: Vec<Finding>,
-    /// What failed last, newest first.
-    pub faults: Vec<ModuleFault>,
-    /// Calls in queue or under way, for each thread.
-    pub load: Vec<usize>,
-}
-
-/// A call that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModuleFault {
-    /// When, UTC milliseconds.
-    pub at_ms: i64,
-    /// Which RPC, hook or match.
-    pub place: String,
-    /// What, with file and line, and the functions it passed through.
-    pub text: String,
-}
-
 #[derive(Debug, Default)]
 struct Report {
     refused: Vec<Finding>,
     faults: VecDeque<ModuleFault>,
-}
-
-impl From<Kind> for KindName {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Rpc => Self::Rpc,
-            Kind::ReqBefore => Self::ReqBefore,
-            Kind::ReqAfter => Self::ReqAfter,
-            Kind::RtBefore => Self::RtBefore,
-            Kind::RtAfter => Self::RtAfter,
-            Kind::Shutdown => Self::Shutdown,
-        }
-    }
 }
 
 impl Runtime {
@@ -141,8 +86,7 @@ impl Runtime {
         let (generation, loads) = load(1, threads, &shared, &hands)?;
         let mut workers = Vec::with_capacity(threads);
         for (number, loaded) in loads.into_iter().enumerate() {
-            let first = Switch { loaded, compiled: generation.compiled.clone() };
-            let worker = Worker::start(number, first, Arc::clone(&shared), hands.clone());
+            let worker = Worker::start(number, loaded, Arc::clone(&shared), hands.clone());
             workers.push(worker.map_err(|error| vec![Finding { file: "modules".to_owned(), line: 0, text: error.to_string() }])?);
         }
         let current = RwLock::new(Arc::new(generation));
@@ -188,20 +132,17 @@ impl Runtime {
     /// Whether there is an RPC of this name, in any case.
     #[must_use]
     pub fn has_rpc(&self, id: &str) -> bool {
-        self.0.current().names.contains(&(KindName::Rpc, id.to_lowercase()))
+        self.0.current().habits.contains_key(&(Kind::Rpc, id.to_lowercase()))
     }
 
-    /// Calls an RPC; nothing: there is none of this name.
+    /// Calls an RPC; nothing: there is none of this name. It may run on the thread that polls, at worst for as long as the budget of a call lasts: not
+    /// for a loop that others wait for.
     ///
     /// # Errors
     /// As the module says, or its fault.
     pub async fn rpc(&self, caller: &Caller, id: &str, payload: String) -> Option<Result<String, ApiError>> {
-        let id = id.to_lowercase();
-        if !self.0.current().names.contains(&(KindName::Rpc, id.clone())) {
-            return None;
-        }
         let payload = Values(vec![if payload.is_empty() { Data::Nil } else { Data::text(payload) }]);
-        let result = self.0.call(Kind::Rpc, id, Context::of(caller), payload).await;
+        let result = self.0.call(Some(caller), (Kind::Rpc, id.to_lowercase()), payload).await;
         Some(match result? {
             Ok(Data::Nil) => Ok(String::new()),
             Ok(Data::Text(text)) => match String::from_utf8(text) {
@@ -228,7 +169,7 @@ impl Runtime {
         let key = name.row().name.to_lowercase();
         let table = hooks::call_to_table(&call)?;
         let takes = !table.is_nil();
-        match self.0.call(Kind::ReqBefore, key, Context::of(caller), Values(vec![table])).await {
+        match self.0.call(Some(caller), (Kind::ReqBefore, key), Values(vec![table])).await {
             None => Ok(Some(call)),
             // A call that takes nothing cannot be changed, nor switched off but by an error, as in Nakama.
             Some(Ok(_)) if !takes => Ok(Some(call)),
@@ -250,7 +191,7 @@ impl Runtime {
         let mut values = vec![hooks::reply_to_table(reply)?];
         values.push(hooks::call_to_table(call)?);
         let key = name.row().name.to_lowercase();
-        self.0.call(Kind::ReqAfter, key, Context::of(caller), Values(values)).await.map_or(Ok(()), |result| result.map(|_| ()))
+        self.0.call(Some(caller), (Kind::ReqAfter, key), Values(values)).await.map_or(Ok(()), |result| result.map(|_| ()))
     }
 
     /// The same for a message of the realtime API.
@@ -265,7 +206,7 @@ impl Runtime {
         let table = hooks::envelope_to_table(&envelope)?;
         let key = hooks::message_key(&table).filter(|key| current.names.contains(&(KindName::RtBefore, key.clone())));
         let Some(key) = key else { return Ok(Some(envelope)) };
-        match self.0.call(Kind::RtBefore, key, Context::of(caller), Values(vec![table])).await {
+        match self.0.call(Some(caller), (Kind::RtBefore, key), Values(vec![table])).await {
             None => Ok(Some(envelope)),
             Some(Ok(Data::Nil)) => Ok(None),
             Some(Ok(table)) => hooks::table_to_envelope(&table).map(|changed| Some(Envelope { cid: envelope.cid, ..changed })),
@@ -287,7 +228,7 @@ impl Runtime {
         let Some(key) = key else { return Ok(()) };
         let reply = reply.map_or(Ok(Data::Nil), hooks::envelope_to_table)?;
         self.0
-            .call(Kind::RtAfter, key, Context::of(caller), Values(vec![reply, table]))
+            .call(Some(caller), (Kind::RtAfter, key), Values(vec![reply, table]))
             .await
             .map_or(Ok(()), |result| result.map(|_| ()))
     }
@@ -295,7 +236,7 @@ impl Runtime {
     /// Tells modules that the server goes down. What they say is logged.
     pub async fn shutdown(&self) {
         if self.0.current().names.contains(&(KindName::Shutdown, String::new())) {
-            self.0.call(Kind::Shutdown, String::new(), Context::default(), Values::default()).await;
+            self.0.call(None, (Kind::Shutdown, String::new()), Values::default()).await;
         }
     }
 
@@ -368,43 +309,57 @@ impl Inner {
         };
         report.refused.clear();
         drop(report);
-        let compiled = generation.compiled.clone();
-        // Names first: a call of a function that the thread does not have yet is refused as unknown for a moment; the other way round, a function
-        // that is gone would be.
+        // Names first: a call of a new function may be refused as unknown for a moment; the other way round, one of a function that is gone.
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(generation);
-        let switches = self.workers.iter().zip(loads);
-        for (worker, loaded) in switches {
-            if !worker.switch(Switch { loaded, compiled: compiled.clone() }) {
-                self.shared.line(Level::Error, "modules", "a thread for modules is gone");
-            }
-        }
+        self.workers.iter().zip(loads).for_each(|(worker, loaded)| worker.switch(loaded));
         Ok(number)
     }
 
-    /// Calls a registered function; nothing: the thread has none of this name.
-    async fn call(&self, kind: Kind, name: String, context: Context, arguments: Values) -> Option<Result<Data, ApiError>> {
-        let (reply, replied) = oneshot::channel();
-        let place = name.clone();
-        let job = CallJob { kind, name, context: Arc::new(context), arguments, queued: Instant::now(), reply };
-        if !self.worker().hand(Job::Call(Box::new(job))) {
-            return Some(Err(ApiError::new(
-                Code::Unavailable,
-                "the server has too many calls of modules to do: try again later",
-            )));
-        }
-        let Ok(result) = replied.await else {
-            return Some(Err(ApiError::new(Code::Internal, "the call was given up: the server's log says why")));
+    /// Calls a registered function; nothing: there is none of this name.
+    async fn call(&self, caller: Option<&Caller>, key: (Kind, String), arguments: Values) -> Option<Result<Data, ApiError>> {
+        let current = self.current();
+        let habit = current.habits.get(&key)?;
+        // The loop of the sockets polls hooks itself: all players would wait for one that runs there.
+        let has_time = match key.0 {
+            Kind::Rpc => true,
+            Kind::ReqBefore | Kind::ReqAfter => caller.is_some_and(|caller| !matches!(caller.via, Via::Socket(_))),
+            Kind::RtBefore | Kind::RtAfter | Kind::Shutdown => false,
         };
-        match result {
+        let here = Some(habit).filter(|habit| has_time && habit.is_short());
+        let place = key.1.clone();
+        let context = caller.map(Context::of).unwrap_or_default();
+        match self.outcome(CallJob { key, context, arguments, begun: Instant::now() }, here).await {
             Ok(data) => Some(Ok(data)),
             Err(Refused::Unknown) => None,
             Err(Refused::Late) => Some(Err(ApiError::new(Code::DeadlineExceeded, "the call took longer than it may"))),
+            Err(Refused::Full) => {
+                Some(Err(ApiError::new(Code::Unavailable, "the server has too many calls of modules to do: try again later")))
+            }
+            Err(Refused::Lost) => Some(Err(ApiError::new(Code::Internal, "the call was given up: the server's log says why"))),
             Err(Refused::TooMuch(text)) => {
                 let failure = Failure::Raised { text: format!("returned too much: {text}"), trace: String::new() };
                 Some(Err(self.failed(&place, &failure)))
             }
             Err(Refused::Failed(failure)) => Some(Err(self.failed(&place, &failure))),
         }
+    }
+
+    /// With a habit where the caller is, if a VM is free; else in the thread with the least to do.
+    async fn outcome(&self, mut job: CallJob, here: Option<&Habit>) -> Outcome {
+        if let Some(habit) = here {
+            for worker in &self.workers {
+                job = match worker.try_here(job, habit) {
+                    Tried::Over(outcome) => return outcome,
+                    Tried::Goes(replied) => return replied.await.unwrap_or(Err(Refused::Lost)),
+                    Tried::Not(job) => job,
+                };
+            }
+        }
+        let (reply, replied) = oneshot::channel();
+        if !self.worker().hand(Job::Begin(Box::new(job), reply)) {
+            return Err(Refused::Full);
+        }
+        replied.await.unwrap_or(Err(Refused::Lost))
     }
 
     /// Notes a failure for the developer, and says what the client hears.
@@ -461,6 +416,7 @@ fn load(number: u64, threads: usize, shared: &Arc<Shared>, hands: &Hands) -> Res
     }
     let functions = || loads.iter().flat_map(|loaded| loaded.registry.functions.keys());
     let names: BTreeSet<_> = functions().map(|(kind, name)| (KindName::from(*kind), name.clone())).collect();
+    let habits = functions().map(|key| (key.clone(), Habit::default())).collect();
     let mut calls: HashMap<CallName, (bool, bool)> = HashMap::new();
     for (kind, name) in functions() {
         let Some(call) = hooks::call_name(name) else { continue };
@@ -481,6 +437,7 @@ fn load(number: u64, threads: usize, shared: &Arc<Shared>, hands: &Hands) -> Res
         number,
         compiled,
         names,
+        habits,
         match_handlers: loads.iter().flat_map(|loaded| &loaded.registry.match_handlers).cloned().collect(),
         hooks: calls,
         message_hooks,

@@ -1,7 +1,8 @@
 //! A VM with modules in it: built, loaded, stepped. Owns the limits of each kind of VM and the joining of host functions to the table; knows nothing
 //! of threads and queues.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hillfort_script::modules::{Call, Environment, Failure, Held, ModuleVm, Prelude, Results, Step};
@@ -91,6 +92,11 @@ pub(crate) struct Loaded {
     pub(crate) engine: Engine,
     pub(crate) room: Room,
     pub(crate) registry: Registry,
+    pub(crate) compiled: Compiled,
+    /// Whoever runs code in it has this: what the desk holds is that call's.
+    pub(crate) running: Mutex<()>,
+    /// A panic came out of it: nobody knows what it is in.
+    pub(crate) broken: AtomicBool,
 }
 
 fn read(clock: ClockId) -> Duration {
@@ -214,6 +220,14 @@ impl Engine {
 }
 
 impl Loaded {
+    /// Why it must be loaded anew, if it must.
+    pub(crate) fn is_lost(&self) -> Option<&'static str> {
+        if self.room.environment.has_ended() {
+            return Some("the modules keep more memory than modules.vm_mib_max");
+        }
+        self.broken.load(Ordering::Relaxed).then_some("a bug of the server's")
+    }
+
     /// Builds a VM and runs all modules in it, in the order of their names. They may ask the backend.
     pub(crate) async fn load(compiled: &Compiled, shared: &Arc<Shared>, hands: &Hands) -> Result<Self, Finding> {
         let broken = |fault: ScriptFault| Finding { file: "modules".to_owned(), line: 0, text: fault.to_string() };
@@ -238,7 +252,8 @@ impl Loaded {
             }
         }
         let registry = engine.vm.with_host::<Desk, _>(|desk| desk.registry.take()).unwrap_or_default();
-        Ok(Self { engine, room, registry })
+        let compiled = compiled.clone();
+        Ok(Self { engine, room, registry, compiled, running: Mutex::default(), broken: AtomicBool::new(false) })
     }
 }
 

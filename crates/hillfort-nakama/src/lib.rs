@@ -7,7 +7,7 @@
 //! - `rest`, `grpc`: doors for one call at a time; `body`: the bytes of a request, bounded; `answers`: those of all answers that wait
 //!   for their readers
 //! - [`socket`]: the realtime socket, a loop of its own; [`matches`]: relayed ones, and those that rooms run
-//! - [`reference`], [`openapi`]: documents made from the table of calls; [`variants`]: which messages of the socket are served
+//! - [`reference`], [`openapi`]: documents made from the tables of calls and messages
 
 #![forbid(unsafe_code)]
 
@@ -21,6 +21,5 @@ pub mod openapi;
 pub mod reference;
 pub mod rest;
 pub mod socket;
-pub mod variants;
 
 pub use gate::{Count, Gate, Settings};

@@ -4,10 +4,9 @@ use std::fmt::Write;
 
 use hillfort_api::CALLS;
 use hillfort_api::calls::{Auth, State};
+use hillfort_api::messages::{MESSAGES, Sender};
 use hillfort_api::realtime::Envelope;
 use hillfort_api::table::{Described, Kind};
-
-use crate::variants::{Sender, VARIANTS};
 
 /// Calls by their ways over HTTP.
 pub fn calls() -> String {
@@ -29,7 +28,7 @@ pub fn calls() -> String {
 /// Messages of the realtime socket.
 pub fn messages() -> String {
     let mut out = String::from("| message | number | from | what | state |\n| --- | --- | --- | --- | --- |\n");
-    for (name, from, is_served) in VARIANTS {
+    for (name, from, is_served) in MESSAGES {
         let (_, field) = Envelope::TABLE.field(name).expect("a test compares the two");
         let Kind::Message(message) = field.kind else { continue };
         let from = match from {

@@ -1,4 +1,4 @@
-//! What modules ask about streams, answered by the realtime socket. Everything else goes on to the next backend.
+//! What modules ask about streams and who follows whom, answered by the realtime socket. Everything else goes on to the next backend.
 
 use std::sync::Arc;
 
@@ -35,6 +35,10 @@ impl StreamBackend {
     fn answer(&self, ask: Ask) -> Result<Result<Answer, ApiError>, Box<Ask>> {
         let sockets = &self.sockets;
         Ok(match ask {
+            Ask::StatusFollow { session_id, user_ids, follow } => {
+                let users: Vec<_> = user_ids.into_iter().map(UserId).collect();
+                sockets.follow(SessionId(session_id), &users, follow).map(|()| Answer::Done)
+            }
             Ask::StreamUsers { stream, hidden, not_hidden } => {
                 let wanted = |on: &PresenceOn| if on.meta.hidden { hidden } else { not_hidden };
                 let found = sockets.on_stream(&key(stream)).into_iter().filter(wanted);

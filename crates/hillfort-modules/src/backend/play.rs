@@ -1,4 +1,4 @@
-//! Matches, streams and events as modules see them. Owns the fields, named as Nakama's where nothing else is said; their bounds are the backend's.
+//! Matches and streams as modules see them. Owns the fields, named as Nakama's where nothing else is said; their bounds are the backend's.
 
 use crate::id::Id;
 
@@ -59,14 +59,4 @@ pub struct StreamPresence {
     pub target: StreamTarget,
     pub node: String,
     pub meta: StreamMeta,
-}
-
-/// Something happened that others may want to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    pub name: String,
-    pub properties: Vec<(String, String)>,
-    /// UTC seconds; nothing: now.
-    pub timestamp_s: Option<i64>,
-    pub external: bool,
 }

@@ -9,7 +9,6 @@ const CHAT: &str = "chat comes in a later version: use streams until then";
 const NOTIFICATIONS: &str = "notifications come in a later version: use stream_send until then";
 const PURCHASES: &str = "purchases come in a later version: verify them with http_request until then";
 const METRICS: &str = "metrics of modules come in a later version: use the log until then";
-const STATUS: &str = "following from modules comes in a later version: clients follow by themselves";
 const PARTIES: &str = "parties come in a later version";
 const FILES: &str = "files cannot be read: `require` a module that returns a table";
 const INDEX: &str = "indexes of storage come in a later version: use storage_list until then";
@@ -27,7 +26,6 @@ pub(super) static FUNCTIONS: &[Function] = missing! {
     METRICS: "metrics_counter_add", "metrics_gauge_set", "metrics_timer_record";
     NOTIFICATIONS: "notification_send", "notifications_send", "notification_send_all", "notifications_list", "notifications_delete",
         "notifications_get_id", "notifications_delete_id", "notifications_update";
-    STATUS: "status_follow", "status_unfollow", "users_get_friend_status";
     BOARDS: "leaderboard_create", "leaderboard_delete", "leaderboard_list", "leaderboard_ranks_disable", "leaderboard_records_list",
         "leaderboard_records_list_cursor_from_rank", "leaderboard_record_write", "leaderboard_records_haystack",
         "leaderboard_record_delete", "leaderboards_get_id", "tournament_create", "tournament_delete", "tournament_add_attempt",
@@ -39,7 +37,7 @@ pub(super) static FUNCTIONS: &[Function] = missing! {
     PEOPLE: "groups_get_id", "group_create", "group_update", "group_delete", "group_user_join", "group_user_leave", "group_users_add",
         "group_users_ban", "group_users_promote", "group_users_demote", "group_users_list", "group_users_kick", "groups_list",
         "groups_get_random", "user_groups_list", "friend_metadata_update", "friends_list", "friends_of_friends_list", "friends_add",
-        "friends_delete", "friends_block";
+        "friends_delete", "friends_block", "users_get_friend_status";
     PARTIES: "party_list";
     FILES: "file_read";
     CHAT: "channel_message_send", "channel_message_update", "channel_message_remove", "channel_messages_list", "channel_id_build";

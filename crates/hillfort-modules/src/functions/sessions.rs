@@ -3,7 +3,7 @@
 use hillfort_script::HostError;
 use hillfort_script::modules::{Arguments, Charge};
 
-use super::check::{id, wrong};
+use super::check::{id, ids, wrong};
 use super::{Function, Outcome, Runs, row};
 use crate::backend::Ask;
 use crate::desk::{Desk, Want};
@@ -23,6 +23,20 @@ pub(super) static FUNCTIONS: &[Function] = &[
         "Makes tokens invalid; without any: all of the user's.",
         Runs::Elsewhere("SessionLogout", logout),
     ),
+    row(
+        "status_follow",
+        "session_id, user_ids",
+        "",
+        "Has a session hear of these users' status from now on.",
+        Runs::Elsewhere("StatusFollow", |_, _, a| status(a, true)),
+    ),
+    row(
+        "status_unfollow",
+        "session_id, user_ids",
+        "",
+        "Has it hear of them no longer.",
+        Runs::Elsewhere("StatusFollow", |_, _, a| status(a, false)),
+    ),
 ];
 
 fn disconnect(_: &mut Desk, _: &Charge<'_>, arguments: &Arguments) -> Result<Outcome, HostError> {
@@ -39,4 +53,11 @@ fn logout(_: &mut Desk, _: &Charge<'_>, arguments: &Arguments) -> Result<Outcome
         refresh_token: arguments.optional_text(3)?.unwrap_or_default(),
     };
     Outcome::later(Want::ask(ask, "failed to logout", Want::nothing))
+}
+
+fn status(arguments: &Arguments, follow: bool) -> Result<Outcome, HostError> {
+    let session_id = id(arguments, 1, "expects valid session id")?;
+    let user_ids = ids(arguments, 2, "expects a list of user ids")?;
+    let blame = if follow { "failed to follow status" } else { "failed to unfollow status" };
+    Outcome::later(Want::ask(Ask::StatusFollow { session_id, user_ids, follow }, blame, Want::nothing))
 }

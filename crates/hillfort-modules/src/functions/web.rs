@@ -4,9 +4,9 @@ use hillfort_script::modules::{Arguments, Charge};
 use hillfort_script::{Data, HostError, Values};
 
 use super::check::{filled_text, strings, wrong};
-use super::{Function, Outcome, Runs, limits, one, row, text};
-use crate::backend::{Ask, Event};
+use super::{Function, Outcome, Runs, limits, number, one, row, text};
 use crate::desk::{Desk, Want};
+use crate::json;
 use crate::log::Level;
 use crate::work::{HttpRequest, Work};
 
@@ -35,8 +35,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         "event",
         "name, properties = nil, timestamp = nil, external = false",
         "",
-        "Says that something happened, to whoever the server tells.",
-        Runs::Elsewhere("Event", event),
+        "Says that something happened: a line in the server's log, as `logger_info` writes.",
+        Runs::Here(event),
     ),
 ];
 
@@ -71,14 +71,18 @@ fn http_request(_: &mut Desk, _: &Charge<'_>, arguments: &Arguments) -> Result<O
     Outcome::later(Want::work(Work::Http(Box::new(request))))
 }
 
-fn event(_: &mut Desk, _: &Charge<'_>, arguments: &Arguments) -> Result<Outcome, HostError> {
+fn event(desk: &mut Desk, charge: &Charge<'_>, arguments: &Arguments) -> Result<Values, HostError> {
     let name = filled_text(arguments, 1, "expects name string")?;
     let properties = strings(arguments, 2, "properties")?;
-    let timestamp_s = if arguments.is_nil(3) { None } else { Some(arguments.integer(3)?) };
-    let external = arguments.flag_or(4, false)?;
-    Outcome::later(Want::ask(
-        Ask::Event(Event { name, properties, timestamp_s, external }),
-        "failed to send event",
-        Want::nothing,
-    ))
+    let timestamp_s = if arguments.is_nil(3) { desk.now_ms() / 1000 } else { arguments.integer(3)? };
+    let fields = [
+        ("name", text(name)),
+        ("properties", Data::map(properties.into_iter().map(|(name, value)| (name, text(value))))),
+        ("timestamp", number(timestamp_s)),
+        ("external", Data::Bool(arguments.flag_or(4, false)?)),
+    ];
+    let line = json::to_text(&Data::map(fields)).map_err(HostError)?;
+    charge.bytes(line.len());
+    desk.log(Level::Info, &format!("event {line}"));
+    Ok(Values::default())
 }

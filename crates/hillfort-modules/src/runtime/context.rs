@@ -5,6 +5,7 @@ use hillfort_script::modules::Held;
 use hillfort_script::{Data, Entry, IntoScript, Values};
 
 use crate::desk::Kind;
+use crate::id::id_to_text;
 
 /// What of a call's context does not come from the server itself.
 #[derive(Debug, Default)]
@@ -31,14 +32,14 @@ impl Context {
             ..Self::default()
         };
         if let Who::User(user) = &caller.who {
-            context.user_id = Some(user.user_id.to_string());
+            context.user_id = Some(id_to_text(&user.user_id.0));
             context.username = Some(user.username.clone());
             context.vars = Data::map(user.vars.iter().map(|(name, value)| (name.as_str(), Data::text(value.as_str()))));
             #[expect(clippy::cast_precision_loss, reason = "seconds of this age are exact")]
             let expires_s = user.expires_s as f64;
             context.expires_s = Some(expires_s);
             if let Via::Socket(session) = caller.via {
-                context.session_id = Some(session.to_string());
+                context.session_id = Some(id_to_text(&session.0));
                 context.lang = Some("en".to_owned());
             }
         }

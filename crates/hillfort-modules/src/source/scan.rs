@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::token::{Kind, Token, tokens};
 use super::{Finding, Source};
+use crate::desk::Kind as Registered;
 
 /// Globals that a module may not use, with what to do instead.
 const GLOBALS: [(&str, &str); 11] = [
@@ -116,7 +117,7 @@ impl<'a> Look<'a> {
             return;
         }
         match state(name) {
-            Some(true) => {}
+            Some(true) => self.hook(field, behind),
             Some(false) => {
                 let why = crate::functions::find(name).map_or("", |function| function.why_not());
                 self.found(field, format!("nk.{name} does not work yet: {why}"));
@@ -130,6 +131,27 @@ impl<'a> Look<'a> {
                 self.found(field, format!("Nakama has no function nk.{name}{hint}"));
             }
         }
+    }
+
+    /// A hook is registered at `field` with the arguments from `behind` on: whether it is ever called.
+    fn hook(&mut self, field: usize, behind: usize) {
+        let Some(kind) = self.tokens[field].text.strip_prefix("register_").and_then(Registered::parse) else { return };
+        if let Some(Err(useless)) = self.last_argument(behind).map(|message| crate::hooks::check(kind, message)) {
+            self.found(field, useless.text);
+        }
+    }
+
+    /// The last argument of a call whose arguments begin at `at`, when it is a plain string.
+    fn last_argument(&self, at: usize) -> Option<&'a str> {
+        let mut depth = 0_usize;
+        for end in at..self.tokens.len() {
+            depth += usize::from(self.symbol(end, "("));
+            depth -= usize::from(depth > 0 && self.symbol(end, ")"));
+            if depth == 0 {
+                return self.tokens.get(end.checked_sub(1)?).filter(|token| token.kind == Kind::Text).map(|token| token.text);
+            }
+        }
+        None
     }
 
     fn globals(&mut self) {

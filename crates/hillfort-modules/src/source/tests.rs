@@ -38,6 +38,21 @@ fn what_does_not_work_is_named_with_its_line() {
 }
 
 #[test]
+fn hooks_that_hear_of_nothing_are_named_with_their_line() {
+    let hook = |text: &str| format!("local nk = require('nakama')\n{text}");
+    finds(&hook("nk.register_rt_before(function(c, e) return (e) end, 'MatchCreate')"), &[]);
+    finds(&hook("nk.register_req_before(f('x'), \"getaccount\") nk.register_rpc(f, 'PartyCreate')"), &[]);
+    finds(
+        &hook("nk.register_rt_before(f(), 'PartyCreate')"),
+        &[(2, "PartyCreate is never called: the message is not served yet")],
+    );
+    finds(&hook("\nnk.register_rt_after(f,\n'match_data')"), &[(3, "the API has no message match_data")]);
+    finds(&hook("nk.register_rt_after(f, 'MatchData')"), &[(2, "MatchData is never called: clients do not send")]);
+    finds(&hook("nk.register_req_after(f, 'AddFriends')"), &[(2, "AddFriends is never called: the call is not served yet")]);
+    finds(&hook("local register = nk.register_rt_before\nregister(f, name .. 'x') nk.register_rt_before(f"), &[(3, "")]);
+}
+
+#[test]
 fn globals_of_lua_that_are_not_there_are_named() {
     finds("setfenv(1, {})", &[(1, "setfenv is not there")]);
     finds("\nlocal f = loadstring('return 1')", &[(2, "loadstring is not there")]);

@@ -1,9 +1,21 @@
 //! RPCs: what they see, what they return, how they fail, and that one which waits holds up nobody.
 
-use hillfort_api::{ApiError, Code};
-use hillfort_modules::source::Unsupported;
+use std::future::ready;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 
-use crate::rig::{ANN, block, caller, start, start_with, try_start, until};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use hillfort_api::api::GetUsersRequest;
+use hillfort_api::realtime::envelope::Message;
+use hillfort_api::realtime::{Envelope, StatusUpdate};
+use hillfort_api::{ApiError, Call, Caller, Code, SessionId, Via};
+use hillfort_modules::backend::{Answer, Ask, Backend, Fault};
+use hillfort_modules::source::Unsupported;
+use hillfort_modules::{Runtime, Settings};
+
+use crate::rig::{ANN, block, caller, folder, settings, start, start_with, try_start, until};
 
 #[test]
 fn an_rpc_sees_who_calls() {
@@ -112,6 +124,55 @@ fn a_call_that_waits_holds_up_nobody() {
     assert_eq!(rig.runtime.status().load, [0]);
 }
 
+/// Answers when its lock is free, and holds the thread that asks until then.
+#[derive(Default)]
+struct Stuck {
+    lock: Mutex<()>,
+    asked: AtomicBool,
+}
+
+impl Backend for Stuck {
+    fn ask(&self, _: Ask) -> BoxFuture<'static, Result<Answer, Fault>> {
+        self.asked.store(true, Relaxed);
+        drop(self.lock.lock());
+        Box::pin(ready(Ok(Answer::Objects(Vec::new()))))
+    }
+}
+
+#[test]
+fn short_calls_run_where_their_caller_is_and_hooks_of_sockets_do_not() {
+    let text = "local nk = require('nakama')
+        nk.register_rpc(function(context, payload) return payload end, 'short')
+        nk.register_rpc(function() while true do end end, 'long')
+        nk.register_rpc(function() return #nk.storage_read({{ collection = 'c', key = 'k' }}) .. '' end, 'waits')
+        nk.register_req_before(function(context, request) return request end, 'GetUsers')
+        nk.register_rt_before(function(context, envelope) return envelope end, 'StatusUpdate')";
+    let folder = folder(&[("s.lua", text)]);
+    let settings = Settings { threads: 1, ..settings(folder.path()) };
+    let stuck = Arc::new(Stuck::default());
+    let runtime = Runtime::start(settings, Arc::clone(&stuck) as Arc<dyn Backend>).expect("loads");
+    let socket = Via::Socket(SessionId([7; 16]));
+    let of = |via: Via| Caller { via, ..caller(None) };
+    // Polled once, while the thread of the modules is held: what is over was done here.
+    let once = |id: &str| runtime.rpc(&of(socket), id, "x".to_owned()).now_or_never();
+    let users = || Call::GetUsers(GetUsersRequest::default());
+    let status = Envelope { cid: String::new(), message: Some(Message::StatusUpdate(StatusUpdate::default())) };
+    let held = stuck.lock.lock().expect("no panic");
+    assert_eq!(once("waits"), None);
+    until("the thread is held", || stuck.asked.load(Relaxed));
+    assert_eq!(once("short"), Some(Some(Ok("x".to_owned()))));
+    assert!(matches!(once("long"), Some(Some(Err(_)))), "it was not known that it is long");
+    assert_eq!(once("long"), None, "now it is");
+    assert_eq!(once("waits"), None);
+    assert_eq!(once("short"), Some(Some(Ok("x".to_owned()))));
+    assert_eq!(runtime.before(&of(Via::Rest), users()).now_or_never(), Some(Ok(Some(users()))));
+    assert_eq!(runtime.before(&of(socket), users()).now_or_never(), None);
+    assert_eq!(runtime.realtime_before(&of(socket), status).now_or_never(), None);
+    drop(held);
+    assert_eq!(block(runtime.rpc(&of(socket), "waits", String::new())), Some(Ok("0".to_owned())));
+    until("the thread has nothing to do", || runtime.status().load == [0]);
+}
+
 #[test]
 fn a_queue_that_is_full_says_so() {
     let rig = start_with(
@@ -210,6 +271,11 @@ fn what_cannot_load_says_where() {
         &[("a.lua", "require('nakama').register_req_before(function() end, 'AuthenticateDevise')")],
         &["a.lua:1: the API has no message AuthenticateDevise"],
     );
+    // Where no look through the source sees the name.
+    refused(
+        &[("a.lua", "local nk, name = require('nakama'), 'Party' .. 'Create'\nnk.register_rt_before(function() end, name)")],
+        &["a.lua:2: a hook of PartyCreate is never called: the message is not served yet"],
+    );
     refused(&[("a.lua", "require('nakama').register_rpc('x', 'y')")], &["a.lua:1: bad argument #1 (function expected)"]);
     refused(&[("a.lua", "while true do end")], &["a.lua: ran over its budget of steps"]);
     refused(&[("a.lua", "string.format = nil")], &["a.lua:1: string.format cannot be replaced"]);
@@ -217,9 +283,12 @@ fn what_cannot_load_says_where() {
 
 #[test]
 fn unsupported_functions_may_be_left_to_fail() {
-    let text = "local nk = require('nakama')\nnk.register_rpc(function() nk.sql_query('x') end, 'sql')";
+    let text = "local nk = require('nakama')
+        nk.register_rpc(function() nk.sql_query('x') end, 'sql')
+        nk.register_rt_before(function() end, 'PartyCreate')";
     let rig = start_with(&[("a.lua", text)], |settings| settings.unsupported = Unsupported::Warn);
-    assert_eq!(rig.runtime.status().warnings.len(), 1);
+    let lines: Vec<_> = rig.runtime.status().warnings.iter().map(|warning| warning.line).collect();
+    assert_eq!(lines, [2, 3]);
     assert!(
         rig.rpc("sql", "")
             .is_err_and(|error| error.message.contains("nk.sql_query does not work yet: modules do not see the tables"))
@@ -230,9 +299,9 @@ fn unsupported_functions_may_be_left_to_fail() {
 fn no_modules_are_fine() {
     let rig = start(&[]);
     assert!(rig.runtime.status().modules.is_empty());
-    let missing = crate::rig::settings(&rig.folder.path().join("none"));
-    let backend = std::sync::Arc::new(crate::memory::Shared::default());
-    assert!(hillfort_modules::Runtime::start(missing, backend).is_ok());
+    let missing = settings(&rig.folder.path().join("none"));
+    let backend = Arc::new(crate::memory::Shared::default());
+    assert!(Runtime::start(missing, backend).is_ok());
 }
 
 #[test]

@@ -225,3 +225,13 @@ fn requests_are_off_unless_listed() {
     fails("nk.http_request('https://example.org/', 'brew', {})", "expects method to be one of");
     fails("nk.http_request('https://example.org/', 'get', {}, nil, 100, true)", "without a check of certificates");
 }
+
+#[test]
+fn events_are_lines_in_the_log() {
+    check("return select('#', nk.event('sold', { item = 'sword', price = '7' }, 1700000000, true)) .. ''", "0");
+    check("nk.event('sold') nk.event('sold', nil, nil, false) return 'well'", "well");
+    fails("nk.event('')", "bad argument #1 (expects name string)");
+    fails("nk.event('x', { price = 7 })", "bad argument #2 (properties values must be strings)");
+    fails("nk.event('x', { 'a' })", "bad argument #2 (properties keys must be strings)");
+    fails("nk.event('x', {}, 'soon')", "bad argument #3 (number expected");
+}

@@ -59,11 +59,13 @@ fn no_call_is_lost_under_load() {
     let rig = start(&[("a.lua", &version(1))]);
     let (done, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
+        // Ones that wait, in a thread of the modules, and short ones, where their callers are.
+        for id in ["waits", "waits", "version", "version"] {
+            let (rig, done, stop) = (&rig, &done, &stop);
+            scope.spawn(move || {
                 let mut last = 1;
                 while !stop.load(Ordering::Relaxed) {
-                    let said = rig.says("waits", "");
+                    let said = rig.says(id, "");
                     let seen: u32 = said[1..].parse().expect("a version");
                     // Two threads may be a load apart, never more.
                     assert!(seen + 1 >= last, "v{seen} after v{last}");

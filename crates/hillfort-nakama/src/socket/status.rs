@@ -4,9 +4,10 @@ use hillfort_api::api::{GetUsersRequest, Users};
 use hillfort_api::error::RealtimeCode;
 use hillfort_api::realtime::envelope::Message;
 use hillfort_api::realtime::{Status, StatusFollow};
-use hillfort_api::{Call, UserId};
+use hillfort_api::{ApiError, Call, Code, SessionId, UserId};
 use hillfort_proto::time::Time;
 
+use super::Sockets;
 use super::calls::Then;
 use super::conn::ConnRef;
 use super::registry::{Meta, StreamKey, StreamPlace};
@@ -16,6 +17,21 @@ use super::thread::SocketThread;
 const STATUS_BYTES_MAX: usize = 2048;
 /// Users in one request, as many as the service looks up at once.
 const USERS_MAX: usize = 100;
+
+impl Sockets {
+    /// Has a session hear of the status of users from now on, or no longer. Does nothing when there is no such session.
+    ///
+    /// # Errors
+    /// `ResourceExhausted`: the bound `follows_max`.
+    pub fn follow(&self, session: SessionId, users: &[UserId], follow: bool) -> Result<(), ApiError> {
+        let registry = &self.shared().registry;
+        if !follow {
+            registry.unfollow(session, users);
+            return Ok(());
+        }
+        registry.follow(session, users).map_err(|many| ApiError::new(Code::ResourceExhausted, format!("too many {}", many.0)))
+    }
+}
 
 impl SocketThread {
     pub(crate) fn on_status_follow(&mut self, now: Time, at: ConnRef, cid: String, follow: StatusFollow) {

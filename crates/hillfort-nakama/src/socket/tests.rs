@@ -4,6 +4,7 @@
 mod hooks;
 mod hostile;
 mod matches;
+mod messages;
 mod rig;
 mod sessions;
 mod status;

@@ -84,6 +84,29 @@ fn hooks_see_calls_and_messages() {
 }
 
 #[test]
+fn modules_have_sessions_follow_users_and_tell_of_events() {
+    let server = server();
+    let (ann, bob) = (User::sign_in(&server, "ann"), User::sign_in(&server, "bob"));
+    let (mut ann_socket, mut bob_socket) = (ann.socket(), bob.socket());
+    let ann_id = ann.done("GET /v2/account", &Value::Null)["user"]["id"].as_str().unwrap().to_owned();
+    assert!(bob_socket.rpc("follow", &ann_id)["error"].is_null());
+    ann_socket.ask(json!({ "status_update": { "status": "here" } }));
+    let seen = bob_socket
+        .wait("a status", |envelope| envelope["status_presence_event"]["joins"][0]["status"].as_str().map(str::to_owned));
+    assert_eq!(seen, "here!", "as the hook before it made it");
+    bob_socket.rpc("unfollow", &ann_id);
+    ann_socket.ask(json!({ "status_update": { "status": "unheard" } }));
+    bob_socket.send(&json!({ "cid": "after", "ping": {} }));
+    let next = bob_socket.wait("a pong", |envelope| match envelope["cid"].as_str() {
+        Some("after") => Some("pong".to_owned()),
+        _ => envelope["status_presence_event"]["joins"][0]["status"].as_str().map(str::to_owned),
+    });
+    assert_eq!(next, "pong");
+    ann.rpc("sell", "a sword");
+    server.logged("event {\"external\":true,\"name\":\"sold\",\"properties\":{\"item\":\"a sword\"},\"timestamp\":1700000000}");
+}
+
+#[test]
 fn modules_put_sessions_on_streams_and_send_to_them() {
     let server = server();
     let (ann, bob) = (User::sign_in(&server, "ann"), User::sign_in(&server, "bob"));

@@ -72,6 +72,28 @@ pub(super) struct Stand {
     pub(super) hooked: Mutex<Vec<oneshot::Sender<()>>>,
     /// Whether sessions end while they open.
     pub(super) ends: AtomicBool,
+    /// Hooks around every message, and what they saw.
+    pub(super) seen: Mutex<Seen>,
+}
+
+/// What hooks do, and the fields of the envelopes that they saw; of replies too.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Nothing: there are none.
+    pub(super) on: Option<On>,
+    pub(super) before: Vec<String>,
+    pub(super) after: Vec<(String, Option<String>)>,
+}
+
+/// What a hook before a message does.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum On {
+    /// The message goes on as it is.
+    Lets,
+    /// It is switched off.
+    Drops,
+    /// The hook fails.
+    Fails,
 }
 
 pub(super) struct Client {
@@ -100,16 +122,33 @@ impl Service for Stand {
     }
 
     fn message_hooks(&self, message: &'static str) -> Hooks {
+        if self.seen.lock().unwrap().on.is_some() {
+            return Hooks { before: true, after: true };
+        }
         if message == "rpc" { *self.hooks.lock().unwrap() } else { Hooks::default() }
     }
 
     fn before_message(&self, _: Caller, envelope: Envelope) -> Later<Result<Option<Envelope>, ApiError>> {
+        let mut seen = self.seen.lock().unwrap();
+        if let Some(on) = seen.on {
+            seen.before.push(field(&envelope));
+            return Box::pin(std::future::ready(match on {
+                On::Lets => Ok(Some(envelope)),
+                On::Drops => Ok(None),
+                On::Fails => Err(ApiError::new(Code::Internal, "not today")),
+            }));
+        }
         let (sender, receiver) = oneshot::channel();
         self.hooked.lock().unwrap().push(sender);
         Box::pin(async move { receiver.await.map(|()| Some(envelope)).map_err(|_| ApiError::new(Code::Internal, "dropped")) })
     }
 
-    fn after_message(&self, _: Caller, _: Option<Envelope>, _: Envelope) -> Later<()> {
+    fn after_message(&self, _: Caller, reply: Option<Envelope>, envelope: Envelope) -> Later<()> {
+        let mut seen = self.seen.lock().unwrap();
+        if seen.on.is_some() {
+            seen.after.push((field(&envelope), reply.as_ref().map(field)));
+            return Box::pin(std::future::ready(()));
+        }
         let (sender, receiver) = oneshot::channel();
         self.hooked.lock().unwrap().push(sender);
         Box::pin(async move { _ = receiver.await })
@@ -142,6 +181,12 @@ impl Service for Stand {
             other => panic!("not a socket's call: {other:?}"),
         }
     }
+}
+
+/// An envelope's field.
+fn field(envelope: &Envelope) -> String {
+    let json: Value = serde_json::from_slice(&hillfort_api::json::write(envelope)).unwrap();
+    json.as_object().unwrap().keys().find(|name| *name != "cid").cloned().unwrap_or_default()
 }
 
 fn ready(answer: Result<Reply, ApiError>) -> Answer {

@@ -36,6 +36,18 @@ nk.register_rpc(function(context, payload)
   return tostring(nk.stream_count({ mode = 20, label = "news" }))
 end, "hush")
 
+nk.register_rpc(function(context, payload)
+  nk.status_follow(context.session_id, { payload })
+end, "follow")
+
+nk.register_rpc(function(context, payload)
+  nk.status_unfollow(context.session_id, { payload })
+end, "unfollow")
+
+nk.register_rpc(function(context, payload)
+  nk.event("sold", { item = payload }, 1700000000, true)
+end, "sell")
+
 nk.register_req_before(function(context, request)
   if request.display_name == "admin" then
     error({ "that name is taken", 7 })

@@ -1,6 +1,7 @@
-//! Which messages of the realtime socket are served: the table that `docs/nakama.md` is made from. Knows nothing of what they do.
+//! Which messages of the realtime socket there are, who sends them and whether they are served: `docs/nakama.md` is made from this table, and hooks are
+//! held against it. Knows nothing of what messages do.
 
-use hillfort_api::calls::State;
+use crate::calls::State;
 
 /// Who sends a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub enum Sender {
 use Sender::{Both, Client, Server};
 use State::{Done, NotYet};
 
-/// Every variant of `Envelope`, in the order of the schema.
-pub const VARIANTS: &[(&str, Sender, State)] = &[
+/// Every message of an `Envelope`, in the order of the schema.
+pub const MESSAGES: &[(&str, Sender, State)] = &[
     ("channel", Server, NotYet),
     ("channel_join", Client, NotYet),
     ("channel_leave", Client, NotYet),
@@ -70,17 +71,23 @@ pub const VARIANTS: &[(&str, Sender, State)] = &[
     ("party_update", Client, NotYet),
 ];
 
+/// The row of a message, by its field in an envelope.
+#[must_use]
+pub fn message(field: &str) -> Option<(Sender, State)> {
+    MESSAGES.iter().find(|(name, ..)| *name == field).map(|(_, sender, state)| (*sender, *state))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::VARIANTS;
-    use hillfort_api::realtime::Envelope;
-    use hillfort_api::table::Described;
+    use super::MESSAGES;
+    use crate::realtime::Envelope;
+    use crate::table::Described;
 
     #[test]
-    fn every_variant_is_listed() {
+    fn every_message_is_listed() {
         let wanted: Vec<_> =
             Envelope::TABLE.fields.iter().filter(|field| field.oneof.is_some()).map(|field| field.name).collect();
-        let listed: Vec<_> = VARIANTS.iter().map(|(name, ..)| *name).collect();
+        let listed: Vec<_> = MESSAGES.iter().map(|(name, ..)| *name).collect();
         assert_eq!(listed, wanted);
     }
 }

@@ -108,7 +108,7 @@ pub struct OutsideConfig {
     pub apple_keys_url: Option<String>,
     /// The same for Google.
     pub google_keys_url: Option<String>,
-    /// Whether tokens of Apple and Google must have a nonce that the client knows: it sends it as the variable `nonce`.
+    /// Whether identity tokens must have a nonce: the SHA-256, in hexadecimal digits, of what the client sends as the variable `nonce`.
     pub nonce: bool,
     /// Facebook.
     pub facebook: FacebookConfig,

@@ -119,7 +119,7 @@ impl Outside {
             fetch: Fetch::new(&outside.trust)?,
             apple: issuer(Issuer::apple(outside.apple_bundle_ids.clone()), &outside.apple_keys_url),
             google: issuer(Issuer::google(outside.google_client_ids.clone()), &outside.google_keys_url),
-            facebook: Facebook::new(outside.facebook.clone()),
+            facebook: Facebook::new(outside.facebook.clone(), outside.nonce),
             game_center: GameCenter::new(outside.game_center.clone()),
             steam: Steam::new(outside.steam.clone()),
         })

@@ -96,11 +96,11 @@ struct InstantPlayer {
 const INSTANT_AGE_S: i64 = 600;
 
 impl Facebook {
-    /// With these rules.
+    /// With these rules, and whether a token of Limited Login must have a nonce.
     #[must_use]
-    pub fn new(config: FacebookConfig) -> Self {
+    pub fn new(config: FacebookConfig, nonce: bool) -> Self {
         let audiences = Some(config.app_id.clone()).filter(|id| !id.is_empty()).into_iter().collect();
-        let mut issuer = Issuer::facebook(audiences);
+        let mut issuer = Issuer { nonce, ..Issuer::facebook(audiences) };
         if !config.keys_url.is_empty() {
             issuer.keys_url.clone_from(&config.keys_url);
         }

@@ -22,7 +22,7 @@ pub struct Issuer {
     pub issuers: Vec<String>,
     /// What `aud` must name: bundle ids, client ids or app ids of the game. Empty: not configured.
     pub audiences: Vec<String>,
-    /// Whether a token must have a nonce that the client proves to know.
+    /// Whether a token must have a nonce whose origin the client proves to know.
     pub nonce: bool,
 }
 
@@ -136,8 +136,8 @@ impl IdTokens {
         !self.issuer.audiences.is_empty()
     }
 
-    /// Who bears `token`. `nonce` is what the client chose when it asked for the token, as it is or as its SHA-256 in hexadecimal digits;
-    /// who only has the token does not know it.
+    /// Who bears `token`. `nonce` is what the client chose when it asked for the token, which has its SHA-256 in hexadecimal digits: who
+    /// only has the token does not know it. A token with the nonce as it is would tell it to everybody.
     ///
     /// # Errors
     /// [`ProofFault`].
@@ -183,9 +183,8 @@ impl IdTokens {
             return Err(ProofFault::Refused("no subject"));
         }
         match (nonce, &claims.nonce) {
-            (None, None) if !self.issuer.nonce => Ok(()),
-            (None, Some(_)) if !self.issuer.nonce => Ok(()),
-            (Some(shown), Some(claimed)) if shown == claimed || hex_sha256(shown) == *claimed => Ok(()),
+            (None, _) if !self.issuer.nonce => Ok(()),
+            (Some(shown), Some(claimed)) if hex_sha256(shown) == *claimed => Ok(()),
             (None, _) => Err(ProofFault::Refused("a nonce is required")),
             (Some(_), _) => Err(ProofFault::Refused("another nonce")),
         }

@@ -10,5 +10,9 @@ mod modules;
 mod outside;
 mod passwords;
 mod rig;
+mod services;
 mod sessions;
+#[expect(dead_code, reason = "tests beside the adapters use the rest")]
+#[path = "../../src/outside/stand_in/server.rs"]
+mod stand_in;
 mod storage;

@@ -37,7 +37,11 @@ impl Rig {
     }
 
     pub(crate) fn with(config: Config, mail: MailConfig) -> Self {
-        let runtime = Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+        Self::beside(Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()), config, mail)
+    }
+
+    /// One on the runtime of a neighbour, which runs while this is waited for.
+    pub(crate) fn beside(runtime: Arc<Runtime>, config: Config, mail: MailConfig) -> Self {
         let store = runtime.block_on(Store::open("memory:", Options::default())).unwrap();
         Self::over(runtime, store, config, mail, NOW_MS)
     }

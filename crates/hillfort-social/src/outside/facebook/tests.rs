@@ -53,7 +53,7 @@ fn an_access_token_is_asked_whose_app_it_was_made_for() {
             (400, String::new())
         })
         .await;
-        let facebook = Facebook::new(config(&server));
+        let facebook = Facebook::new(config(&server), false);
         let check = async |token: &str| facebook.check(&fetch(""), token, None, NOW_MS).await;
         let person = Person {
             id: "77".into(),
@@ -70,9 +70,9 @@ fn an_access_token_is_asked_whose_app_it_was_made_for() {
             let found = check(token).await;
             assert!(matches!(&found, Err(ProofFault::Unreachable(why)) if !why.contains("secret")), "{token}: {found:?}");
         }
-        let without_secret = Facebook::new(FacebookConfig { app_secret: String::new(), ..config(&server) });
+        let without_secret = Facebook::new(FacebookConfig { app_secret: String::new(), ..config(&server) }, false);
         assert!(matches!(without_secret.check(&fetch(""), "good", None, NOW_MS).await, Err(ProofFault::NotConfigured(_))));
-        let unset = Facebook::new(FacebookConfig { app_id: String::new(), ..config(&server) });
+        let unset = Facebook::new(FacebookConfig { app_id: String::new(), ..config(&server) }, false);
         assert!(matches!(unset.check(&fetch(""), "good", None, NOW_MS).await, Err(ProofFault::NotConfigured(_))));
     });
 }
@@ -83,14 +83,19 @@ fn limited_login_proves_itself() {
         let signer = Signer::rsa("one", RSA_1);
         let keys = key_set(&[&signer]);
         let server = StandIn::plain(move |path| if path == "/keys" { (200, keys.clone()) } else { (500, String::new()) }).await;
-        let facebook = Facebook::new(config(&server));
+        let facebook = Facebook::new(config(&server), false);
         let token = |app: &str, nonce: &str| {
             signer.token(&json!({"iss": "https://www.facebook.com", "aud": app, "sub": "77", "exp": NOW_S + 60, "nonce": nonce}))
         };
         let check = async |token: &str, nonce: Option<&str>| facebook.check(&fetch(""), token, nonce, NOW_MS).await;
-        assert_eq!(check(&token("1234", "n"), Some("n")).await.unwrap().id, "77");
-        assert!(check(&token("1234", "n"), Some("m")).await.is_err());
-        assert!(check(&token("9999", "n"), Some("n")).await.is_err());
+        // SHA-256 of "n".
+        let nonce = "1b16b1df538ba12dc3f97edbb85caa7050d46c148134290feba80f8236c83db9";
+        assert_eq!(check(&token("1234", nonce), Some("n")).await.unwrap().id, "77");
+        assert!(check(&token("1234", nonce), Some("m")).await.is_err());
+        assert!(check(&token("9999", nonce), Some("n")).await.is_err());
+        let strict = Facebook::new(config(&server), true);
+        assert!(strict.check(&fetch(""), &token("1234", nonce), Some("n"), NOW_MS).await.is_ok());
+        assert!(strict.check(&fetch(""), &token("1234", nonce), None, NOW_MS).await.is_err());
     });
 }
 
@@ -98,7 +103,7 @@ fn limited_login_proves_itself() {
 fn an_instant_game_signs_its_player() {
     block_on(async {
         let server = StandIn::plain(|_| (500, String::new())).await;
-        let facebook = Facebook::new(config(&server));
+        let facebook = Facebook::new(config(&server), false);
         let signed = |secret: &str, player: serde_json::Value| {
             let payload = URL_SAFE_NO_PAD.encode(player.to_string());
             format!("{}.{payload}", URL_SAFE_NO_PAD.encode(hmac(secret.as_bytes(), payload.as_bytes())))
@@ -121,7 +126,7 @@ fn an_instant_game_signs_its_player() {
         ] {
             assert!(matches!(facebook.instant(&bad, NOW_MS), Err(ProofFault::Refused(_))), "{bad}");
         }
-        let unset = Facebook::new(FacebookConfig { instant_secret: String::new(), ..config(&server) });
+        let unset = Facebook::new(FacebookConfig { instant_secret: String::new(), ..config(&server) }, false);
         assert!(matches!(unset.instant("a.b", NOW_MS), Err(ProofFault::NotConfigured(_))));
         assert_eq!(server.asked(), 0);
     });

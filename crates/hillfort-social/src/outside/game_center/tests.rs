@@ -2,23 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, date_time_ymd};
 
 use super::{GameCenter, GameCenterConfig, GameCenterProof};
-use crate::outside::stand_in::{NOW_MS, RSA_1, RSA_2, Signer, StandIn, block_on, fetch};
+use crate::outside::stand_in::{NOW_MS, RSA_1, RSA_2, Signer, StandIn, block_on, certificate, fetch};
 use crate::outside::{Person, ProofFault};
 
 const PLAYER: &str = "G:1234567890";
 const BUNDLE: &str = "org.example.game";
-
-/// A certificate of an RSA key, as Apple publishes one; in 2023 and no other year.
-fn certificate(pkcs8: &[u8]) -> String {
-    let key = rustls_pki_types::PrivatePkcs8KeyDer::from(pkcs8);
-    let key = KeyPair::from_pkcs8_der_and_sign_algo(&key, &PKCS_RSA_SHA256).unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    (params.not_before, params.not_after) = (date_time_ymd(2023, 1, 1), date_time_ymd(2023, 12, 31));
-    params.self_signed(&key).unwrap().pem()
-}
 
 struct Proof {
     timestamp: i64,

@@ -1,13 +1,12 @@
 //! HTTP by hyper and axum on one thread: serves the router it is given, turns `/session` into a WebSocket that it hands back to the
 //! loop, and lets the router hand connections over to other loops. Admits nobody: sockets come admitted. Knows nothing of sessions.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -30,16 +29,17 @@ use mio::Waker;
 use rustls::ServerConfig;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
-use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 mod lag;
 mod life;
 mod rewind;
+mod visits;
 
 use crate::stats::{Door, Stats};
 use rewind::Rewind;
+use visits::Visits;
 
 /// A connection on its way to this thread.
 #[derive(Debug)]
@@ -129,41 +129,16 @@ async fn serve(mut arrivals: Receiver<Arrival>, mut house: House) {
     house.router = Router::new().route("/session", get(upgrade)).fallback_service(house.router);
     let (lag, asked) = (house.lag.clone(), Arc::clone(&house.asked));
     tokio::spawn(async move { lag::watch(lag, &asked).await });
-    let mut visits = VecDeque::new();
+    let mut visits = Visits::new(house.silent_max, house.open_max);
     while let Some(Arrival { door, socket, early, tls, peer, admitted, goes_first }) = arrivals.recv().await {
         let (admitted, exit, stats) = (Mutex::new(Some(admitted)), house.exit.clone(), Arc::clone(&house.stats));
         let visit = Visit { peer, admitted, fault: Mutex::new(None), goes_first, has_asked: AtomicBool::new(false), exit, stats };
         let visit = Arc::new(visit);
-        make_room(&mut visits, house.silent_max, house.open_max);
+        visits.make_room();
         let watched = Arc::downgrade(&visit);
         // Bounded by the loop, which hands over no more connections than configured.
         let task = tokio::spawn(host(door, socket, early, tls, house.clone(), visit));
-        visits.push_back((watched, task.abort_handle()));
-    }
-}
-
-/// Makes room for one more: ends the oldest of the silent when they are `silent_max`, and the oldest of all when they are `open_max`:
-/// whoever keeps asking just often enough must not hold the door against newcomers, and a page is fetched in less time than it takes
-/// to become the oldest. Strangers go before known addresses, as at the other door.
-fn make_room(visits: &mut VecDeque<(Weak<Visit>, AbortHandle)>, silent_max: usize, open_max: usize) {
-    if visits.len() < silent_max.min(open_max) {
-        return;
-    }
-    visits.retain(|(visit, _)| visit.strong_count() > 0);
-    let is_silent = |(visit, _): &(Weak<Visit>, _)| visit.upgrade().is_some_and(|visit| !visit.has_asked.load(Relaxed));
-    let is_stranger = |(visit, _): &(Weak<Visit>, _)| visit.upgrade().is_some_and(|visit| !visit.goes_first);
-    let oldest = if visits.iter().filter(|visit| is_silent(visit)).count() >= silent_max {
-        visits.iter().position(|visit| is_silent(visit) && is_stranger(visit)).or_else(|| visits.iter().position(is_silent))
-    } else if visits.len() >= open_max {
-        visits.iter().position(is_stranger).or(Some(0))
-    } else {
-        None
-    };
-    if let Some((visit, task)) = oldest.and_then(|at| visits.remove(at)) {
-        if let Some(visit) = visit.upgrade() {
-            visit.stats.http.refuse(Reject::UnprovenShed);
-        }
-        task.abort();
+        visits.push(watched, task.abort_handle());
     }
 }
 

@@ -15,6 +15,8 @@ pub use hillfort_api::source;
 const SHARDS: usize = 64;
 /// Places in a set: where a key may be.
 const WAYS: usize = 8;
+/// Sets in a page, 4 KiB: what a first key takes.
+const PAGE_SETS: usize = 32;
 
 /// How many at once, and how long until one more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,22 +72,29 @@ pub struct TryAgainIn(pub i64);
 /// A table of buckets.
 #[derive(Debug)]
 pub struct Limits {
-    /// A part under each lock. Zeros that were never written to take no memory.
-    shards: Box<[Mutex<Vec<[Bucket; WAYS]>>]>,
+    /// A part under each lock, in pages: one is made when the first key of one of its sets comes. Left to the system, which gives memory
+    /// only to zeros that are written to, it would depend on the allocator whether it does: glibc's wrote all 17 MB at the start.
+    shards: Box<[Mutex<Pages>]>,
+    /// Sets in a shard.
+    each: usize,
     seed: (u64, u64),
 }
 
+type Pages = Vec<Option<Box<Page>>>;
+type Page = [[Bucket; WAYS]; PAGE_SETS];
+
 /// Hash of the key (a keyed one, so that nobody can aim at another's), and when it is full again, in nanoseconds. In the past, the
-/// place is free. A pair, and not a type of its own: the library then asks the system for zeros instead of writing them.
+/// place is free.
 type Bucket = (u64, i64);
 
 impl Limits {
-    /// A table for `keys` keys (rounded up; at least 512); 16 bytes each. `seed` should be random.
+    /// A table for `keys` keys (rounded up; at least 512); 16 bytes each, when they are there. `seed` should be random.
     #[must_use]
     pub fn new(keys: usize, seed: (u64, u64)) -> Self {
         let sets = keys.div_ceil(WAYS).next_power_of_two();
         let each = sets.div_ceil(SHARDS);
-        Self { shards: (0..SHARDS).map(|_| Mutex::new(vec![[(0, 0); WAYS]; each])).collect(), seed }
+        let pages = || (0..each.div_ceil(PAGE_SETS)).map(|_| None).collect();
+        Self { shards: (0..SHARDS).map(|_| Mutex::new(pages())).collect(), each, seed }
     }
 
     /// Takes one from the bucket of `key`.
@@ -148,9 +157,10 @@ impl Limits {
     }
 
     fn in_set<T>(&self, hash: u64, look: impl FnOnce(&mut [Bucket; WAYS]) -> T) -> T {
+        let index = (hash >> 8) as usize % self.each;
         let mut shard = self.shards[hash as usize % SHARDS].lock().expect("no holder panics");
-        let index = (hash >> 8) as usize % shard.len();
-        look(&mut shard[index])
+        let page = shard[index / PAGE_SETS].get_or_insert_with(|| Box::new([[(0, 0); WAYS]; PAGE_SETS]));
+        look(&mut page[index % PAGE_SETS])
     }
 }
 
@@ -222,6 +232,24 @@ mod tests {
             let _ = limits.take(&stranger, Allowance::new(2, 1_000), 1);
         }
         assert!(limits.take(&"the attacker", two, 2).is_err());
+    }
+
+    #[test]
+    fn memory_comes_with_keys_and_is_bounded() {
+        let keys = 1 << 17;
+        let limits = Limits::new(keys, (1, 2));
+        let bytes = || {
+            let pages = limits.shards.iter().map(|shard| shard.lock().unwrap().iter().flatten().count());
+            pages.sum::<usize>() * size_of::<super::Page>()
+        };
+        assert_eq!(bytes(), 0);
+        let mut last = 0;
+        for (keys_seen, bytes_max) in [(1, 4096), (100, 100 * 4096), (100_000, 16 * keys), (1_000_000, 16 * keys)] {
+            (last..keys_seen).for_each(|key: u32| limits.remember(&key, 1, 0));
+            last = keys_seen;
+            assert!((1..=bytes_max).contains(&bytes()), "{keys_seen} keys: {} bytes", bytes());
+        }
+        assert_eq!(bytes(), 16 * keys);
     }
 
     #[test]

@@ -108,7 +108,10 @@ struct Server {
 fn serve(porter: bool) -> io::Result<Server> {
     let threads = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let cipher = RoomCipher::new([1, 2, 3, 4]);
-    let mut door = SocketDoor::new(Config::default(), Arc::new(Keeper), threads.handle().clone(), cipher.clone())?;
+    // The crowd answers no pings, and on a busy machine it takes longer to come than they would wait.
+    let hour = Duration::from_secs(3600);
+    let config = Config { ping_every: hour, pong_wait: hour, ..Config::default() };
+    let mut door = SocketDoor::new(config, Arc::new(Keeper), threads.handle().clone(), cipher.clone())?;
     let sockets = door.sockets();
     let realm = Realm::start(hillfort_realm::Config::default(), vec![hillfort_realm::echo(HZ)], door.session_ports(1));
     let realm = realm.map_err(io::Error::other)?;
@@ -123,7 +126,9 @@ fn serve(porter: bool) -> io::Result<Server> {
         ..hillfort_guard::Config::new(KeyRing::new())
     };
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut edge = Edge::bind(hillfort_edge::Config::new(any, any, guard)).map_err(io::Error::other)?;
+    // As the server that ships has it.
+    let config = hillfort_edge::Config { http_connections_max: 4096, ..hillfort_edge::Config::new(any, any, guard) };
+    let mut edge = Edge::bind(config).map_err(io::Error::other)?;
     let addr = edge.addr(Door::Http)?;
     drop(edge.session_ports(1));
     if porter {

@@ -1,5 +1,5 @@
 // Every call of Nakama's JavaScript SDK that the server answers, made by the unmodified SDK. Runs in Node.js and in a browser: it is given
-// the SDK and where the server is, and knows neither.
+// the SDK, where the server is and where proofs of services come from, and knows none of them.
 
 const fail = (text) => {
   throw new Error(text);
@@ -28,17 +28,87 @@ let last = 0;
 /** Unique among all that this process and others of this minute make. */
 const unique = (name) => `${name}-${Date.now().toString(36)}-${(last += 1)}-${Math.random().toString(36).slice(2, 10)}`;
 
-/** What a token of the SDK is not good for: services that vouch for players are not configured in this test. */
-const NOT_CONFIGURED = [
-  ['apple', (client) => client.authenticateApple('token', true)],
-  ['facebook', (client) => client.authenticateFacebook('token', true)],
-  ['facebook instant game', (client) => client.authenticateFacebookInstantGame('signed', true)],
-  ['game center', (client) => client.authenticateGameCenter({
-    player_id: 'G:1', bundle_id: 'b', timestamp_seconds: '1', salt: 's', signature: 's', public_key_url: 'https://static.gc.apple.com/k',
-  }, true)],
-  ['google', (client) => client.authenticateGoogle('token', true)],
-  ['steam', (client) => client.authenticateSteam('token', true)],
-];
+/** Digits, as Steam's ids are, of nobody else. */
+const somebody = () => `${Date.now()}${String((last += 1)).padStart(3, '0')}${String(Math.floor(Math.random() * 1000)).padStart(3, '0')}`;
+
+/**
+ * How the SDK shows a proof to each service that vouches for players, and where an account has what it knows the player by. Facebook has two kinds
+ * of tokens.
+ */
+const SERVICES = {
+  Apple: { signIn: (client, { token }, create, name) => client.authenticateApple(token, create, name), id: 'apple_id' },
+  Google: { signIn: (client, { token }, create, name) => client.authenticateGoogle(token, create, name), id: 'google_id' },
+  Facebook: { signIn: (client, { token }, create, name) => client.authenticateFacebook(token, create, name), id: 'facebook_id' },
+  LimitedLogin: { signIn: (client, { token }, create, name) => client.authenticateFacebook(token, create, name), id: 'facebook_id', name: 'Facebook' },
+  FacebookInstantGame: {
+    signIn: (client, { token }, create, name) => client.authenticateFacebookInstantGame(token, create, name),
+    id: 'facebook_instant_game_id',
+    account: ({ token }) => ({ signed_player_info: token }),
+  },
+  GameCenter: {
+    signIn: (client, given, create, name) => client.authenticateGameCenter(
+      given.bundle_id, given.player_id, given.public_key_url, given.salt, given.signature, given.timestamp_seconds, name, create,
+    ),
+    id: 'gamecenter_id',
+    account: (given) => given,
+  },
+  Steam: {
+    signIn: (client, { token }, create, name) => client.authenticateSteam(token, create, name),
+    id: 'steam_id',
+    link: ({ token }) => ({ account: { token } }),
+  },
+};
+
+/** What is wrong with a proof, as the stand-in of the services makes it. */
+const FLAWS = ['expired', 'for another app', 'by another key'];
+
+/** A proof of a service, from its stand-in. */
+async function proof(where, service, person, made = 'good') {
+  const answer = await fetch(`${where.services}/proof?${new URLSearchParams({ service, person, made })}`);
+  return answer.json();
+}
+
+/** One check for each service: signing in, linking and unlinking with proofs that are good, and with others. */
+function ofService(service) {
+  const { signIn, id, name = service, account = ({ token }) => ({ token }), link = account } = SERVICES[service];
+  return async ({ client, where }) => {
+    const show = (person, made) => proof(where, service, person, made);
+    const [ann, bob] = [somebody(), somebody()];
+    await refused(signIn(client, await show(ann), false), 404, 5, 'somebody without an account');
+    const username = unique(name);
+    const made = await signIn(client, await show(ann), true, username);
+    same([made.created, made.username], [true, username], 'the new account');
+    same((await client.getAccount(made)).user[id], ann, id);
+    const again = await signIn(client, await show(ann), false);
+    same([again.created, again.user_id], [false, made.user_id], 'the same account');
+
+    const session = await client.authenticateDevice(unique('device'), true);
+    const linkWith = async (person, flaw) => client[`link${name}`](session, link(await show(person, flaw)));
+    const unlinkWith = async (person, flaw) => client[`unlink${name}`](session, account(await show(person, flaw)));
+    for (const flaw of FLAWS) {
+      await refused(signIn(client, await show(bob, flaw), true), 401, 16, `signing in, ${flaw}`);
+      await refused(linkWith(bob, flaw), 401, 16, `linking, ${flaw}`);
+    }
+    await refused(linkWith(ann), 409, 6, "linking somebody else's");
+    same(await linkWith(bob), true, 'linked');
+    same((await client.getAccount(session)).user[id], bob, id);
+    same((await signIn(client, await show(bob), false)).user_id, session.user_id, 'signed in by what was linked');
+    for (const flaw of FLAWS) await refused(unlinkWith(bob, flaw), 401, 16, `unlinking, ${flaw}`);
+    same(await unlinkWith(bob), true, 'unlinked');
+    same((await client.getAccount(session)).user[id], undefined, id);
+    await refused(signIn(client, await show(bob), false), 404, 5, 'signing in by what was unlinked');
+  };
+}
+
+/** What a server says whose operator has set no service up. */
+export const UNSET = {
+  async 'services that are not configured say so'({ client, where }) {
+    for (const [service, { signIn }] of Object.entries(SERVICES)) {
+      const said = await refused(signIn(client, await proof(where, service, somebody()), true), 400, 9, service);
+      holds(/not configured/.test(said.message), said.message);
+    }
+  },
+};
 
 export const CALLS = {
   async 'a device makes an account once'({ client }) {
@@ -66,14 +136,6 @@ export const CALLS = {
   async 'the server key is asked for'({ Client, where }) {
     const stranger = new Client('not the key', where.host, where.port);
     await refused(stranger.authenticateDevice(unique('device'), true), 401, 16, 'a wrong server key');
-  },
-
-  async 'services that are not configured say so'({ client }) {
-    for (const [name, call] of NOT_CONFIGURED) {
-      const answer = await call(client).then(() => fail(`${name} was answered`), (error) => error);
-      holds(answer.status >= 400 && answer.status < 600 && answer.status !== 404, `${name}: ${answer.status}`);
-      holds((await answer.json()).message.length > 5, `${name} says why`);
-    }
   },
 
   async 'a session is refreshed and ended'({ client }) {
@@ -125,16 +187,11 @@ export const CALLS = {
     await client.unlinkCustom(session, { id: custom });
     await client.unlinkEmail(session, { email });
     await refused(client.authenticateCustom(custom, false), 404, 5, 'an id that was unlinked');
-    for (const name of ['Apple', 'Facebook', 'FacebookInstantGame', 'GameCenter', 'Google', 'Steam']) {
-      for (const way of ['link', 'unlink']) {
-        const request = name === 'Steam' && way === 'link' ? { account: { token: 't' } } : { token: 't', signed_player_info: 't' };
-        const answer = await client[`${way}${name}`](session, request).then(() => null, (error) => error);
-        holds(answer === null || (answer.status >= 400 && answer.status !== 404 && (await answer.json()).message.length > 5), `${way} ${name}`);
-      }
-    }
   },
 
-  async 'objects are written, read, listed and deleted'({ client }) {
+  ...Object.fromEntries(Object.keys(SERVICES).map((service) => [`${service} signs in, is linked and unlinked`, ofService(service)])),
+
+  async 'objects are written, read, listed and deleted'({ client, where }) {
     const session = await client.authenticateDevice(unique('device'), true);
     const collection = unique('saves');
     const write = (key, value, rest = {}) => ({ collection, key, value, permission_read: 1, permission_write: 1, ...rest });
@@ -157,6 +214,9 @@ export const CALLS = {
     const second = await client.listStorageObjects(session, collection, session.user_id, 1, first.cursor);
     same([...first.objects, ...second.objects].map((object) => object.key).sort(), ['a', 'b'], 'both pages');
     holds(Array.isArray((await client.listStorageObjects(session, collection)).objects), 'without a user');
+    const path = `http://${where.host}:${where.port}/v2/storage/${collection}/${session.user_id}?limit=100`;
+    const listed = await (await fetch(path, { headers: { authorization: `Bearer ${session.token}` } })).json();
+    same(listed.objects.map((object) => object.key).sort(), ['a', 'b'], 'by the path that has the owner');
     await client.deleteStorageObjects(session, { object_ids: [{ collection, key: 'a' }, { collection, key: 'b' }] });
     same((await client.readStorageObjects(session, { object_ids: ids })).objects, [], 'afterwards');
     await refused(client.writeStorageObjects(session, [{ collection, key: 'x', value: 'text' }]), 400, 3, 'a value that is no object');
@@ -169,6 +229,8 @@ export const CALLS = {
     await refused(client.rpc(session, 'nothing', {}), 404, 5, 'a function that is not there');
     await refused(client.rpcHttpKey('wrong', 'nothing'), 401, 16, 'a wrong HTTP key');
     await refused(client.rpcHttpKey(where.httpKey, 'nothing', { a: 1 }), 404, 5, 'the right one');
+    const echo = await client.rpcHttpKey(where.httpKey, 'suite_echo', { a: 1 });
+    same([JSON.parse(echo.payload.said), echo.payload.user_id ?? ''], [{ a: 1 }, ''], 'a function called by a server');
   },
 
   async 'matches are listed'({ client }) {
@@ -199,29 +261,42 @@ export const CALLS = {
   },
 };
 
-/** Makes all calls. Gives what failed, and which calls of the server's table that are served were made. */
-export async function run({ Client, where, only }) {
-  const asked = new Set();
-  const original = globalThis.fetch;
-  const document = await (await original(`http://${where.host}:${where.port}/v2/openapi.json`)).json();
+/** The server's operations, and a way to find which one a request is for. */
+async function operationsOf(where) {
+  const document = await (await fetch(`http://${where.host}:${where.port}/v2/openapi.json`)).json();
   const operations = Object.entries(document.paths).flatMap(([path, item]) =>
     Object.entries(item).map(([method, operation]) => ({
       method: method.toUpperCase(),
       pattern: new RegExp(`^${path.replace(/\{[^}]+\}/g, '[^/]+')}$`),
       fixed: !path.includes('{'),
-      // The second way to a call has its number behind the name.
-      id: operation.operationId.replace(/2$/, ''),
+      id: operation.operationId,
       done: operation['x-state'] === 'done',
     })));
-  globalThis.fetch = (url, options = {}) => {
-    const fits = operations.filter((one) => one.method === (options.method ?? 'GET') && one.pattern.test(new URL(url).pathname));
-    const found = fits.find((one) => one.fixed) ?? fits[0];
-    if (found) asked.add(found.id);
-    return original(url, options);
+  const of = (method, path) => {
+    const fits = operations.filter((one) => one.method === method && one.pattern.test(path));
+    return fits.find((one) => one.fixed) ?? fits[0];
+  };
+  return { operations, of };
+}
+
+/**
+ * Makes all calls. Gives what failed, and which operations that are served have not been answered with 200. Two of them are asked for by hand, as the
+ * SDK's client has no method that does (docs/nakama.md names them).
+ */
+export async function run({ Client, where, only, calls = CALLS }) {
+  const { operations, of } = await operationsOf(where);
+  const answered = new Set();
+  const original = globalThis.fetch;
+  globalThis.fetch = async (url, options = {}) => {
+    const answer = await original(url, options);
+    const { host, pathname } = new URL(url);
+    const found = host === `${where.host}:${where.port}` && of(options.method ?? 'GET', pathname);
+    if (found && answer.status === 200) answered.add(found.id);
+    return answer;
   };
   const failed = [];
   try {
-    for (const [name, call] of Object.entries(CALLS)) {
+    for (const [name, call] of Object.entries(calls)) {
       if (only && !name.includes(only)) continue;
       try {
         await call({ Client, where, client: new Client(where.serverKey, where.host, where.port) });
@@ -233,6 +308,6 @@ export async function run({ Client, where, only }) {
   } finally {
     globalThis.fetch = original;
   }
-  const missed = [...new Set(operations.filter((one) => one.done && !asked.has(one.id)).map((one) => one.id))];
-  return { failed, missed, calls: Object.keys(CALLS).length };
+  const missed = operations.filter((one) => one.done && !answered.has(one.id)).map((one) => one.id);
+  return { failed, missed, calls: Object.keys(calls).length };
 }

@@ -4,10 +4,12 @@ import { after, before, test } from 'node:test';
 import grpc from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
 import { ROOT, grpcPort, start } from './server.mjs';
+import { Services } from './services.mjs';
 
-let server, client, types;
+let services, server, client, types;
 before(async () => {
-  ({ server } = await start());
+  services = await Services.start();
+  ({ server } = await start(services.settings()));
   client = new grpc.Client(`127.0.0.1:${grpcPort(server)}`, grpc.credentials.createInsecure());
   const root = new protobuf.Root();
   root.resolvePath = (origin, target) => (target.startsWith('google/') ? target : `${ROOT}crates/hillfort-api/schema/${target}`);
@@ -17,6 +19,7 @@ before(async () => {
 after(async () => {
   client?.close();
   await server?.stop();
+  services?.stop();
 });
 
 const empty = { encode: () => ({ finish: () => Buffer.alloc(0) }), decode: () => ({}) };
@@ -46,6 +49,40 @@ test('calls are answered, many on one connection', async () => {
   const accounts = await Promise.all(Array.from({ length: 50 }, () => call('GetAccount', null, 'Account', {}, `Bearer ${session.token}`)));
   assert.ok(accounts.every((account) => account.devices[0].id === 'grpc-device-0001'));
   assert.deepEqual(await call('Healthcheck', null, null, {}), {});
+});
+
+test('each service that vouches for players signs in, is linked and unlinked', async () => {
+  const names = { Apple: 'Apple', Google: 'Google', Facebook: 'Facebook', LimitedLogin: 'Facebook', FacebookInstantGame: 'FacebookInstantGame', GameCenter: 'GameCenter', Steam: 'Steam' };
+  const ids = { Apple: 'apple_id', Google: 'google_id', Facebook: 'facebook_id', FacebookInstantGame: 'facebook_instant_game_id', GameCenter: 'gamecenter_id', Steam: 'steam_id' };
+  for (const [at, [service, name]] of Object.entries(names).entries()) {
+    const show = (person, made) => {
+      const { token, timestamp_seconds: time, ...rest } = services.proof(service, person, made);
+      if (service === 'GameCenter') return { ...rest, timestamp_seconds: Number(time) };
+      return service === 'FacebookInstantGame' ? { signed_player_info: token } : { token };
+    };
+    const enter = (person, made) => call(`Authenticate${name}`, `Authenticate${name}Request`, 'Session', { account: show(person, made), create: { value: true } }, KEY);
+    const wraps = ['Facebook', 'Steam'].includes(name);
+    const link = (token, person, made) => {
+      const account = show(person, made);
+      return call(`Link${name}`, wraps ? `Link${name}Request` : `Account${name}`, null, wraps ? { account } : account, `Bearer ${token}`);
+    };
+    const unlink = (token, person, made) => call(`Unlink${name}`, `Account${name}`, null, show(person, made), `Bearer ${token}`);
+    const idOf = async (token) => (await call('GetAccount', null, 'Account', {}, `Bearer ${token}`)).user[ids[name]];
+    const isRefused = (promise) => assert.rejects(promise, ({ code }) => code === grpc.status.UNAUTHENTICATED);
+    const [ann, bob] = [`7${at}1`, `7${at}2`];
+    const made = await enter(ann);
+    assert.deepEqual([made.created, await idOf(made.token)], [true, ann], service);
+    const { token } = await signIn(`grpc-service-${at}`);
+    for (const flaw of ['expired', 'for another app', 'by another key']) {
+      await isRefused(enter(bob, flaw));
+      await isRefused(link(token, bob, flaw));
+    }
+    await link(token, bob);
+    assert.equal(await idOf(token), bob, service);
+    await isRefused(unlink(token, bob, 'by another key'));
+    await unlink(token, bob);
+    assert.equal(await idOf(token), '', service);
+  }
 });
 
 test('failures are statuses with messages', async () => {

@@ -7,7 +7,13 @@ export function variantsOf(document) {
   return [...rows].map(([, name, number, from, state]) => ({ name, number: Number(number), from, isDone: state === 'done' }));
 }
 
-/** Puts itself in place of `globalThis.WebSocket` until `end()`. */
+/** Number of an envelope's cid. */
+const CID = 1;
+
+/**
+ * Puts itself in place of `globalThis.WebSocket` until `end()`. A message of a client that asks for an answer counts when that comes and is no error;
+ * others when they are sent.
+ */
 export class Seen {
   #original = globalThis.WebSocket;
   #names;
@@ -21,13 +27,18 @@ export class Seen {
     this.#names = new Map(variants.map(({ name, number }) => [number, name]));
     const seen = this;
     globalThis.WebSocket = class extends this.#original {
+      /** Names of the messages that wait for an answer, by their cids. */
+      #open = new Map();
+
       constructor(...given) {
         super(...given);
-        this.addEventListener('message', ({ data }) => seen.#note(seen.server, data));
+        this.addEventListener('message', ({ data }) => seen.#hear(data, this.#open));
       }
 
       send(data) {
-        seen.#note(seen.client, data);
+        const { cid, names } = seen.#read(data);
+        if (cid) this.#open.set(cid, names);
+        else names.forEach((name) => count(seen.client, name));
         super.send(data);
       }
     };
@@ -44,13 +55,23 @@ export class Seen {
     return variants.filter((one) => one.isDone && isMissed(one)).map(({ name }) => name);
   }
 
-  #note(names, data) {
+  #hear(data, open) {
+    const { cid, names, error } = this.#read(data);
+    names.forEach((name) => count(this.server, name));
+    if (error && !cid) this.errors.push(error);
+    if (!cid) return;
+    if (!names.includes('error')) open.get(cid)?.forEach((name) => count(this.client, name));
+    open.delete(cid);
+  }
+
+  /** The cid of an envelope, the names of what is in it, and its error where that is JSON. */
+  #read(data) {
     if (typeof data === 'string') {
-      const envelope = JSON.parse(data);
-      if (envelope.error && !envelope.cid) this.errors.push(envelope.error);
-      return Object.keys(envelope).filter((name) => name !== 'cid').forEach((name) => count(names, name));
+      const { cid, ...rest } = JSON.parse(data);
+      return { cid, names: Object.keys(rest), error: rest.error };
     }
     const bytes = new Uint8Array(data);
+    const found = { cid: '', names: [] };
     for (let at = 0; at < bytes.length;) {
       let tag;
       let length;
@@ -58,10 +79,12 @@ export class Seen {
       [length, at] = varint(bytes, at);
       // An envelope has nothing but what has a length: its cid, and a message.
       if (tag % 8 !== 2) throw new Error(`no envelope: wire type ${tag % 8}`);
-      const name = this.#names.get(Math.floor(tag / 8));
-      if (name !== undefined) count(names, name);
+      const number = Math.floor(tag / 8);
+      if (number === CID) found.cid = new TextDecoder().decode(bytes.slice(at, at + length));
+      else if (this.#names.has(number)) found.names.push(this.#names.get(number));
       at += length;
     }
+    return found;
   }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! - `layers`: embedded defaults, file, environment, flags, merged into one value and one origin for each key
 //! - `raw`: the same with types; `limits`: the range of every number; `pairs`: which may not be above which
-//! - `settings`, `services`, `socket`, `modules`: raw values into the settings of each crate; `check`: what they may be; `keys`, `fingerprints`: the keys of the hello,
+//! - `settings`, `services`, `outside`, `socket`, `modules`: raw values into the settings of each crate; `check`: what they may be; `keys`, `fingerprints`: the keys of the hello,
 //!   and fingerprints of TLS, as written
 //! - `print`: the effective configuration for people; `warnings`: what is doubtful about it
 
@@ -18,6 +18,7 @@ mod keys;
 mod layers;
 mod limits;
 mod modules;
+mod outside;
 mod pairs;
 mod print;
 mod raw;

@@ -302,7 +302,7 @@ impl Check<'_> {
         Some(PathBuf::from(text))
     }
 
-    fn file(&mut self, key: &str, path: &str) -> Option<Vec<u8>> {
+    pub(super) fn file(&mut self, key: &str, path: &str) -> Option<Vec<u8>> {
         self.files.read(Path::new(path)).map_err(|error| self.wrong_text(key, format!("{path} cannot be read: {error}"))).ok()
     }
 
@@ -311,7 +311,7 @@ impl Check<'_> {
         None
     }
 
-    fn wrong(&mut self, key: &str, value: String, expected: String) {
+    pub(super) fn wrong(&mut self, key: &str, value: String, expected: String) {
         let origin = self.origin(key);
         self.problems.push(Problem::Value { key: key.to_owned(), value, origin, expected });
     }

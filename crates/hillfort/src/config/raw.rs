@@ -242,6 +242,14 @@ pub(super) struct Accounts {
     pub(super) game_center_bundle_ids: Vec<String>,
     pub(super) steam_app_id: u32,
     pub(super) steam_publisher_key: String,
+    pub(super) nonce: bool,
+    pub(super) apple_keys_url: String,
+    pub(super) google_keys_url: String,
+    pub(super) facebook_graph_url: String,
+    pub(super) facebook_keys_url: String,
+    pub(super) game_center_hosts: Vec<String>,
+    pub(super) steam_url: String,
+    pub(super) authorities: String,
 }
 
 #[derive(Deserialize)]
@@ -254,6 +262,7 @@ pub(super) struct Mail {
     pub(super) user: String,
     pub(super) password: String,
     pub(super) from: String,
+    pub(super) authorities: String,
     pub(super) game: String,
     pub(super) reset_link: String,
 }

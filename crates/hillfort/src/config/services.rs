@@ -8,13 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use hillfort_social::limits::Allowance;
-use hillfort_social::outside::facebook::FacebookConfig;
-use hillfort_social::outside::game_center::GameCenterConfig;
-use hillfort_social::outside::steam::SteamConfig;
 use hillfort_social::passwords::PasswordCost;
 use hillfort_social::{
-    Budgets, Class, Guesses, MailConfig, MustSign, OutsideConfig, Payloads, ResetConfig, RouteAliases, Security, SessionConfig,
-    SmtpConfig,
+    Budgets, Class, Guesses, MailConfig, MustSign, Payloads, ResetConfig, RouteAliases, Security, SessionConfig, SmtpConfig,
 };
 
 use super::check::Check;
@@ -76,6 +72,7 @@ impl Check<'_> {
         // A proxy on this machine brings strangers: the key that makes a caller a server is nobody's by default outside development.
         let http_key = if development || nakama.http_key != KNOWN_KEYS[1].1 { nakama.http_key.clone() } else { String::new() };
         let mail = self.mail(&raw.mail, data_folder);
+        let outside = self.outside(&raw.accounts);
         let signed = MustSign::parse(&nakama.signed).map_err(|text| self.wrong_text("nakama.signed", text)).ok();
         let aliases = self.one_of("nakama.route_aliases", &nakama.route_aliases, &["off", "on", "only"]);
         let accounts = &raw.accounts;
@@ -107,26 +104,7 @@ impl Check<'_> {
                 address: an_hour(&raw.budgets, "guess_address"),
                 known_days: number(&raw.budgets, "known_days"),
             },
-            outside: OutsideConfig {
-                apple_bundle_ids: accounts.apple_bundle_ids.clone(),
-                google_client_ids: accounts.google_client_ids.clone(),
-                facebook: FacebookConfig {
-                    app_id: accounts.facebook_app_id.clone(),
-                    app_secret: accounts.facebook_app_secret.clone(),
-                    instant_secret: accounts.facebook_instant_secret.clone(),
-                    ..FacebookConfig::default()
-                },
-                game_center: GameCenterConfig {
-                    bundle_ids: accounts.game_center_bundle_ids.clone(),
-                    ..GameCenterConfig::default()
-                },
-                steam: SteamConfig {
-                    app_id: accounts.steam_app_id,
-                    publisher_key: accounts.steam_publisher_key.clone(),
-                    ..SteamConfig::default()
-                },
-                ..OutsideConfig::default()
-            },
+            outside: outside?,
             signed: signed?,
             route_aliases: [RouteAliases::Off, RouteAliases::On, RouteAliases::Only][aliases?],
             reset: ResetConfig {
@@ -159,6 +137,7 @@ impl Check<'_> {
                         self.wrong_text(key, "mail.way = \"smtp\" needs it".to_owned());
                     }
                 }
+                let extra_pem = self.authorities("mail.authorities", &mail.authorities)?;
                 Some(MailConfig::Smtp(SmtpConfig {
                     host: mail.host.clone(),
                     port: mail.port,
@@ -166,7 +145,7 @@ impl Check<'_> {
                     user: mail.user.clone(),
                     password: mail.password.clone(),
                     from: mail.from.clone(),
-                    extra_pem: String::new(),
+                    extra_pem,
                 }))
             }
         }

@@ -244,6 +244,15 @@ fn values_that_make_no_sense_are_refused() {
             "[nakama]\nroute_aliases = \"yes\"",
             "nakama.route_aliases = \"yes\" in hillfort.toml: one of off, on, only is expected",
         ),
+        (
+            "[accounts]\nsteam_url = \"http://gateway.example\"",
+            "accounts.steam_url = \"http://gateway.example\" in hillfort.toml: an address as https://example.org/keys, or http:// on this machine is expected",
+        ),
+        (
+            "[accounts]\napple_keys_url = \"\"",
+            "accounts.apple_keys_url = \"\" in hillfort.toml: an address as https://example.org/keys, or http:// on this machine is expected",
+        ),
+        ("[accounts]\nauthorities = \"no.pem\"", "accounts.authorities in hillfort.toml: no.pem cannot be read"),
         ("[mail]\nway = \"post\"", "mail.way = \"post\" in hillfort.toml: one of none, folder, smtp is expected"),
         ("[mail]\nway = \"smtp\"\nfrom = \"a@b.c\"", "mail.host in default: mail.way = \"smtp\" needs it"),
         ("[modules]\nunsupported = \"skip\"", "modules.unsupported = \"skip\" in hillfort.toml: one of refuse, warn is expected"),

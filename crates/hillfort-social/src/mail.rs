@@ -207,4 +207,6 @@ fn transport(smtp: &SmtpConfig) -> Result<SmtpTransport, String> {
 }
 
 #[cfg(test)]
+mod stand_in;
+#[cfg(test)]
 mod tests;

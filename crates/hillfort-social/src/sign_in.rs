@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use hillfort_api::api::{AccountEmail, AccountGameCenter, Session};
 use hillfort_api::{ApiError, Call, Caller, Code, SessionUser};
-use hillfort_store::{AccountUpdate, Conflict, Found, Identity, IdentityKind, NewAccount, StoreError, UserId};
+use hillfort_store::{Account, AccountUpdate, Conflict, Found, Identity, IdentityKind, NewAccount, StoreError, UserId};
 
 use crate::core::{Core, random};
 use crate::guesses::Refused;
@@ -28,6 +28,9 @@ pub(crate) enum Proof<'a> {
     Steam(&'a str),
     GameCenter(&'a AccountGameCenter),
 }
+
+/// An account, and the hash of its password if it has one.
+type Known = (Account, Option<String>);
 
 /// Who signs in, and the variables of the session.
 type Identified = Result<(Found, BTreeMap<String, String>), ApiError>;
@@ -148,7 +151,7 @@ impl Core {
     async fn try_password(&self, given: &AccountEmail, create: Option<bool>, username: &str) -> Result<Found, Refused> {
         let (by_name, email) = (given.email.is_empty(), given.email.to_lowercase());
         let may_create = !by_name && create.unwrap_or(true);
-        let known = if by_name { self.password_of_name(username).await? } else { self.password_of(&email).await? };
+        let known = if by_name { self.known_by_name(username).await? } else { self.known_by_address(&email, may_create).await? };
         if known.is_none() && may_create {
             let hash = self.passwords.hash(&given.password).await.map_err(busy)?;
             let identity = Identity::new(IdentityKind::Email, &email);
@@ -160,15 +163,9 @@ impl Core {
             }
             return Ok(found);
         }
-        // As it is before the check: who changes the password meanwhile ends the session that begins here.
-        let account = match &known {
-            Some((user, _)) => Some(self.store.accounts.get(*user).await.map_err(faults::store)?),
-            None => None,
-        };
-        let stored = known.map(|(_, hash)| hash);
-        let checked = self.check(&given.password, stored.as_ref().map(Option::as_deref)).await?;
-        let Some(account) = account else { return Err(ApiError::new(Code::NotFound, "User account not found.").into()) };
-        if let (Checked::RightButOld, Some(Some(old))) = (checked, stored) {
+        let checked = self.check(&given.password, known.as_ref().map(|(_, hash)| hash.as_deref())).await?;
+        let Some((account, hash)) = known else { return Err(ApiError::new(Code::NotFound, "User account not found.").into()) };
+        if let (Checked::RightButOld, Some(old)) = (checked, hash) {
             self.rehash(account.id, old, &given.password).await;
         }
         Ok(Found { account, created: false })
@@ -202,14 +199,29 @@ impl Core {
         }
     }
 
-    async fn password_of_name(&self, username: &str) -> Result<Option<(UserId, Option<String>)>, ApiError> {
-        let accounts = self.store.accounts.by_usernames(vec![username.to_owned()]).await.map_err(faults::store)?;
-        // Nobody's address is asked for, too: an unknown name takes as many questions as a known one.
-        let Some(account) = accounts.first() else { return self.password_of(username).await.map(|_| None) };
-        match account.identity(IdentityKind::Email) {
-            Some(email) => self.password_of(email).await.map(|known| known.or(Some((account.id, None)))),
-            None => Ok(Some((account.id, None))),
+    /// Whose address it is, as the account is before the check (who changes the password meanwhile ends the session that begins here), and the
+    /// password's hash. Nobody's account is asked for, too: an unknown address takes as many questions as a known one, but for one that may
+    /// sign up, which tells anyway.
+    async fn known_by_address(&self, email: &str, may_create: bool) -> Result<Option<Known>, ApiError> {
+        let known = self.password_of(email).await?;
+        if known.is_none() && may_create {
+            return Ok(None);
         }
+        let user = known.as_ref().map_or_else(UserId::random, |(user, _)| *user);
+        match self.store.accounts.get(user).await {
+            Ok(account) => Ok(known.map(|(_, hash)| (account, hash))),
+            Err(StoreError::NotFound(_)) => Ok(None),
+            Err(error) => Err(faults::store(error)),
+        }
+    }
+
+    /// The same by name: an unknown one, and one without an address, take as many questions as one that has a password.
+    async fn known_by_name(&self, username: &str) -> Result<Option<Known>, ApiError> {
+        let accounts = self.store.accounts.by_usernames(vec![username.to_owned()]).await.map_err(faults::store)?;
+        let account = accounts.into_iter().next();
+        let email = account.as_ref().and_then(|account| account.identity(IdentityKind::Email));
+        let hash = self.password_of(email.unwrap_or(username)).await?.filter(|_| email.is_some()).and_then(|(_, hash)| hash);
+        Ok(account.map(|account| (account, hash)))
     }
 
     async fn find_or_make(

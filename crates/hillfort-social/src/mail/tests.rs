@@ -1,11 +1,10 @@
-//! Mail against a stand-in of a mail server, and into a folder.
+//! Mail against stand-ins of mail servers, with TLS and without, and into a folder.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
+use super::stand_in::{MailServer, Speaks};
 use super::{Mail, MailConfig, Outbox, Security, SmtpConfig};
 
 fn mail() -> Mail {
@@ -38,58 +37,80 @@ fn without_a_way_mail_is_dropped() {
     assert_eq!(outbox.stats.dropped.load(Ordering::Relaxed), 1);
 }
 
-#[test]
-fn a_mail_server_takes_mail() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (said, heard) = sync_channel(64);
-    let server = std::thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
-        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-        let mut stream = stream;
-        stream.write_all(b"220 stand-in\r\n").unwrap();
-        let mut in_data = false;
-        while let Some(Ok(line)) = lines.next() {
-            let answer: &[u8] = match line.as_str() {
-                "." if in_data => {
-                    in_data = false;
-                    b"250 taken\r\n"
-                }
-                _ if in_data => b"",
-                "DATA" => {
-                    in_data = true;
-                    b"354 go on\r\n"
-                }
-                "QUIT" => b"221 bye\r\n",
-                _ if line.starts_with("EHLO") => b"250-stand-in\r\n250 AUTH PLAIN LOGIN\r\n",
-                _ if line.starts_with("AUTH") => b"235 welcome\r\n",
-                _ => b"250 ok\r\n",
-            };
-            said.send(line).unwrap();
-            stream.write_all(answer).unwrap();
-        }
-    });
-    let smtp = SmtpConfig {
-        host: "127.0.0.1".into(),
-        port,
-        security: Security::Plain,
+/// A way to `server` by which it must be whom `trusted` vouches for.
+fn smtp(server: &MailServer, security: Security, trusted: &str) -> SmtpConfig {
+    SmtpConfig {
+        host: "localhost".into(),
+        port: server.port,
+        security,
         user: "mailer".into(),
         password: "secret".into(),
         from: "The Game <noreply@example.org>".into(),
-        extra_pem: String::new(),
-    };
-    let outbox = Outbox::start(MailConfig::Smtp(smtp)).unwrap();
-    assert!(outbox.put(mail()));
-    wait_for("the mail", || outbox.stats.sent.load(Ordering::Relaxed) == 1);
-    drop(outbox);
-    server.join().unwrap();
-    let lines: Vec<String> = heard.iter().collect();
-    for line in
-        ["MAIL FROM:<noreply@example.org>", "RCPT TO:<ada@example.org>", "Subject: A new password", "The token: abc", "..hidden"]
-    {
-        assert!(lines.iter().any(|heard| heard.starts_with(line)), "{line} in {lines:#?}");
+        extra_pem: trusted.into(),
     }
-    assert!(lines.iter().any(|line| line.starts_with("AUTH PLAIN ")));
+}
+
+#[test]
+fn a_mail_server_takes_mail_behind_what_protects_it() {
+    for (speaks, security) in
+        [(Speaks::Plain, Security::Plain), (Speaks::Tls, Security::Tls), (Speaks::StartTls, Security::StartTls)]
+    {
+        let server = MailServer::start(speaks, "localhost");
+        let outbox = Outbox::start(MailConfig::Smtp(smtp(&server, security, &server.pem))).unwrap();
+        assert!(outbox.put(mail()));
+        wait_for("the mail", || outbox.stats.sent.load(Ordering::Relaxed) == 1);
+        let heard = server.until_the_end();
+        for line in [
+            "AUTH PLAIN ",
+            "MAIL FROM:<noreply@example.org>",
+            "RCPT TO:<ada@example.org>",
+            "Subject: A new password",
+            "The token: abc",
+            "..hidden",
+        ] {
+            let heard = heard.iter().find(|heard| heard.line.starts_with(line)).unwrap_or_else(|| panic!("{line}: {heard:#?}"));
+            assert_eq!(heard.protected, security != Security::Plain, "{speaks:?}: {line}");
+        }
+        let open = heard.iter().filter(|heard| !heard.protected).map(|heard| heard.line.split(' ').next().unwrap());
+        let open: Vec<_> = open.collect();
+        match security {
+            Security::Plain => assert!(open.len() > 6),
+            Security::StartTls => assert_eq!(open, ["EHLO", "STARTTLS"]),
+            Security::Tls => assert_eq!(open, [""; 0]),
+        }
+    }
+}
+
+#[test]
+fn nothing_is_said_to_a_mail_server_that_cannot_show_who_it_is() {
+    let other = MailServer::start(Speaks::Tls, "localhost");
+    for (speaks, security, name, is_trusted) in [
+        (Speaks::Tls, Security::Tls, "localhost", false),
+        (Speaks::StartTls, Security::StartTls, "localhost", false),
+        (Speaks::Tls, Security::Tls, "mail.example", true),
+        (Speaks::StartTls, Security::StartTls, "mail.example", true),
+        // Somebody on the way takes STARTTLS out of what the server offers, or answers in its place.
+        (Speaks::Plain, Security::StartTls, "localhost", true),
+        (Speaks::StartTlsRefused, Security::StartTls, "localhost", true),
+        // TLS from the first byte with a server that has none.
+        (Speaks::Plain, Security::Tls, "localhost", true),
+    ] {
+        let what = format!("{speaks:?} {security:?} {name} {is_trusted}");
+        let server = MailServer::start(speaks, name);
+        let trusted = if is_trusted { &server.pem } else { &other.pem };
+        let outbox = Outbox::start(MailConfig::Smtp(smtp(&server, security, trusted))).unwrap();
+        assert!(outbox.put(mail()));
+        wait_for(&what, || outbox.stats.failed.load(Ordering::Relaxed) == 1);
+        assert_eq!(outbox.stats.sent.load(Ordering::Relaxed), 0, "{what}");
+        drop(outbox);
+        // It was tried twice.
+        for heard in [server.until_the_end(), server.until_the_end()].concat() {
+            assert!(!heard.protected, "{what}: {heard:?}");
+            let word = heard.line.split(' ').next().unwrap();
+            let is_tls = heard.line.bytes().any(|byte| byte.is_ascii_control());
+            assert!(is_tls || ["EHLO", "STARTTLS", "QUIT"].contains(&word), "{what}: {heard:?}");
+        }
+    }
 }
 
 #[test]

@@ -19,13 +19,13 @@ fn an_unknown_name_costs_as_much_as_a_wrong_password() {
     }
 }
 
-/// Known, unknown, without a password, banned: with a wrong password all are the same, in words and in work. Work is counted in hashes,
-/// beside which nothing else weighs; and whoever asks for a new password learns nothing either.
+/// Known, unknown, without a password, banned: with a wrong password all are the same, in words and in work. Work is counted in hashes
+/// and in questions to the store; and whoever asks for a new password learns nothing either.
 #[test]
 fn nobody_learns_who_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let hidden = hillfort_social::Config { hide_unknown: true, ..crate::rig::config() };
-    let rig = Rig::with(hidden, hillfort_social::MailConfig::Folder(folder.path().to_owned()));
+    let (rig, asked) = Rig::counted(hidden, hillfort_social::MailConfig::Folder(folder.path().to_owned()));
     rig.sign_in(email("ada@example.org", "correct horse", None, "ada")).unwrap();
     let banned = rig.sign_in(email("mallory@example.org", "correct horse", None, "mallory")).unwrap();
     let guest = rig.sign_in(device("device-0001", None, "guest")).unwrap();
@@ -34,11 +34,15 @@ fn nobody_learns_who_is_there() {
     let computed = || rig.social.password_stats().computed.load(std::sync::atomic::Ordering::Relaxed);
     let known = rig.sign_in(email("ada@example.org", "wrong horse", Some(false), "")).unwrap_err();
     assert_eq!(known.code, Code::Unauthenticated);
-    let by_address = ["nobody@example.org", "mallory@example.org", "o'neil@example.org"].map(|mail| (mail, ""));
+    let by_address =
+        ["ada@example.org", "nobody@example.org", "mallory@example.org", "o'neil@example.org"].map(|mail| (mail, ""));
     for (mail, name) in by_address.into_iter().chain(["ada", "nobody", "guest", "mallory"].map(|name| ("", name))) {
         let before = computed();
+        asked.lock().unwrap().clear();
         let told = rig.sign_in(email(mail, "wrong horse", Some(false), name)).unwrap_err();
         assert_eq!((told, computed() - before), (known.clone(), 1), "{mail}{name}");
+        let questions = if name.is_empty() { ["password", "get"] } else { ["by_usernames", "password"] };
+        assert_eq!(*asked.lock().unwrap(), questions, "{mail}{name}");
     }
     let before = computed();
     let asked = ["ada@example.org", "nobody@example.org", "mallory@example.org"].map(|mail| {

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use hillfort_api::api::*;
 use hillfort_api::{ApiError, Call, Code, Reply, Who};
 use hillfort_social::passwords::PasswordCost;
-use hillfort_social::{Config, MailConfig};
+use hillfort_social::{Config, MailConfig, Security, SmtpConfig};
 
+use crate::mail_server::{MailServer, Speaks};
 use crate::rig::{Rig, config, email, refused};
 
 fn rpc(rig: &Rig, session: &Session, id: &str, payload: serde_json::Value) -> Result<serde_json::Value, ApiError> {
@@ -198,6 +199,42 @@ fn a_lost_password_is_replaced_by_a_token_that_is_good_once() {
     let guest = rig.device("device-0001");
     let late = rpc(&rig, &guest, "hillfort.password_reset", serde_json::json!({"token": third, "password": "battery staple"}));
     refused(late, Code::InvalidArgument, "token");
+}
+
+#[test]
+fn a_lost_password_is_replaced_by_a_mail_that_came_by_smtp() {
+    for (speaks, security) in [(Speaks::Tls, Security::Tls), (Speaks::StartTls, Security::StartTls)] {
+        let server = MailServer::start(speaks, "localhost");
+        let smtp = SmtpConfig {
+            host: "localhost".into(),
+            port: server.port,
+            security,
+            user: "mailer".into(),
+            password: "secret".into(),
+            from: "The Game <noreply@example.org>".into(),
+            extra_pem: server.pem.clone(),
+        };
+        let mut config = config();
+        config.reset.link = "https://game.example/reset?token={token}&from=mail".into();
+        let rig = Rig::with(config, MailConfig::Smtp(smtp));
+        let ada = rig.email("ada@example.org", "correct horse").unwrap();
+        let guest = rig.device("device-0001");
+        let asked = rpc(&rig, &guest, "hillfort.password_reset_request", serde_json::json!({"email": "ada@example.org"}));
+        assert_eq!(asked.unwrap(), serde_json::json!({}));
+        wait_for_mail(&rig, 1);
+        let mail = server.until_the_end();
+        assert!(mail.iter().any(|heard| heard.line == "RCPT TO:<ada@example.org>"), "{mail:#?}");
+        // Quoted-printable, as long lines are: "=" at an end goes on in the next, and "=3D" is "=".
+        let lines: Vec<_> = mail.iter().map(|heard| heard.line.as_str()).collect();
+        assert!(lines.contains(&"Content-Transfer-Encoding: quoted-printable"), "{mail:#?}");
+        let text = lines.join("\n").replace("=\n", "").replace("=3D", "=");
+        let link = text.lines().find_map(|line| line.strip_prefix("https://game.example/reset?token=")).unwrap();
+        let payload = serde_json::json!({"token": link.strip_suffix("&from=mail").unwrap(), "password": "battery staple"});
+        rpc(&rig, &guest, "hillfort.password_reset", payload).unwrap();
+        refused(rig.who(&ada.token), Code::Unauthenticated, "");
+        refused(rig.email("ada@example.org", "correct horse"), Code::Unauthenticated, "");
+        assert!(!rig.email("ada@example.org", "battery staple").unwrap().created);
+    }
 }
 
 /// A person's own devices go on; whoever thinks that somebody else has linked one unlinks all.

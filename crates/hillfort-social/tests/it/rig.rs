@@ -12,6 +12,8 @@ use hillfort_social::{Config, MailConfig, Social};
 use hillfort_store::{Options, Store};
 use tokio::runtime::Runtime;
 
+use crate::counted::{Asked, Counted};
+
 pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
 
 pub(crate) struct Rig {
@@ -44,6 +46,15 @@ impl Rig {
     pub(crate) fn beside(runtime: Arc<Runtime>, config: Config, mail: MailConfig) -> Self {
         let store = runtime.block_on(Store::open("memory:", Options::default())).unwrap();
         Self::over(runtime, store, config, mail, NOW_MS)
+    }
+
+    /// One whose questions to the store about accounts are noted.
+    pub(crate) fn counted(config: Config, mail: MailConfig) -> (Self, Asked) {
+        let runtime = Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+        let mut store = runtime.block_on(Store::open("memory:", Options::default())).unwrap();
+        let asked = Asked::default();
+        store.accounts = Arc::new(Counted { inner: Arc::clone(&store.accounts), asked: Arc::clone(&asked) });
+        (Self::over(runtime, store, config, mail, NOW_MS), asked)
     }
 
     fn over(runtime: Arc<Runtime>, store: Store, config: Config, mail: MailConfig, now_ms: i64) -> Self {

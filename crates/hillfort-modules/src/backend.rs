@@ -107,6 +107,8 @@ pub enum Ask {
     StorageRead(Vec<ObjectKey>),
     /// All or none → [`Answer::Acks`], in the same order.
     StorageWrite(Vec<ObjectWrite>),
+    /// Each for itself, committed soon; a newer value of an object takes the place of one that waits → [`Answer::Done`].
+    StorageWriteBehind(Vec<ObjectWrite>),
     /// All or none → [`Answer::Done`].
     StorageDelete(Vec<ObjectDelete>),
     /// A page → [`Answer::ObjectList`].

@@ -160,9 +160,9 @@ mod tests {
             let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
             assert!(plain(function.name), "{}", function.name);
         }
-        // What its own Lua runtime registers; four more are of other languages' runtimes there.
+        // What its own Lua runtime registers; four more are of other languages' runtimes there, and one is ours.
         let theirs: BTreeSet<_> = include_str!("functions/nakama.txt").split_whitespace().collect();
         assert_eq!(theirs.difference(&seen).collect::<Vec<_>>(), Vec::<&&str>::new(), "functions of Nakama 3.40 without a row");
-        assert_eq!((theirs.len(), seen.len()), (190, 194));
+        assert_eq!((theirs.len(), seen.len()), (190, 195));
     }
 }

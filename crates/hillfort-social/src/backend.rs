@@ -110,6 +110,7 @@ impl Core {
                 found.map(|found| Answer::Objects(found.into_iter().map(object).collect()))
             }
             Ask::StorageWrite(writes) => self.module_write(writes).await,
+            Ask::StorageWriteBehind(writes) => self.module_write_behind(writes),
             Ask::StorageDelete(deletes) => {
                 let deletes = deletes.into_iter().map(delete).collect();
                 self.store.objects.delete(Caller::Server, deletes).await.map(|()| Answer::Done).map_err(faults::store)
@@ -223,6 +224,15 @@ impl Core {
         let writes = writes.into_iter().map(write).collect::<Result<Vec<WriteObject>, _>>()?;
         let acks = self.store.objects.write(Caller::Server, writes, self.now_ms()).await.map_err(faults::store)?;
         Ok(Answer::Acks(acks.into_iter().map(ack).collect()))
+    }
+
+    /// Nobody waits for the commit: the receivers are dropped.
+    fn module_write_behind(&self, writes: Vec<hillfort_modules::backend::ObjectWrite>) -> Result<Answer, ApiError> {
+        let now = self.now_ms();
+        for object in writes {
+            self.behind.put(write(object)?, now).map(drop).map_err(faults::store)?;
+        }
+        Ok(Answer::Done)
     }
 
     async fn module_list(&self, query: ObjectQuery) -> Result<Answer, ApiError> {

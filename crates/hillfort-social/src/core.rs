@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use hillfort_api::{ApiError, Sessions, UserId};
-use hillfort_store::Store;
+use hillfort_store::{Store, WriteBehind, WriteBehindOptions};
 use tokio::runtime::Handle;
 
 use crate::aliases::Aliases;
@@ -34,6 +34,8 @@ pub(crate) const KNOWN_MAX: usize = 1 << 17;
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) store: Store,
+    /// Values of modules that change often.
+    pub(crate) behind: WriteBehind,
     pub(crate) clock: Clock,
     pub(crate) secrets: Secrets,
     pub(crate) revoked: Revoked,
@@ -153,6 +155,7 @@ impl Core {
             sockets: OnceLock::new(),
             this: this.clone(),
             resets: crate::reset::permits(),
+            behind: WriteBehind::start(store.objects.clone(), WriteBehindOptions::default()),
             config,
             store,
             clock,

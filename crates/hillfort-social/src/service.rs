@@ -7,7 +7,7 @@ use hillfort_api::realtime::Envelope;
 use hillfort_api::{
     Answer, ApiError, Call, CallName, Caller, Code, Credentials, Reply, Sent, Service, SessionUser, Sessions, UserId, Via, Who,
 };
-use hillfort_store::{ANSWER_MAX, Account, AccountUpdate, IdentityKind, OtherWays, PersonExport, SessionId, Store};
+use hillfort_store::{ANSWER_MAX, Account, AccountUpdate, IdentityKind, OtherWays, PersonExport, SessionId, Store, WriteBehind};
 use subtle::ConstantTimeEq;
 
 use crate::backend::ModuleBackend;
@@ -154,6 +154,17 @@ impl Social {
     /// `InvalidArgument`, naming the field; `ResourceExhausted`.
     pub async fn reset(&self, address: IpAddr, token: &str, password: &str, others: OtherWays) -> Result<(), ApiError> {
         self.core.reset(address, token, password, others).await.map(drop)
+    }
+
+    /// Commits what modules write behind, and takes no more. Waits for a database that is away: bound it.
+    pub async fn close(&self) {
+        self.core.behind.close().await;
+    }
+
+    /// What modules write behind.
+    #[must_use]
+    pub fn written_behind(&self) -> &WriteBehind {
+        &self.core.behind
     }
 
     /// What became of lookups.

@@ -5,6 +5,7 @@
 //! that is the price of writing a value that changes 20 times a second only once. What may not be lost goes to [`crate::Updates`].
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
@@ -58,13 +59,16 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Told when there is something to do, or the end has come.
     changed: Notify,
+    /// Objects that the storage refused, whoever heard of it.
+    refused: AtomicU64,
 }
 
 /// The queue. Dropped without [`Self::close`], it loses what waits.
 #[derive(Debug)]
 pub struct WriteBehind {
     shared: Arc<Shared>,
-    task: JoinHandle<()>,
+    /// Until somebody waits for its end.
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl WriteBehind {
@@ -72,8 +76,9 @@ impl WriteBehind {
     #[must_use]
     pub fn start(objects: Arc<dyn Objects>, options: WriteBehindOptions) -> Self {
         let options = WriteBehindOptions { batch: options.batch.clamp(1, BATCH_MAX), ..options };
-        let shared = Arc::new(Shared { objects, options, queue: Mutex::default(), changed: Notify::new() });
-        Self { task: tokio::spawn(shared.clone().run()), shared }
+        let shared = Shared { objects, options, queue: Mutex::default(), changed: Notify::new(), refused: AtomicU64::new(0) };
+        let shared = Arc::new(shared);
+        Self { task: Mutex::new(Some(tokio::spawn(shared.clone().run()))), shared }
     }
 
     /// Queues a value on the server's behalf; it must expect nothing ([`Expect::Any`]), since others would see a refusal too late. The
@@ -113,18 +118,29 @@ impl WriteBehind {
         self.shared.queue().values.len()
     }
 
-    /// Writes what waits, and ends. A database that is away is tried for as long as the caller waits.
-    pub async fn close(mut self) {
+    /// Objects so far whose value the storage refused at last, such as those of accounts that were deleted meanwhile.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.shared.refused.load(Relaxed)
+    }
+
+    /// Writes what waits, and ends: from now on there is no place for more. A database that is away is tried for as long as the caller waits.
+    pub async fn close(&self) {
         self.shared.queue().closed = true;
         self.shared.changed.notify_one();
-        // It ends by itself, or with the runtime.
-        let _ = (&mut self.task).await;
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            // It ends by itself, or with the runtime.
+            let _ = task.await;
+        }
     }
 }
 
 impl Drop for WriteBehind {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
     }
 }
 
@@ -176,13 +192,21 @@ impl Shared {
             }
         };
         if result.is_ok() || batch.len() == 1 {
-            batch.into_iter().for_each(|value| value.tell(&result));
+            batch.into_iter().for_each(|value| self.tell(value, &result));
             return;
         }
         // One of them is refused, such as that of an account that was deleted: each for itself.
         for value in batch {
             let result = self.alone(&value).await;
-            value.tell(&result);
+            self.tell(value, &result);
+        }
+    }
+
+    fn tell(&self, value: Value, result: &Result<()>) {
+        self.refused.fetch_add(u64::from(result.is_err()), Relaxed);
+        for waiter in value.waiters {
+            // Whoever has gone needs no answer.
+            let _ = waiter.send(result.clone());
         }
     }
 
@@ -201,13 +225,4 @@ enum Due {
     At(Instant),
     Unknown,
     Never,
-}
-
-impl Value {
-    fn tell(self, result: &Result<()>) {
-        for waiter in self.waiters {
-            // Whoever has gone needs no answer.
-            let _ = waiter.send(result.clone());
-        }
-    }
 }

@@ -114,6 +114,7 @@ impl Collector for Exposition {
         self.doors(&mut page)?;
         wall::write(&mut page, &self.reading.wall)?;
         calls::write(&mut page, &self.reading.calls, &self.reading.sockets, self.reading.refreshes)?;
+        calls::behind(&mut page, self.reading.behind)?;
         self.worlds(&mut page)
     }
 }

@@ -97,6 +97,11 @@ impl Services {
     /// Ends, after the doors: calls that are under way have some seconds.
     pub(crate) fn stop(mut self) {
         if let Some(threads) = self.threads.0.take() {
+            let written = threads.block_on(async { tokio::time::timeout(END_PATIENCE, self.social.close()).await });
+            if written.is_err() {
+                let objects = self.social.written_behind().waiting();
+                tracing::warn!(objects, "the database did not take what modules write behind: these values are lost");
+            }
             threads.shutdown_timeout(END_PATIENCE);
         }
     }

@@ -230,6 +230,7 @@ impl Source for Watch {
             calls: self.calls.gate.counts(),
             sockets: self.calls.sockets.stats(),
             refreshes: rows::refreshes(self.calls.social.refresh_stats()),
+            behind: rows::behind(self.calls.social.written_behind()),
             wall: Wall {
                 kernel: self.kernel.read(),
                 posture,

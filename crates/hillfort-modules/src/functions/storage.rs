@@ -38,6 +38,13 @@ pub(super) static FUNCTIONS: &[Function] = &[
         Runs::Elsewhere("StorageWrite", storage_write),
     ),
     row(
+        "storage_write_behind",
+        "objects",
+        "",
+        "Hillfort's own: the same for values that change many times a second, without waiting. Each object is written at most once in 200 ms, with its newest value; a `version` cannot be expected.",
+        Runs::Elsewhere("StorageWriteBehind", storage_write_behind),
+    ),
+    row(
         "storage_delete",
         "keys",
         "",
@@ -163,6 +170,15 @@ fn storage_write(_: &mut Desk, charge: &Charge<'_>, arguments: &Arguments) -> Re
         Answer::Acks(acks) => Some(Ok(one(Data::List(acks.into_iter().map(ack_table).collect())))),
         _ => None,
     }))
+}
+
+fn storage_write_behind(_: &mut Desk, charge: &Charge<'_>, arguments: &Arguments) -> Result<Outcome, HostError> {
+    let writes = needed(arguments, "expects a valid set of data", read_write)?;
+    charge.bytes(writes.iter().map(|write| write.value.len()).sum());
+    if writes.is_empty() {
+        return Ok(Outcome::Now(Values::default()));
+    }
+    Outcome::later(Want::ask(Ask::StorageWriteBehind(writes), "failed to write storage objects", Want::nothing))
 }
 
 fn storage_delete(_: &mut Desk, _: &Charge<'_>, arguments: &Arguments) -> Result<Outcome, HostError> {

@@ -247,6 +247,23 @@ fn modules_may_ask_while_they_load() {
 }
 
 #[test]
+fn what_is_written_behind_gives_nothing_back() {
+    let rig = start(&[(
+        "hot.lua",
+        "local nk = require('nakama')
+        nk.register_rpc(function()
+            local given = select('#', nk.storage_write_behind({{ collection = 'hot', key = 'at', value = { x = 7 } }}))
+            nk.storage_write_behind({})
+            return given .. ' ' .. nk.storage_read({{ collection = 'hot', key = 'at' }})[1].value.x
+        end, 'hot')
+        nk.register_rpc(function() nk.storage_write_behind() end, 'nothing')",
+    )]);
+    assert_eq!(rig.says("hot", ""), "0 7");
+    let error = rig.rpc("nothing", "").expect_err("no objects");
+    assert!(error.message.contains("expects a valid set of data"), "{}", error.message);
+}
+
+#[test]
 fn what_cannot_load_says_where() {
     #[track_caller]
     fn refused(files: &[(&str, &str)], expect: &[&str]) {

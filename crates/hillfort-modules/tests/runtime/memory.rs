@@ -138,6 +138,10 @@ impl Inner {
             ),
             Ask::StorageRead(keys) => Answer::Objects(keys.iter().filter_map(|key| self.object(key)).collect()),
             Ask::StorageWrite(writes) => Answer::Acks(writes.iter().map(|write| self.write(write)).collect::<Result<_, _>>()?),
+            Ask::StorageWriteBehind(writes) => {
+                writes.iter().try_for_each(|write| self.write(write).map(drop))?;
+                Answer::Done
+            }
             Ask::StorageList(query) => {
                 let keys: Vec<_> =
                     self.objects.keys().filter(|key| key.0 == query.collection && key.2 == query.user_id).cloned().collect();

@@ -145,6 +145,17 @@ fn a_module_keeps_data_that_no_person_may_touch() {
     refused_with(ask(&rig, Ask::StorageWrite(vec![wrong])), Code::FailedPrecondition);
     let bad = ObjectWrite { permission_read: 7, ..object("k1", Some(ada), "{}") };
     refused_with(ask(&rig, Ask::StorageWrite(vec![bad])), Code::InvalidArgument);
+    let wrong = ObjectWrite { version: "x".into(), ..object("hot", Some(ada), "{}") };
+    refused_with(ask(&rig, Ask::StorageWriteBehind(vec![wrong])), Code::InvalidArgument);
+    for n in 0..100 {
+        let write = object("hot", Some(ada), &format!(r#"{{"n":{n}}}"#));
+        assert_eq!(ask(&rig, Ask::StorageWriteBehind(vec![write])), Ok(Answer::Done));
+    }
+    // The end of the server waits for what waits.
+    rig.runtime.block_on(rig.social.close());
+    let Ok(Answer::Objects(found)) = ask(&rig, Ask::StorageRead(vec![key("hot", Some(ada))])) else { panic!() };
+    assert_eq!(found[0].value, r#"{"n":99}"#);
+    refused_with(ask(&rig, Ask::StorageWriteBehind(vec![object("hot", None, "{}")])), Code::Unavailable);
     let delete = ObjectDelete { key: key("k1", Some(ada)), version: String::new() };
     assert_eq!(ask(&rig, Ask::StorageDelete(vec![delete.clone(), delete])), Ok(Answer::Done));
 }

@@ -149,5 +149,7 @@ fn one_refused_value_holds_up_no_other() {
         behind.close().await;
         assert_eq!((good.await, other.await), (Ok(Ok(())), Ok(Ok(()))));
         assert!(matches!(bad.await, Ok(Err(StoreError::NotFound(_)))));
+        assert_eq!(behind.refused(), 1);
+        assert_eq!(behind.put(value(1, 1), 1).map(drop), Err(StoreError::Busy), "it is closed");
     });
 }

@@ -85,6 +85,8 @@ pub struct Reading {
     pub sockets: SocketSnapshot,
     /// Refresh tokens of sessions.
     pub refreshes: Refreshes,
+    /// Storage that modules write behind.
+    pub behind: Behind,
 }
 
 /// What became of refresh tokens.
@@ -96,6 +98,15 @@ pub struct Refreshes {
     pub again: u64,
     /// Ended their session.
     pub reused: u64,
+}
+
+/// Storage objects that are written behind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// Wait to be written now.
+    pub waiting: usize,
+    /// Were refused by the storage at last, since the start.
+    pub refused: u64,
 }
 
 /// Connections and sessions of now.

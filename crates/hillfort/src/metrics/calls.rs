@@ -6,7 +6,7 @@ use hillfort_nakama::Count;
 use hillfort_nakama::socket::SocketSnapshot;
 
 use super::{Direction, Label, Page};
-use crate::console::Refreshes;
+use crate::console::{Behind, Refreshes};
 
 /// Counters of the socket that have a metric of their own.
 const APART: [&str; 4] = ["messages_in", "messages_out", "bytes_in", "bytes_out"];
@@ -30,4 +30,11 @@ pub(super) fn write(page: &mut Page<'_>, calls: &[Count], sockets: &SocketSnapsh
     let events = sockets.totals().filter(|(name, _)| !APART.contains(name));
     let events = events.map(|(name, times)| ([Label::Event(name)], times as f64));
     page.counters("socket_events", "What happened at the realtime socket, by kind.", events)
+}
+
+/// Appends what modules write behind.
+pub(super) fn behind(page: &mut Page<'_>, behind: Behind) -> fmt::Result {
+    page.gauges("written_behind_waiting", "Storage objects of modules that wait to be written.", [([], behind.waiting as f64)])?;
+    let about = "Storage objects written behind that the storage refused, such as those of accounts that were deleted meanwhile.";
+    page.counters("written_behind_refused", about, [([], behind.refused as f64)])
 }

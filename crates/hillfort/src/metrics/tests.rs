@@ -4,7 +4,7 @@ use hillfort_nakama::Count;
 use hillfort_nakama::socket::SocketSnapshot;
 
 use super::*;
-use crate::console::{Connections, KernelReading, KnownPlayers, Packets, Refreshes, Rejects, Top, Traffic, Wall};
+use crate::console::{Behind, Connections, KernelReading, KnownPlayers, Packets, Refreshes, Rejects, Top, Traffic, Wall};
 
 /// Every field of a reading has its own value, so that a metric that nothing feeds, or that is fed twice, shows.
 fn everything() -> Reading {
@@ -49,6 +49,7 @@ fn everything() -> Reading {
         ],
         sockets: sockets(),
         refreshes: Refreshes { given: 431, again: 432, reused: 433 },
+        behind: Behind { waiting: 434, refused: 435 },
     }
 }
 

@@ -11,10 +11,11 @@ use hillfort_proto::reject::Reject;
 use hillfort_proto::time::Time;
 use hillfort_realm::{Snapshot, WorldSnapshot};
 use hillfort_social::RefreshStats;
+use hillfort_store::WriteBehind;
 
 use crate::console::{
-    AddressView, KnownPlayers, PlayerRow, Posture, Quantiles, ROWS_MAX, Refreshes, Rejects, RoomRow, Step, StepRow, TOP_MAX,
-    Talker, Top, World,
+    AddressView, Behind, KnownPlayers, PlayerRow, Posture, Quantiles, ROWS_MAX, Refreshes, Rejects, RoomRow, Step, StepRow,
+    TOP_MAX, Talker, Top, World,
 };
 
 /// How the guard sees the moment.
@@ -36,6 +37,10 @@ pub(super) const fn known(guard: &hillfort_guard::Stats) -> KnownPlayers {
 }
 
 /// What became of refresh tokens.
+pub(super) fn behind(objects: &WriteBehind) -> Behind {
+    Behind { waiting: objects.waiting(), refused: objects.refused() }
+}
+
 pub(super) fn refreshes(stats: &RefreshStats) -> Refreshes {
     Refreshes { given: stats.given.load(Relaxed), again: stats.again.load(Relaxed), reused: stats.reused.load(Relaxed) }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use axum::Router;
@@ -182,8 +182,9 @@ impl Edge {
             mut ban_sink,
         } = self;
         let (arrivals_in, arrivals) = tokio::sync::mpsc::channel(ARRIVALS_DEPTH);
-        // A place for each connection that can be there, so that none is ever refused the way back.
-        let (departures_in, departures): (SyncSender<_>, _) = sync_channel(config.http_connections_max);
+        // A place for each connection that can be there, so that none is ever refused the way back. Unlike the library's, this kind takes memory
+        // when something is in it.
+        let (departures_in, departures) = tokio::sync::mpsc::channel(config.http_connections_max);
         let returns = Arc::new(Returns::new(Arc::clone(&waker)));
         let desk = Arc::clone(&returns) as Arc<dyn Desk>;
         let house = http::House {

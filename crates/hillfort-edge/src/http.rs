@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ use hyper_util::service::TowerToHyperService;
 use mio::Waker;
 use rustls::ServerConfig;
 use tokio::sync::Notify;
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -71,7 +70,7 @@ pub(crate) enum Departure {
 /// The way back to the loop.
 #[derive(Debug, Clone)]
 pub(crate) struct Exit {
-    pub(crate) departures: SyncSender<Departure>,
+    pub(crate) departures: Sender<Departure>,
     pub(crate) waker: Arc<Waker>,
     /// Where the places of connections that were given away come back to.
     pub(crate) desk: Arc<dyn Desk>,

@@ -81,7 +81,7 @@ pub struct EdgeThread {
     pub(crate) owed_leaves: Vec<(SessionId, RoomId)>,
     pub(crate) orders: Receiver<Order>,
     pub(crate) arrivals: Sender<Arrival>,
-    pub(crate) departures: Receiver<Departure>,
+    pub(crate) departures: tokio::sync::mpsc::Receiver<Departure>,
     pub(crate) http_open: usize,
     pub(crate) returns: Arc<Returns>,
     /// Connections of which more can be read without a new readiness event.
@@ -123,7 +123,7 @@ pub(crate) struct Parts {
     pub(crate) lanes: Vec<LaneReceiver<OutboundBatch>>,
     pub(crate) orders: Receiver<Order>,
     pub(crate) arrivals: Sender<Arrival>,
-    pub(crate) departures: Receiver<Departure>,
+    pub(crate) departures: tokio::sync::mpsc::Receiver<Departure>,
     pub(crate) returns: Arc<Returns>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) ban_sink: Box<dyn BanSink>,

@@ -72,10 +72,10 @@ impl Visits {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicBool;
-    use std::sync::mpsc::sync_channel;
     use std::sync::{Arc, Mutex};
 
     use mio::{Poll, Token, Waker};
+    use tokio::sync::mpsc::channel;
 
     use super::super::Exit;
     use super::*;
@@ -85,7 +85,7 @@ mod tests {
     async fn those_that_ended_are_soon_forgotten_and_the_others_stay() {
         let poll = Poll::new().unwrap();
         let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
-        let exit = Exit { departures: sync_channel(1).0, desk: Arc::new(Returns::new(Arc::clone(&waker))), waker };
+        let exit = Exit { departures: channel(1).0, desk: Arc::new(Returns::new(Arc::clone(&waker))), waker };
         let visit = || {
             let (admitted, fault, has_asked) = (Mutex::new(None), Mutex::default(), AtomicBool::new(false));
             let peer = ([127, 0, 0, 1], 1).into();

@@ -16,6 +16,10 @@ pub(super) struct Table {
     /// Names of sources; 0 is empty.
     names: Lines,
     hot: Vec<Hot>,
+    /// Where in `records` a place has its own; 0 until it is needed for the first time.
+    numbers: Vec<u32>,
+    /// The first is empty, and stands for all that places do not have. Has room for all from the start, so nothing moves and nothing is
+    /// allocated later, and memory that was never written costs nothing but address space.
     records: Vec<Record>,
     used: usize,
 }
@@ -33,7 +37,9 @@ impl Table {
     pub(super) fn new(entries: usize) -> Self {
         let names = Lines::new(entries);
         let entries = names.words();
-        Self { names, hot: vec![Hot::default(); entries], records: vec![Record::default(); entries], used: 0 }
+        let mut records = Vec::with_capacity(entries + 1);
+        records.push(Record::default());
+        Self { names, hot: vec![Hot::default(); entries], numbers: vec![0; entries], records, used: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -58,7 +64,7 @@ impl Table {
         let from = self.names.at(source.hash());
         let line = *self.names.line(source.hash());
         let worth = |way: &usize| {
-            let (hot, record) = (&self.hot[from + way], &self.records[from + way]);
+            let (hot, record) = (&self.hot[from + way], self.record(from + way));
             let matters = hot.points.full_at().max(hot.standing.full_at()).max(record.matters_until());
             (line[*way] != 0, hot.until > now, if hot.until > now { hot.until } else { matters })
         };
@@ -76,7 +82,10 @@ impl Table {
         let name = self.names.word_mut(at);
         self.used -= usize::from(*name != 0);
         *name = 0;
-        (self.hot[at], self.records[at]) = (Hot::default(), Record::default());
+        self.hot[at] = Hot::default();
+        if self.numbers[at] != 0 {
+            self.records[self.numbers[at] as usize] = Record::default();
+        }
     }
 
     pub(super) fn name(&self, at: usize) -> u64 {
@@ -88,10 +97,39 @@ impl Table {
     }
 
     pub(super) fn record(&self, at: usize) -> &Record {
-        &self.records[at]
+        &self.records[self.numbers[at] as usize]
     }
 
     pub(super) fn entry(&mut self, at: usize) -> (&mut Hot, &mut Record) {
-        (&mut self.hot[at], &mut self.records[at])
+        let number = &mut self.numbers[at];
+        if *number == 0 {
+            *number = u32::try_from(self.records.len()).expect("there are far fewer than 2^32 places");
+            self.records.push(Record::default());
+        }
+        (&mut self.hot[at], &mut self.records[*number as usize])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn records_come_with_offenders_and_never_move() {
+        let (sources, mut table) = (crate::source::Secret::new(7), Table::new(64));
+        let (places, room, first) = (table.hot.len(), table.records.capacity(), table.records.as_ptr());
+        for n in 0..10_000_u32 {
+            let source = sources.source(Ipv4Addr::from(n << 8).into());
+            let at = table.take(Time(u64::from(n)), source, false).expect("nobody is banned");
+            table.entry(at).1.count = n + 1;
+            assert_eq!((table.find(source), table.record(at).count, table.record(at).repeats), (Some(at), n + 1, 0));
+            assert!(table.records.len() <= 2 + n as usize, "one for each place that was needed");
+        }
+        assert_eq!((table.records.len(), table.records.capacity(), table.records.as_ptr()), (places + 1, room, first));
+        assert_eq!(table.records[0].count, 0, "what places without one are shown");
+        (0..places).for_each(|at| table.clear(at));
+        assert!(table.used == 0 && (0..places).all(|at| table.record(at).count == 0));
     }
 }

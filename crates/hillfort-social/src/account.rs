@@ -1,14 +1,12 @@
 //! The caller's account, and others as one may see them. Owns the turn from what is stored to what is shown.
 
-use std::sync::Arc;
-
 use hillfort_api::api::{self, AccountDevice, GetUsersRequest, UpdateAccountRequest, User, Users};
 use hillfort_api::{ApiError, Close, Code, UserId};
 use hillfort_store::{Account, AccountUpdate, Ban, Conflict, Identity, IdentityKind, PersonExport, StoreError};
 
 use crate::core::Core;
 use crate::id::{shown, stored};
-use crate::people::{Key, once};
+use crate::people::Key;
 use crate::time::timestamp;
 use crate::{checks, faults};
 
@@ -75,28 +73,9 @@ impl Core {
         }
         // What cannot be a name is nobody's.
         keys.extend(request.usernames.into_iter().filter(|name| checks::username(name).is_ok()).map(Key::Name));
+        keys.extend(facebook_keys(request.facebook_ids));
         let people = self.people.find(keys, self.now_ms()).await.map_err(faults::store)?;
-        let facebook: Vec<_> = request
-            .facebook_ids
-            .into_iter()
-            .filter(|id| checks::identity("facebook_ids", "Facebook ID", id, 1).is_ok())
-            .map(|id| Identity::new(IdentityKind::Facebook, id))
-            .collect();
-        let people = self.with_identities(people, facebook).await?;
         Ok(Users { users: people.iter().map(|account| self.user(account)).collect() })
-    }
-
-    /// These people, and behind them those with these identities who are not among them.
-    pub(crate) async fn with_identities(
-        &self,
-        people: Vec<Arc<Account>>,
-        identities: Vec<Identity>,
-    ) -> Result<Vec<Arc<Account>>, ApiError> {
-        if identities.is_empty() {
-            return Ok(people);
-        }
-        let more = self.store.accounts.by_identities(identities).await.map_err(faults::store)?;
-        Ok(once(people.into_iter().chain(more.into_iter().map(Arc::new)), |account| account.id))
     }
 
     /// `UpdateAccount`.
@@ -177,6 +156,12 @@ impl Core {
     pub(crate) async fn unban(&self, user: UserId) -> Result<(), ApiError> {
         self.store.accounts.enable(stored(user), self.now_ms()).await.map_err(not_found)
     }
+}
+
+/// Those of Facebook's ids that can be somebody's.
+pub(crate) fn facebook_keys(ids: Vec<String>) -> impl Iterator<Item = Key> {
+    let ids = ids.into_iter().filter(|id| checks::identity("facebook_ids", "Facebook ID", id, 1).is_ok());
+    ids.map(|id| Key::Identity(Identity::new(IdentityKind::Facebook, id)))
 }
 
 fn of(account: &Account, kind: IdentityKind) -> String {

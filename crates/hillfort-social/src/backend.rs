@@ -13,10 +13,11 @@ use hillfort_modules::backend::{
     Answer, Ask, Authenticated, Backend, Fault, Ledger, MultiUpdated, ObjectList, ObjectQuery, Token,
 };
 use hillfort_store::{
-    AccountFilter, AccountUpdate, Caller, Conflict, DeleteObject, Expect, Identity, IdentityKind, LedgerId, ListObjects, Missing,
-    StoreError, Update, WriteObject,
+    AccountFilter, AccountUpdate, Caller, Conflict, DeleteObject, Expect, LedgerId, ListObjects, Missing, StoreError, Update,
+    WriteObject,
 };
 
+use crate::account::facebook_keys;
 use crate::core::{Core, random};
 use crate::id::stored;
 use crate::people::{Key, once};
@@ -161,10 +162,9 @@ impl Core {
         checks::batch("usernames", &names, checks::BATCH_MAX)?;
         checks::batch("facebook_ids", &facebook, checks::BATCH_MAX)?;
         let ids = ids.into_iter().map(|id| Key::Id(hillfort_store::UserId(id)));
-        let keys = ids.chain(names.into_iter().filter(|name| checks::username(name).is_ok()).map(Key::Name)).collect();
+        let names = names.into_iter().filter(|name| checks::username(name).is_ok()).map(Key::Name);
+        let keys = ids.chain(names).chain(facebook_keys(facebook)).collect();
         let found = self.people.find(keys, self.now_ms()).await.map_err(faults::store)?;
-        let facebook: Vec<_> = facebook.into_iter().map(|id| Identity::new(IdentityKind::Facebook, id)).collect();
-        let found = self.with_identities(found, facebook).await?;
         Ok(Answer::Users(found.iter().map(|one| user(one, self.is_online(UserId(one.id.0)))).collect()))
     }
 

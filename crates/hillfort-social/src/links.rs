@@ -83,8 +83,12 @@ impl Core {
 
     async fn add(&self, user: UserId, identity: Identity, password_hash: Option<String>) -> Result<(), ApiError> {
         let name = name_of(identity.kind);
-        match self.store.accounts.link(stored(user), identity, password_hash, self.now_ms()).await {
-            Ok(()) => Ok(()),
+        self.people.expect(&identity);
+        match self.store.accounts.link(stored(user), identity.clone(), password_hash, self.now_ms()).await {
+            Ok(()) => {
+                self.people.linked(identity).await;
+                Ok(())
+            }
             Err(StoreError::Conflict(Conflict::Identity)) => {
                 Err(ApiError::new(Code::AlreadyExists, format!("{name} is already in use.")))
             }
@@ -128,8 +132,12 @@ impl Core {
             }
             other => return Err(ApiError::not_yet(other.name().row().name)),
         };
+        let account = self.stored_account(user).await?;
         match self.store.accounts.unlink(stored(user), kind, value, self.now_ms()).await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.people.forget(&account).await;
+                Ok(())
+            }
             Err(StoreError::Conflict(Conflict::LastIdentity) | StoreError::NotFound(_)) => Err(ApiError::new(
                 Code::PermissionDenied,
                 "Cannot unlink last account identifier. Check profile exists and is not last link.",

@@ -1,5 +1,5 @@
-//! Accounts as others look them up, guarded so that a flood of unknown ids does not reach the store: a Bloom filter over all ids and names
-//! that exist, a cache of who was found and who was not, and one question at a time about one of them. Knows nothing of calls.
+//! Accounts as others look them up, guarded so that a flood of unknown ids does not reach the store: a Bloom filter over all ids, names and
+//! identities that exist, a cache of who was found and who was not, and one question at a time about one of them. Knows nothing of calls.
 //!
 //! What the filter does not know does not exist, provided that this server alone makes accounts. Where several do, such ids are asked of
 //! the store at a limited rate. Until the filter has read all accounts, everything passes it.
@@ -11,7 +11,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use fastbloom::AtomicBloomFilter;
-use hillfort_store::{Account, AccountFilter, Accounts, Page, Result as StoreResult, StoreError, UserId};
+use hillfort_store::{Account, AccountFilter, Accounts, Identity, Page, Result as StoreResult, StoreError, UserId};
 use moka::future::Cache;
 
 use crate::limits::{Allowance, Limits};
@@ -21,6 +21,8 @@ use crate::ports::Later;
 pub(crate) const FALSE_POSITIVES: f64 = 0.001;
 /// Accounts that the filter has room for at least; it doubles when they are more.
 const ROOM_MIN: usize = 1 << 16;
+/// Keys for which there is room, for each account: id, name, and two ways to sign in. Where there are more, the filter is filled again.
+const KEYS_EACH: usize = 4;
 /// Bytes of accounts that are kept.
 const CACHE_BYTES: u64 = 64 << 20;
 /// Accounts on a page when the filter reads them.
@@ -33,6 +35,7 @@ const STRANGERS: Allowance = Allowance::new(200, 20);
 pub(crate) trait Directory: Send + Sync {
     fn by_ids(&self, ids: Vec<UserId>) -> Later<StoreResult<Vec<Account>>>;
     fn by_names(&self, names: Vec<String>) -> Later<StoreResult<Vec<Account>>>;
+    fn by_identity(&self, identities: Vec<Identity>) -> Later<StoreResult<Vec<Account>>>;
     fn page(&self, cursor: Option<String>) -> Later<StoreResult<Page<Account>>>;
 }
 
@@ -47,6 +50,11 @@ impl Directory for Arc<dyn Accounts> {
         Box::pin(async move { accounts.by_usernames(names).await })
     }
 
+    fn by_identity(&self, identities: Vec<Identity>) -> Later<StoreResult<Vec<Account>>> {
+        let accounts = Arc::clone(self);
+        Box::pin(async move { accounts.by_identities(identities).await })
+    }
+
     fn page(&self, cursor: Option<String>) -> Later<StoreResult<Page<Account>>> {
         let accounts = Arc::clone(self);
         Box::pin(async move { accounts.list(AccountFilter::All, PAGE, cursor).await })
@@ -58,6 +66,13 @@ impl Directory for Arc<dyn Accounts> {
 pub(crate) enum Key {
     Id(UserId),
     Name(String),
+    Identity(Identity),
+}
+
+/// All that one account is looked up by.
+fn keys_of(account: &Account) -> impl Iterator<Item = Key> {
+    let identities = account.identities.iter().cloned().map(Key::Identity);
+    [Key::Id(account.id), Key::Name(account.username.clone())].into_iter().chain(identities)
 }
 
 /// What became of questions.
@@ -76,7 +91,7 @@ pub(crate) struct People {
     directory: Box<dyn Directory>,
     cache: Cache<Key, Option<Arc<Account>>>,
     filters: RwLock<Filters>,
-    /// Accounts that the filter knows, two keys each.
+    /// Keys that the filter knows.
     count: AtomicUsize,
     /// The budget for what the filter does not know, where other servers make accounts; `None` where none does.
     strangers: Option<Limits>,
@@ -89,6 +104,7 @@ struct Filters {
     current: Option<AtomicBloomFilter>,
     /// The one that is being filled.
     next: Option<AtomicBloomFilter>,
+    /// Keys that the current one was made for.
     room: usize,
 }
 
@@ -160,11 +176,12 @@ impl People {
     }
 
     async fn ask(&self, keys: &[Key]) -> StoreResult<Vec<(Key, Option<Arc<Account>>)>> {
-        let (mut ids, mut names) = (Vec::new(), Vec::new());
+        let (mut ids, mut names, mut identities) = (Vec::new(), Vec::new(), Vec::new());
         for key in keys {
             match key {
                 Key::Id(id) => ids.push(*id),
                 Key::Name(name) => names.push(name.clone()),
+                Key::Identity(identity) => identities.push(identity.clone()),
             }
         }
         let mut accounts = Vec::new();
@@ -174,10 +191,31 @@ impl People {
         if !names.is_empty() {
             accounts.extend(self.directory.by_names(names).await?.into_iter().map(Arc::new));
         }
-        let names = accounts.iter().map(|account| (Key::Name(account.username.clone()), account));
-        let ids = accounts.iter().map(|account| (Key::Id(account.id), account));
-        let by_key: HashMap<Key, &Arc<Account>> = names.chain(ids).collect();
+        if !identities.is_empty() {
+            accounts.extend(self.directory.by_identity(identities).await?.into_iter().map(Arc::new));
+        }
+        let by_key: HashMap<Key, &Arc<Account>> =
+            accounts.iter().flat_map(|account| keys_of(account).map(move |key| (key, account))).collect();
         Ok(keys.iter().map(|key| (key.clone(), by_key.get(key).map(|account| Arc::clone(account)))).collect())
+    }
+
+    /// Whether nobody has this identity, for sure. Where other servers make accounts, too, one cannot know without asking.
+    pub(crate) fn is_nobodys(&self, identity: &Identity) -> bool {
+        let nobodys = self.strangers.is_none() && !self.may_exist(&Key::Identity(identity.clone()));
+        self.stats.refused.fetch_add(u64::from(nobodys), Ordering::Relaxed);
+        nobodys
+    }
+
+    /// An account is about to have this identity. Said before it has: whoever gets the answer signs in with it at once.
+    pub(crate) fn expect(&self, identity: &Identity) {
+        self.put(&Key::Identity(identity.clone()));
+    }
+
+    /// An account has this identity now. It is noted again: a filter whose filling began in between has read the account without it.
+    pub(crate) async fn linked(&self, identity: Identity) {
+        let key = Key::Identity(identity);
+        self.put(&key);
+        self.cache.invalidate(&key).await;
     }
 
     fn may_exist(&self, key: &Key) -> bool {
@@ -193,22 +231,26 @@ impl People {
 
     /// An account changed, or is gone.
     pub(crate) async fn forget(&self, account: &Account) {
-        self.cache.invalidate(&Key::Id(account.id)).await;
-        self.cache.invalidate(&Key::Name(account.username.clone())).await;
+        for key in keys_of(account) {
+            self.cache.invalidate(&key).await;
+        }
     }
 
     fn note(&self, account: &Account) {
+        keys_of(account).for_each(|key| self.put(&key));
+    }
+
+    fn put(&self, key: &Key) {
         let filters = self.filters.read().expect("no holder panics");
         let mut is_new = false;
         for filter in [&filters.current, &filters.next].into_iter().flatten() {
-            is_new |= !filter.insert(&Key::Id(account.id));
-            filter.insert(&Key::Name(account.username.clone()));
+            is_new |= !filter.insert(key);
         }
-        // An account that is changed again and again takes one place.
+        // An account that is changed again and again takes no more room.
         self.count.fetch_add(usize::from(is_new), Ordering::Relaxed);
     }
 
-    /// Whether the filter is not there yet, or has more accounts than it was made for.
+    /// Whether the filter is not there yet, or has more keys than it was made for.
     pub(crate) fn wants_filling(&self) -> bool {
         let filters = self.filters.read().expect("no holder panics");
         filters.next.is_none() && (filters.current.is_none() || self.count.load(Ordering::Relaxed) > filters.room)
@@ -216,8 +258,8 @@ impl People {
 
     /// Reads all accounts into a new filter of twice the room that they need. Accounts that are made meanwhile are in it, too.
     pub(crate) async fn fill(&self, expected: usize) -> StoreResult<()> {
-        let room = (expected * 2).max(ROOM_MIN);
-        let filter = AtomicBloomFilter::with_false_pos(FALSE_POSITIVES).expected_items(room * 2);
+        let room = (expected.max(ROOM_MIN / 2) * 2 * KEYS_EACH).max(self.count.load(Ordering::Relaxed) * 2);
+        let filter = AtomicBloomFilter::with_false_pos(FALSE_POSITIVES).expected_items(room);
         self.filters.write().expect("no holder panics").next = Some(filter);
         let filled = self.read_all().await;
         let mut filters = self.filters.write().expect("no holder panics");
@@ -233,14 +275,10 @@ impl People {
         let (mut cursor, mut count) = (None, 0);
         loop {
             let page = self.directory.page(cursor).await?;
-            count += page.items.len();
             {
                 let filters = self.filters.read().expect("no holder panics");
                 let Some(next) = &filters.next else { return Ok(count) };
-                for account in &page.items {
-                    next.insert(&Key::Id(account.id));
-                    next.insert(&Key::Name(account.username.clone()));
-                }
+                count += page.items.iter().flat_map(keys_of).filter(|key| !next.insert(key)).count();
             }
             match page.cursor {
                 Some(more) => cursor = Some(more),

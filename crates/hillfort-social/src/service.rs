@@ -264,6 +264,7 @@ impl Service for Social {
         Box::pin(async move {
             let user = caller.who.user().map(|user| user.user_id);
             let payer = (caller.via != Via::Console).then(|| Payer::new(call.name(), user, caller.address.ip()));
+            let looked_up = looked_up(&call);
             let answer = if Class::of(call.name()) == Class::Read {
                 core.answer(caller, call).await
             } else {
@@ -273,7 +274,8 @@ impl Service for Social {
                 work.await.unwrap_or_else(|why| Err(crate::faults::internal("a call ended in a panic", &why)))
             };
             if let (Some(payer), Ok(reply)) = (payer, &answer) {
-                core.config.budgets.take_length(&core.budgets, payer, reply.encoded_len(), core.now_ms());
+                let length = reply.encoded_len().max(looked_up);
+                core.config.budgets.take_length(&core.budgets, payer, length, core.now_ms());
             }
             answer
         })
@@ -295,6 +297,14 @@ impl Service for Social {
             Some(runtime) => runtime.after_message(caller, reply, envelope),
             None => Box::pin(std::future::ready(())),
         }
+    }
+}
+
+/// What looking objects up is worth, in bytes of an answer: 64 that are not there cost the store as much as a long answer.
+fn looked_up(call: &Call) -> usize {
+    match call {
+        Call::ReadStorageObjects(request) => request.object_ids.len().saturating_mul(1024),
+        _ => 0,
     }
 }
 

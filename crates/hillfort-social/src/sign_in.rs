@@ -236,6 +236,11 @@ impl Core {
             checks::username(username)?;
         }
         let create = create.unwrap_or(true);
+        if create {
+            self.people.expect(&identity);
+        } else if self.people.is_nobodys(&identity) {
+            return Err(ApiError::new(Code::NotFound, "User account not found."));
+        }
         // A name that was made up may be taken: one in 10^17 for each account. Twice is no chance.
         for _ in 0..2 {
             let name = if username.is_empty() { made_up() } else { username.to_owned() };

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use hillfort_store::{Account, Page, Result as StoreResult, StoreError, UserId};
+use hillfort_store::{Account, Identity, IdentityKind, Page, Result as StoreResult, StoreError, UserId};
 
 use super::{Directory, FALSE_POSITIVES, Key, People, once};
 use crate::ports::Later;
@@ -40,6 +40,10 @@ impl Directory for Counting {
 
     fn by_names(&self, names: Vec<String>) -> Later<StoreResult<Vec<Account>>> {
         self.answer(names.len(), move |account| names.contains(&account.username))
+    }
+
+    fn by_identity(&self, identities: Vec<Identity>) -> Later<StoreResult<Vec<Account>>> {
+        self.answer(identities.len(), move |account| account.identities.iter().any(|identity| identities.contains(identity)))
     }
 
     fn page(&self, cursor: Option<String>) -> Later<StoreResult<Page<Account>>> {
@@ -127,6 +131,62 @@ fn who_is_made_is_found_at_once() {
     });
 }
 
+fn facebook(number: u64) -> Identity {
+    Identity::new(IdentityKind::Facebook, format!("77{number}"))
+}
+
+#[test]
+fn a_flood_of_unknown_identities_reaches_the_store_at_the_filters_rate() {
+    let directory = Counting::default();
+    let with_two = |number: u64| {
+        let device = Identity::new(IdentityKind::Device, format!("device-{number}"));
+        Account { identities: vec![device, facebook(number)], ..account(number) }
+    };
+    *directory.accounts.lock().unwrap() = (0..10_000).map(with_two).collect();
+    let people = People::new(directory.clone(), 10, true);
+    block_on(async {
+        assert!(!people.is_nobodys(&facebook(1_000_000)), "before the filter is there, nobody is sent away");
+        people.fill(10_000).await.unwrap();
+        assert!((0..10_000).all(|number| !people.is_nobodys(&facebook(number))));
+        assert_eq!(people.find(vec![Key::Identity(facebook(7)), Key::Id(id(7))], 0).await.unwrap(), [Arc::new(with_two(7))]);
+        let before = directory.asked.load(Ordering::Relaxed);
+        let flood = 100_000;
+        let most = (flood as f64 * FALSE_POSITIVES * 1.5) as usize;
+        let mut passed = 0;
+        for number in 1_000_000..1_000_000 + flood {
+            assert!(people.find(vec![Key::Identity(facebook(number))], 0).await.unwrap().is_empty());
+            passed += usize::from(!people.is_nobodys(&Identity::new(IdentityKind::Device, format!("device-{number}"))));
+        }
+        let asked = directory.asked.load(Ordering::Relaxed) - before;
+        assert!(asked <= most && passed <= most, "{asked} and {passed} of {flood}, at most {most}");
+    });
+}
+
+#[test]
+fn what_is_linked_is_found_at_once_and_what_is_unlinked_is_not() {
+    let directory = Counting::default();
+    let people = People::new(directory.clone(), 10, true);
+    let find = async |number: u64| people.find(vec![Key::Identity(facebook(number))], 0).await.unwrap().len();
+    block_on(async {
+        people.fill(0).await.unwrap();
+        directory.accounts.lock().unwrap().push(account(1));
+        people.learn(&account(1)).await;
+        assert_eq!(find(1).await, 0);
+        people.expect(&facebook(1));
+        assert!(!people.is_nobodys(&facebook(1)));
+        assert_eq!(find(1).await, 0, "asked for between the two, and kept");
+        let linked = Account { identities: vec![facebook(1)], ..account(1) };
+        directory.accounts.lock().unwrap()[0] = linked.clone();
+        people.linked(facebook(1)).await;
+        assert_eq!(find(1).await, 1);
+        directory.accounts.lock().unwrap()[0] = account(1);
+        people.forget(&linked).await;
+        assert_eq!(find(1).await, 0);
+        // Another server may have made it.
+        assert!(!People::new(directory.clone(), 10, false).is_nobodys(&facebook(2)));
+    });
+}
+
 #[test]
 fn many_who_ask_for_one_wait_for_one_answer() {
     let directory = Counting::default();
@@ -180,8 +240,8 @@ fn a_filter_that_is_too_small_is_filled_again() {
         people.note(&account(0));
     }
     assert!(!people.wants_filling(), "one account that changes takes one place");
-    // Beyond the room by a tenth: one in a thousand looks as if it were there.
-    for number in 0..=super::ROOM_MIN as u64 * 11 / 10 {
+    // Beyond the room by a tenth, of two keys each: one in a thousand looks as if it were there.
+    for number in 0..=(super::ROOM_MIN * super::KEYS_EACH / 2) as u64 * 11 / 10 {
         people.note(&account(number));
     }
     assert!(people.wants_filling());

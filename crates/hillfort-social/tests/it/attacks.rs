@@ -180,3 +180,81 @@ fn a_flood_of_unknown_ids_is_answered_from_memory() {
     let asked = stats.asked.load(std::sync::atomic::Ordering::Relaxed);
     assert!(asked <= 300, "{asked} of 150,000 reached the store");
 }
+
+/// Identities that nobody has: Facebook's ids in lookups, and devices that sign in without making an account.
+#[test]
+fn a_flood_of_unknown_identities_is_answered_from_memory() {
+    let mut config = crate::rig::config();
+    let plenty = hillfort_social::limits::Allowance::new(1 << 20, 1);
+    config.budgets = hillfort_social::Budgets { account: [plenty; 6], address: [plenty; 6] };
+    let (rig, asked) = Rig::counted(config, hillfort_social::MailConfig::None);
+    let ada = rig.device("device-of-ada");
+    // The housekeeping fills the filter at its first turn.
+    for _ in 0..50 {
+        rig.runtime.block_on(tokio::task::yield_now());
+    }
+    asked.lock().unwrap().clear();
+    let stats = rig.social.people_stats();
+    for turn in 0..50 {
+        let facebook_ids = (0..1000).map(|number| format!("{turn}{number:04}")).collect();
+        let found = rig.as_user(&ada, Call::GetUsers(GetUsersRequest { facebook_ids, ..Default::default() }));
+        assert_eq!(found, Ok(Users::default().into()));
+    }
+    let reached = stats.asked.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(reached <= 100, "{reached} of 50,000 reached the store");
+    asked.lock().unwrap().clear();
+    for number in 0..5000 {
+        assert_eq!(rig.device_or_none(&format!("device-{number:05}")), None);
+    }
+    let reached = asked.lock().unwrap().iter().filter(|&&asked| asked == "register_or_find").count();
+    assert!(reached <= 15, "{reached} of 5,000 reached the store");
+    // Whoever is there is found: who was made, what was linked a moment ago, and all of them by a server that was started anew.
+    let found = |rig: &Rig| ["device-of-ada", "linked-device"].map(|device| rig.device_or_none(device).is_some());
+    assert_eq!(found(&rig), [true, false]);
+    let link = AccountDevice { id: "linked-device".into(), ..Default::default() };
+    rig.as_user(&ada, Call::LinkDevice(link.clone())).unwrap();
+    assert_eq!(found(&rig), [true, true]);
+    let id = rig.user_id(&ada);
+    let stored = hillfort_store::UserId(hillfort_api::UserId::parse(&id).unwrap().0);
+    let facebook = hillfort_store::Identity::new(hillfort_store::IdentityKind::Facebook, "770077");
+    rig.runtime.block_on(rig.store.accounts.link(stored, facebook, None, rig.now_ms())).unwrap();
+    let by_facebook = |rig: &Rig| {
+        let request = GetUsersRequest { facebook_ids: vec!["770077".into(), "770078".into()], ..Default::default() };
+        match rig.as_user(&ada, Call::GetUsers(request)).unwrap() {
+            Reply::Users(users) => users.users.into_iter().map(|user| user.id).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let again = rig.restarted(crate::rig::config());
+    assert_eq!(found(&again), [true, true], "before the filter is filled");
+    assert_eq!(by_facebook(&again), [id.as_str()]);
+    for _ in 0..50 {
+        rig.runtime.block_on(tokio::task::yield_now());
+    }
+    assert_eq!(found(&again), [true, true]);
+    again.pass(11);
+    assert_eq!(by_facebook(&again), [id.as_str()]);
+    again.as_user(&again.device("device-of-ada"), Call::UnlinkDevice(link)).unwrap();
+    assert_eq!(found(&again), [true, false]);
+}
+
+/// Objects that are not there are looked up in the store: 64 of them count as a call.
+#[test]
+fn objects_that_are_looked_up_are_paid_for() {
+    let rig = Rig::new();
+    let ada = rig.device("device-0001");
+    let read = |count: usize| {
+        let ids = (0..count).map(|number| ReadStorageObjectId {
+            collection: "c".into(),
+            key: number.to_string(),
+            ..Default::default()
+        });
+        rig.as_user(&ada, Call::ReadStorageObjects(ReadStorageObjectsRequest { object_ids: ids.collect() }))
+    };
+    let calls = (0..).take_while(|_| read(1024).is_ok()).count();
+    // Of 200 at once each took seventeen.
+    assert_eq!(calls, 12);
+    refused(read(1), Code::ResourceExhausted, "");
+    rig.pass(5);
+    assert!(read(1).is_ok());
+}

@@ -2,19 +2,16 @@
 
 use hillfort_api::api::{self, AccountDevice, GetUsersRequest, UpdateAccountRequest, User, Users};
 use hillfort_api::{ApiError, Close, Code, UserId};
-use hillfort_store::{Account, AccountUpdate, Ban, Conflict, Identity, IdentityKind, PersonExport, StoreError};
+use hillfort_store::{
+    AVATAR_CHARS_MAX, Account, AccountUpdate, Ban, Conflict, Identity, IdentityKind, LANG_TAG_CHARS_MAX, PROFILE_CHARS_MAX,
+    PersonExport, StoreError,
+};
 
 use crate::core::Core;
 use crate::id::{shown, stored};
 use crate::people::Key;
 use crate::time::timestamp;
 use crate::{checks, faults};
-
-/// Bounds of a profile's texts, bytes, as Nakama's tables have them.
-const DISPLAY_NAME_MAX: usize = 255;
-const AVATAR_MAX: usize = 512;
-const LANG_MAX: usize = 18;
-const PLACE_MAX: usize = 255;
 
 impl Core {
     /// `GetAccount`.
@@ -101,11 +98,11 @@ impl Core {
             checks::username(username)?;
         }
         for (field, text, most) in [
-            ("display_name", &update.display_name, DISPLAY_NAME_MAX),
-            ("avatar_url", &update.avatar_url, AVATAR_MAX),
-            ("lang_tag", &update.lang_tag, LANG_MAX),
-            ("location", &update.location, PLACE_MAX),
-            ("timezone", &update.timezone, PLACE_MAX),
+            ("display_name", &update.display_name, PROFILE_CHARS_MAX),
+            ("avatar_url", &update.avatar_url, AVATAR_CHARS_MAX),
+            ("lang_tag", &update.lang_tag, LANG_TAG_CHARS_MAX),
+            ("location", &update.location, PROFILE_CHARS_MAX),
+            ("timezone", &update.timezone, PROFILE_CHARS_MAX),
         ] {
             text.as_ref().map_or(Ok(()), |text| checks::profile(field, text, most))?;
         }

@@ -68,10 +68,10 @@ pub(crate) fn password(password: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Text of a profile.
+/// Text of a profile: at most `most` characters.
 pub(crate) fn profile(field: &'static str, text: &str, most: usize) -> Result<(), ApiError> {
-    if text.len() > most {
-        return Err(ApiError::invalid(field, format!("{field} must be at most {most} bytes.")));
+    if text.len() > most && text.chars().nth(most).is_some() {
+        return Err(ApiError::invalid(field, format!("{field} must be at most {most} characters.")));
     }
     if text.chars().any(|char| char.is_control() && char != '\n') {
         return Err(ApiError::invalid(field, format!("{field} must not have control characters.")));

@@ -113,7 +113,11 @@ impl People {
         let cache = Cache::builder()
             .max_capacity(CACHE_BYTES)
             .weigher(|_: &Key, found: &Option<Arc<Account>>| {
-                let text = found.as_ref().map_or(0, |account| account.metadata.len() + 64 * account.identities.len() + 1024);
+                let text = found.as_ref().map_or(0, |account| {
+                    let profile = [&account.display_name, &account.avatar_url, &account.location, &account.timezone];
+                    let profile: usize = profile.iter().map(|text| text.len()).sum();
+                    account.metadata.len() + profile + 64 * account.identities.len() + 1024
+                });
                 u32::try_from(text + 128).unwrap_or(u32::MAX)
             })
             .time_to_live(Duration::from_secs(u64::from(keep_s.max(1))))

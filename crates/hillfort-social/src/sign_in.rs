@@ -6,7 +6,10 @@ use std::net::IpAddr;
 
 use hillfort_api::api::{AccountEmail, AccountGameCenter, Session};
 use hillfort_api::{ApiError, Call, Caller, Code, SessionUser};
-use hillfort_store::{Account, AccountUpdate, Conflict, Found, Identity, IdentityKind, NewAccount, StoreError, UserId};
+use hillfort_store::{
+    AVATAR_CHARS_MAX, Account, AccountUpdate, Conflict, Found, Identity, IdentityKind, NewAccount, PROFILE_CHARS_MAX, StoreError,
+    UserId,
+};
 
 use crate::core::{Core, random};
 use crate::guesses::Refused;
@@ -331,9 +334,13 @@ impl Core {
 /// What a new account takes over from a service.
 pub(crate) fn profile(person: &Person) -> AccountUpdate {
     let take = |text: &Option<String>, most: usize| {
-        text.clone().filter(|text| text.len() <= most && !text.chars().any(char::is_control) && !text.is_empty())
+        text.clone().filter(|text| !text.is_empty() && !text.chars().any(char::is_control) && text.chars().nth(most).is_none())
     };
-    AccountUpdate { display_name: take(&person.name, 255), avatar_url: take(&person.picture, 512), ..AccountUpdate::default() }
+    AccountUpdate {
+        display_name: take(&person.name, PROFILE_CHARS_MAX),
+        avatar_url: take(&person.picture, AVATAR_CHARS_MAX),
+        ..AccountUpdate::default()
+    }
 }
 
 fn game_center(account: &AccountGameCenter) -> Result<GameCenterProof<'_>, ApiError> {

@@ -13,8 +13,21 @@ pub const METADATA_MAX: usize = 64 << 10;
 /// Most devices of one account. One more is a conflict ([`crate::Conflict::IdentityKind`]).
 pub const DEVICES_MAX: usize = 32;
 
-/// Longest username, name or address that is stored, bytes. An API's own limits are at most this.
+/// Longest username, id or address that is stored, bytes. An API's own limits are at most this.
 const NAME_MAX: usize = 512;
+
+/// The language of an account that names none, as Nakama's table has it.
+pub const LANG_TAG: &str = "en";
+
+/// Most characters (Unicode scalar values) of a name that is shown, a place and a time zone, as Nakama's table has them. A character has at
+/// most four bytes.
+pub const PROFILE_CHARS_MAX: usize = 255;
+
+/// The same of the address of a picture.
+pub const AVATAR_CHARS_MAX: usize = 512;
+
+/// The same of a language tag.
+pub const LANG_TAG_CHARS_MAX: usize = 18;
 
 /// Longest password hash (a PHC string), bytes.
 const HASH_MAX: usize = 512;
@@ -107,7 +120,7 @@ pub struct NewAccount {
     pub username: String,
     /// PHC string of the password, for [`IdentityKind::Email`].
     pub password_hash: Option<String>,
-    /// Shown name, avatar and the rest; `username` in it is not read.
+    /// Shown name, avatar and the rest; `username` in it is not read. Without a language it is [`LANG_TAG`].
     pub profile: AccountUpdate,
 }
 
@@ -156,20 +169,20 @@ impl AccountUpdate {
         if let Some(username) = &self.username {
             check::name("username", username, NAME_MAX)?;
         }
-        for (field, value) in [
-            ("display name", &self.display_name),
-            ("avatar URL", &self.avatar_url),
-            ("language tag", &self.lang_tag),
-            ("location", &self.location),
-            ("timezone", &self.timezone),
+        for (field, value, most) in [
+            ("display name", &self.display_name, PROFILE_CHARS_MAX),
+            ("avatar URL", &self.avatar_url, AVATAR_CHARS_MAX),
+            ("language tag", &self.lang_tag, LANG_TAG_CHARS_MAX),
+            ("location", &self.location, PROFILE_CHARS_MAX),
+            ("timezone", &self.timezone, PROFILE_CHARS_MAX),
         ] {
-            value.as_ref().map_or(Ok(()), |value| check::text(field, value, NAME_MAX))?;
+            value.as_ref().map_or(Ok(()), |value| check::chars(field, value, most))?;
         }
         self.metadata.as_ref().map_or(Ok(()), |json| check::object("metadata", json, METADATA_MAX))
     }
 }
 
-/// A person as it is stored. Texts that were never set are empty.
+/// A person as it is stored. Texts that were never set are empty, but the language.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Account {
     /// Its id.
@@ -360,7 +373,7 @@ impl Account {
             username,
             display_name: String::new(),
             avatar_url: String::new(),
-            lang_tag: String::new(),
+            lang_tag: LANG_TAG.to_owned(),
             location: String::new(),
             timezone: String::new(),
             metadata: "{}".to_owned(),

@@ -16,6 +16,15 @@ pub(crate) fn text(field: &str, text: &str, max: usize) -> Result<()> {
     Ok(())
 }
 
+/// Text of at most `most` characters (Unicode scalar values), no NUL.
+pub(crate) fn chars(field: &str, given: &str, most: usize) -> Result<()> {
+    // Few bytes are few characters.
+    if given.len() > most && given.chars().nth(most).is_some() {
+        return Err(StoreError::invalid(field, format!("has more than {most} characters")));
+    }
+    text(field, given, given.len())
+}
+
 /// Text that names something: as [`text`], and not empty.
 pub(crate) fn name(field: &str, name: &str, max: usize) -> Result<()> {
     if name.is_empty() {
@@ -75,7 +84,7 @@ pub(crate) fn changes(changes: &BTreeMap<String, i64>, max: usize) -> Result<()>
 
 #[cfg(test)]
 mod tests {
-    use super::{name, object, text};
+    use super::{chars, name, object, text};
 
     #[test]
     fn bounds() {
@@ -83,6 +92,11 @@ mod tests {
         assert!(text("a", "abcd", 3).is_err());
         assert!(text("a", "a\0", 3).is_err());
         assert!(name("a", "", 3).is_err());
+        for (given, good) in
+            [("", true), ("日本語", true), ("日本語だ", false), ("🏰🏰🏰", true), ("abcd", false), ("a\0", false)]
+        {
+            assert_eq!(chars("a", given, 3).is_ok(), good, "{given:?}");
+        }
     }
 
     #[test]

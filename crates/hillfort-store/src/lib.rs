@@ -48,8 +48,8 @@ mod wallets;
 mod write_behind;
 
 pub use accounts::{
-    Account, AccountFilter, AccountUpdate, Accounts, Ban, DEVICES_MAX, Found, Identity, IdentityKind, METADATA_MAX, NewAccount,
-    OtherWays, Tombstone,
+    AVATAR_CHARS_MAX, Account, AccountFilter, AccountUpdate, Accounts, Ban, DEVICES_MAX, Found, Identity, IdentityKind, LANG_TAG,
+    LANG_TAG_CHARS_MAX, METADATA_MAX, NewAccount, OtherWays, PROFILE_CHARS_MAX, Tombstone,
 };
 pub use audit::{Audit, AuditEntry, AuditFilter, NewAuditEntry};
 pub use backup::{backup, create_private, migrate, restore};

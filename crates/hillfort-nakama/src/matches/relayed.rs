@@ -27,7 +27,7 @@ impl SocketThread {
         let Some(uuid) = uuid else {
             return self.fail(now, at, cid, RealtimeCode::RuntimeException, "the system gives no randomness");
         };
-        self.enter_relayed(now, at, cid, uuid, !name.is_empty());
+        self.enter_relayed(now, at, cid, uuid, true);
     }
 
     pub(crate) fn join_relayed(&mut self, now: Time, at: ConnRef, cid: String, uuid: MatchUuid) {
@@ -35,10 +35,10 @@ impl SocketThread {
         if self.shared.registry.count_on(&StreamKey::relayed(uuid)) == 0 {
             return self.fail(now, at, cid, RealtimeCode::MatchNotFound, "Match not found");
         }
-        self.enter_relayed(now, at, cid, uuid, true);
+        self.enter_relayed(now, at, cid, uuid, false);
     }
 
-    fn enter_relayed(&mut self, now: Time, at: ConnRef, cid: String, uuid: MatchUuid, with_others: bool) {
+    fn enter_relayed(&mut self, now: Time, at: ConnRef, cid: String, uuid: MatchUuid, creates: bool) {
         let Some(conn) = self.conn(at) else { return };
         let (session, own) = (conn.session, presence(&conn.user, conn.session));
         let stream = StreamKey::relayed(uuid);
@@ -51,13 +51,11 @@ impl SocketThread {
             self.leave_other_matches(now, at, Some(uuid), None);
         }
         // Who was in it before sees itself in the list, who is new does not.
-        let others = self
-            .shared
-            .registry
-            .on_stream(&stream)
+        let all = self.shared.registry.on_stream(&stream);
+        let count = all.len();
+        let presences: Vec<_> = all
             .into_iter()
-            .filter(|other| with_others && !(is_new && other.session == session));
-        let presences: Vec<_> = others
+            .filter(|other| !(is_new && other.session == session))
             .map(|other| UserPresence {
                 user_id: other.user.to_string(),
                 session_id: other.session.to_string(),
@@ -65,7 +63,8 @@ impl SocketThread {
                 ..UserPresence::default()
             })
             .collect();
-        let size = self.shared.registry.count_on(&stream) as i32;
+        // As in Nakama, who creates is counted, and who joins is told of those who were there.
+        let size = if creates { count } else { presences.len() } as i32;
         let match_id = MatchId { uuid, node: "" }.to_string();
         self.reply(now, at, cid, Message::Match(Match { match_id, size, presences, self_: Some(own), ..Match::default() }));
         if let Some(news) = news.filter(|_| is_new) {
@@ -95,7 +94,8 @@ impl SocketThread {
         }
     }
 
-    /// Hands data on to the others in a match, or to those of them that are named. The sender gets it only when it names itself.
+    /// Hands data on to the others in a match, or to those of them that are named. The sender gets it only when it names itself. Of a session
+    /// that is not in the match nothing is handed on, and nothing said: it may have left while they were on their way.
     pub(crate) fn relay(&mut self, now: Time, at: ConnRef, uuid: MatchUuid, data: &MatchDataSend) {
         let Some(conn) = self.conn(at) else { return };
         let (session, own) = (conn.session, presence(&conn.user, conn.session));
@@ -106,7 +106,7 @@ impl SocketThread {
         let wanted = |other: SessionId| if named.is_empty() { other != session } else { named.contains(&other) };
         let stream = StreamKey::relayed(uuid);
         let Some(to) = self.shared.registry.others_on(StreamPlace { stream: &stream, session }, wanted) else {
-            return self.fail(now, at, String::new(), RealtimeCode::MatchNotFound, "this session is not in that match");
+            return SocketStats::count(&self.shared.stats.data_of_others, 1);
         };
         if to.is_empty() {
             return;

@@ -67,13 +67,18 @@ impl SocketThread {
     pub(crate) fn on_match_data(&mut self, now: Time, at: ConnRef, cid: String, data: &MatchDataSend) {
         match self.which(&data.match_id) {
             None => self.fail(now, at, cid, RealtimeCode::BadInput, "Invalid match ID"),
-            Some(Which::Nothing) => self.fail(now, at, cid, RealtimeCode::MatchNotFound, "Match not found"),
             Some(Which::Relayed(uuid)) => self.relay(now, at, uuid, data),
             Some(Which::Room(room)) => match self.seat_in(at, room) {
                 Some(seat) => self.input(now, at, cid, seat, data),
-                None => self.fail(now, at, cid, RealtimeCode::MatchNotFound, "this session is not in that match: join it first"),
+                None => self.pass_over(),
             },
+            Some(Which::Nothing) => self.pass_over(),
         }
+    }
+
+    /// Data of a session that is not in the match: they may have been on their way when it left or was kicked, so nobody is told.
+    fn pass_over(&self) {
+        SocketStats::count(&self.shared.stats.data_of_others, 1);
     }
 
     fn join_room(&mut self, now: Time, at: ConnRef, cid: String, room: RoomId, join: MatchJoin) {
@@ -129,7 +134,7 @@ impl SocketThread {
     fn input(&mut self, now: Time, at: ConnRef, cid: String, key: u32, data: &MatchDataSend) {
         let Some((id, room, state)) = self.seats.get(key).map(|seat| (seat.id, seat.room, seat.state.clone())) else { return };
         let SeatState::In { handler } = state else {
-            return self.fail(now, at, cid, RealtimeCode::BadInput, "the match has not let this session in yet");
+            return self.pass_over();
         };
         let most = if handler { ROOM_INPUT_BYTES_MAX - INPUT_HEADER_BYTES } else { ROOM_INPUT_BYTES_MAX };
         if data.data.len() > most {

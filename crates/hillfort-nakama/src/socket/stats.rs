@@ -64,6 +64,8 @@ counters! {
     rate_refused,
     /// Match data that a room's thread had no place for, and that was refused.
     inputs_refused,
+    /// Match data of sessions that are not in that match, or not any more: passed over.
+    data_of_others,
     /// Match data handed to rooms.
     inputs,
     /// Match data handed on in relayed matches.

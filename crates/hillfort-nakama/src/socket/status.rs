@@ -15,8 +15,8 @@ use super::thread::SocketThread;
 
 /// Most bytes of a status, as in Nakama.
 const STATUS_BYTES_MAX: usize = 2048;
-/// Users in one request, as many as the service looks up at once.
-const USERS_MAX: usize = 100;
+/// Users in one request: as many as `nakama.batch_max` and `socket.follows_max` are by default, which bound it, too.
+const USERS_MAX: usize = 1024;
 
 impl Sockets {
     /// Has a session hear of the status of users from now on, or no longer. Does nothing when there is no such session.

@@ -91,17 +91,29 @@ fn a_service_that_is_not_configured_says_so() {
 fn a_profile_is_changed_field_by_field() {
     let rig = Rig::new();
     let session = rig.device("device-0001");
+    assert_eq!(rig.account(&session).user.unwrap().lang_tag, "en", "who has named no language");
     let update = |request: UpdateAccountRequest| rig.as_user(&session, Call::UpdateAccount(request));
     let some = |text: &str| Some(text.to_owned());
     rig.pass(5);
-    update(UpdateAccountRequest { display_name: some("Ada L."), lang_tag: some("en"), ..Default::default() }).unwrap();
+    update(UpdateAccountRequest { display_name: some("Ada L."), lang_tag: some("de"), ..Default::default() }).unwrap();
     update(UpdateAccountRequest { username: some("ada"), timezone: some("Europe/London"), ..Default::default() }).unwrap();
     let user = rig.account(&session).user.unwrap();
-    assert_eq!((user.username.as_str(), user.display_name.as_str(), user.lang_tag.as_str()), ("ada", "Ada L.", "en"));
+    assert_eq!((user.username.as_str(), user.display_name.as_str(), user.lang_tag.as_str()), ("ada", "Ada L.", "de"));
     assert_eq!(user.timezone, "Europe/London");
     assert_eq!(user.update_time.unwrap().seconds, crate::rig::NOW_MS / 1000 + 5);
     update(UpdateAccountRequest { display_name: some(""), ..Default::default() }).unwrap();
     assert_eq!(rig.account(&session).user.unwrap().display_name, "");
+
+    // Characters are counted, not bytes.
+    let wide = UpdateAccountRequest {
+        display_name: some(&"語".repeat(255)),
+        avatar_url: some(&"🏰".repeat(512)),
+        location: some(&"é".repeat(255)),
+        timezone: some(&"語".repeat(255)),
+        ..Default::default()
+    };
+    update(wide).unwrap();
+    assert_eq!(rig.account(&session).user.unwrap().display_name, "語".repeat(255));
 
     rig.sign_in(device("device-0002", None, "bob")).unwrap();
     for (request, field) in [
@@ -110,6 +122,7 @@ fn a_profile_is_changed_field_by_field() {
         (UpdateAccountRequest { username: some(&"x".repeat(129)), ..Default::default() }, "username"),
         (UpdateAccountRequest { username: some("bob"), ..Default::default() }, "username"),
         (UpdateAccountRequest { display_name: some(&"x".repeat(256)), ..Default::default() }, "display_name"),
+        (UpdateAccountRequest { display_name: some(&"語".repeat(256)), ..Default::default() }, "display_name"),
         (UpdateAccountRequest { display_name: some("a\0b"), ..Default::default() }, "display_name"),
         (UpdateAccountRequest { avatar_url: some(&"x".repeat(513)), ..Default::default() }, "avatar_url"),
         (UpdateAccountRequest { lang_tag: some(&"x".repeat(19)), ..Default::default() }, "lang_tag"),

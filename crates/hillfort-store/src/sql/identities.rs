@@ -2,7 +2,7 @@
 
 use super::accounts::{by_id, by_identity};
 use super::{Conn, Fail, lock_account, one, values};
-use crate::{AccountUpdate, Conflict, DEVICES_MAX, Found, Identity, IdentityKind, Millis, Missing, NewAccount, UserId};
+use crate::{AccountUpdate, Conflict, DEVICES_MAX, Found, Identity, IdentityKind, LANG_TAG, Millis, Missing, NewAccount, UserId};
 
 const INSERT: &str = "INSERT INTO identities (kind, value, account_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING kind";
 
@@ -15,8 +15,8 @@ pub(super) async fn register(conn: &mut dyn Conn, identity: &Identity, new: &New
     }
     let AccountUpdate { username: _, display_name, avatar_url, lang_tag, location, timezone, metadata } = &new.profile;
     let mut values = values![new.id, &new.username];
-    for text in [display_name, avatar_url, lang_tag, location, timezone] {
-        values.push(text.as_ref().map_or("", String::as_str).into());
+    for (text, default) in [(display_name, ""), (avatar_url, ""), (lang_tag, LANG_TAG), (location, ""), (timezone, "")] {
+        values.push(text.as_ref().map_or(default, String::as_str).into());
     }
     values.push(metadata.as_ref().map_or("{}", String::as_str).into());
     values.extend(values![new.password_hash.as_ref(), now]);

@@ -41,7 +41,7 @@ async fn register_and_find(store: Store) {
     let new = NewAccount {
         profile: AccountUpdate {
             display_name: Some("Brave Otter".into()),
-            lang_tag: Some("en".into()),
+            lang_tag: Some("de".into()),
             metadata: Some("{\"a\":1}".into()),
             username: Some("not read".into()),
             ..AccountUpdate::default()
@@ -54,7 +54,7 @@ async fn register_and_find(store: Store) {
     assert!(made.created);
     let account = &made.account;
     assert_eq!((account.id, account.username.as_str(), account.display_name.as_str()), (new.id, "otter", "Brave Otter"));
-    assert_eq!((account.lang_tag.as_str(), account.location.as_str(), account.metadata.as_str()), ("en", "", "{\"a\":1}"));
+    assert_eq!((account.lang_tag.as_str(), account.location.as_str(), account.metadata.as_str()), ("de", "", "{\"a\":1}"));
     assert_eq!((account.create_time, account.update_time, account.verify_time, account.generation), (7, 7, None, 0));
     assert_eq!(account.identities, [device("a")]);
     let again =
@@ -66,7 +66,10 @@ async fn register_and_find(store: Store) {
     let email = Identity::new(IdentityKind::Email, "Otter@Example.ORG");
     let with = NewAccount { password_hash: Some("$argon2id$x".into()), ..NewAccount::named(UserId::random(), "mail") };
     let id = with.id;
-    store.accounts.register_or_find(email, Some(with), 9).await.unwrap();
+    let plain = store.accounts.register_or_find(email, Some(with), 9).await.unwrap().account;
+    assert_eq!((plain.lang_tag.as_str(), plain.display_name.as_str()), ("en", ""), "the language of who names none");
+    let cleared = AccountUpdate { lang_tag: Some(String::new()), ..AccountUpdate::default() };
+    assert_eq!(store.accounts.update(id, cleared, 9).await.unwrap().lang_tag, "");
     assert_eq!(store.accounts.password("otter@example.org".into()).await, Ok((id, Some("$argon2id$x".into()))));
     assert_eq!(store.accounts.password("OTTER@example.org".into()).await.map(|(id, _)| id), Ok(id));
     assert_eq!(store.accounts.password("nobody@example.org".into()).await, Err(missing(Missing::Account)));
@@ -257,6 +260,20 @@ async fn update_limits(store: Store) {
     }
     let nul = AccountUpdate { location: Some("a\0".into()), ..AccountUpdate::default() };
     assert!(matches!(store.accounts.update(a.id, nul, 1).await, Err(StoreError::Invalid(_))));
+    let texts = |shown: &str, url: &str, tag: &str| AccountUpdate {
+        display_name: Some(shown.into()),
+        location: Some(shown.into()),
+        timezone: Some(shown.into()),
+        avatar_url: Some(url.into()),
+        lang_tag: Some(tag.into()),
+        ..AccountUpdate::default()
+    };
+    let longest = texts(&"語".repeat(255), &"🏰".repeat(512), &"é".repeat(18));
+    let kept = store.accounts.update(a.id, longest, 1).await.unwrap();
+    assert_eq!((kept.display_name.chars().count(), kept.avatar_url.len(), kept.lang_tag.len()), (255, 2048, 36));
+    for over in [texts(&"語".repeat(256), "", ""), texts("", &"u".repeat(513), ""), texts("", "", &"x".repeat(19))] {
+        assert!(matches!(store.accounts.update(a.id, over, 1).await, Err(StoreError::Invalid(_))));
+    }
     let empty = AccountUpdate { username: Some(String::new()), ..AccountUpdate::default() };
     assert!(matches!(store.accounts.update(a.id, empty, 1).await, Err(StoreError::Invalid(_))));
     assert!(matches!(store.accounts.get_many(vec![a.id; 1025]).await, Err(StoreError::Invalid(_))));

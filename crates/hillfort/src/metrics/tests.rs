@@ -72,6 +72,7 @@ fn sockets() -> SocketSnapshot {
         bytes_out: 415,
         rate_refused: 416,
         inputs_refused: 417,
+        data_of_others: 422,
         inputs: 418,
         relayed: 419,
         calls: 420,

@@ -1,5 +1,7 @@
 //! Who follows whose status.
 
+use std::collections::HashSet;
+
 use hillfort_api::realtime::UserPresence;
 use hillfort_api::{SessionId, UserId};
 
@@ -13,7 +15,8 @@ impl Registry {
         let Some(entry) = here.sessions.get_mut(&session) else { return Ok(()) };
         let own = entry.user.user_id;
         // A user hears of the own status anyway.
-        let mut new: Vec<UserId> = users.iter().copied().filter(|user| *user != own && !entry.follows.contains(user)).collect();
+        let followed: HashSet<UserId> = entry.follows.iter().copied().collect();
+        let mut new: Vec<UserId> = users.iter().copied().filter(|user| *user != own && !followed.contains(user)).collect();
         new.sort_unstable();
         new.dedup();
         if entry.follows.len() + new.len() > most {
@@ -29,6 +32,7 @@ impl Registry {
     pub(crate) fn unfollow(&self, session: SessionId, users: &[UserId]) {
         let mut here = self.here();
         let Some(entry) = here.sessions.get_mut(&session) else { return };
+        let users: HashSet<&UserId> = users.iter().collect();
         let (gone, kept) = entry.follows.iter().copied().partition(|user| users.contains(user));
         entry.follows = kept;
         let gone: Vec<UserId> = gone;

@@ -7,18 +7,21 @@
 //! `tick_rate`, `create_time`; a value without a field is looked for in all texts of the label.
 //!
 //! Reading is total and bounded. Looking counts its steps ([`Work`]) and ends where they are used up: wildcards take the product of what is
-//! written and what is looked at, patterns the product of theirs, and a list has many labels.
+//! written and what is looked at, patterns a fourth of what they look at or, large ones, the product, and a list has many labels.
 
 use std::cell::Cell;
 use std::fmt;
 
 use prost_types::Timestamp;
-use regex::{Regex, RegexBuilder};
 
 mod label;
+mod pattern;
 mod read;
 
 pub use label::Label;
+pub use pattern::PATTERN_BYTES_MAX;
+
+use pattern::Pattern;
 
 /// Most bytes of a query.
 pub const QUERY_BYTES_MAX: usize = 2048;
@@ -26,14 +29,6 @@ pub const QUERY_BYTES_MAX: usize = 2048;
 pub const CLAUSES_MAX: usize = 64;
 /// Most patterns between slashes.
 pub const PATTERNS_MAX: usize = 4;
-/// Most bytes of a pattern.
-pub const PATTERN_BYTES_MAX: usize = 256;
-/// Memory that a pattern may be compiled to.
-const PATTERN_MEMORY_MAX: usize = 64 * 1024;
-/// The same of one that is simple, as most are.
-const SIMPLE_PATTERN_MEMORY_MAX: usize = 4 * 1024;
-/// Steps of a pattern for each byte that it looks at, of a simple one and of others: those that take longest with so much memory.
-const PATTERN_STEPS: [u64; 2] = [32, 512];
 
 /// Why a query cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +79,7 @@ enum Test {
     },
     /// This text with wildcards; a lone `*` is whatever there is.
     Like(Box<str>),
-    Pattern {
-        pattern: Box<Regex>,
-        steps: u64,
-    },
+    Pattern(Pattern),
     Number(Order, f64),
     Time(Order, i64),
 }
@@ -172,9 +164,7 @@ impl Test {
             (Self::Is { text, .. }, Value::Flag(is)) => matches!((&**text, is), ("true" | "T", true) | ("false" | "F", false)),
             (Self::Like(like), Value::Text(is)) => is_like(like, is, work),
             (Self::Like(like), Value::Number(_) | Value::Flag(_)) => **like == *"*",
-            (Self::Pattern { pattern, steps }, Value::Text(is)) => {
-                work.take(steps * (1 + is.len() as u64)) && pattern.is_match(is)
-            }
+            (Self::Pattern(pattern), Value::Text(is)) => pattern.is_match(is, work),
             (Self::Number(order, bound), Value::Number(is)) => order.holds(&is, bound),
             (Self::Time(order, bound), Value::Text(is)) => work.take(64) && unix_ms(is).is_some_and(|is| order.holds(&is, bound)),
             _ => false,
@@ -243,27 +233,6 @@ fn unix_ms(text: &str) -> Option<i64> {
     }
     let time: Timestamp = text.parse().ok()?;
     time.seconds.checked_mul(1_000)?.checked_add(i64::from(time.nanos / 1_000_000))
-}
-
-/// Over the whole text, within bounds of memory.
-fn pattern(text: &str) -> Result<Test, QueryError> {
-    if text.len() > PATTERN_BYTES_MAX {
-        return Err(QueryError(format!("a pattern must have at most {PATTERN_BYTES_MAX} bytes")));
-    }
-    let build = |memory_max: usize| {
-        RegexBuilder::new(&format!("^(?:{text})$"))
-            .size_limit(memory_max)
-            .dfa_size_limit(PATTERN_MEMORY_MAX)
-            .nest_limit(16)
-            .build()
-            .map(Box::new)
-    };
-    if let Ok(pattern) = build(SIMPLE_PATTERN_MEMORY_MAX) {
-        return Ok(Test::Pattern { pattern, steps: PATTERN_STEPS[0] });
-    }
-    let pattern = build(PATTERN_MEMORY_MAX);
-    let pattern = pattern.map_err(|_| QueryError("a pattern between slashes cannot be read, or is too large".to_owned()))?;
-    Ok(Test::Pattern { pattern, steps: PATTERN_STEPS[1] })
 }
 
 impl fmt::Display for QueryError {

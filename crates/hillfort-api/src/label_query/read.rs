@@ -1,6 +1,6 @@
 //! Text into a query. Total: whatever the text is, it is a query or an error that says what is wrong. Knows nothing of labels.
 
-use super::{CLAUSES_MAX, Clause, Order, PATTERNS_MAX, QUERY_BYTES_MAX, Query, QueryError, Test, pattern, unix_ms};
+use super::{CLAUSES_MAX, Clause, Order, PATTERNS_MAX, Pattern, QUERY_BYTES_MAX, Query, QueryError, Test, unix_ms};
 
 /// The rest of the text.
 struct Rest<'a> {
@@ -80,7 +80,7 @@ impl Rest<'_> {
                 if self.patterns > PATTERNS_MAX {
                     return Err(QueryError(format!("a query must have at most {PATTERNS_MAX} patterns")));
                 }
-                pattern(&self.quoted('/')?)
+                Ok(Test::Pattern(Pattern::read(&self.quoted('/')?)?))
             }
             (None, _) => Ok(self.word(false)?.test()),
             (Some(order), Some('"')) => {

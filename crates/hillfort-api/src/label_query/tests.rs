@@ -140,10 +140,10 @@ fn work_is_counted_and_bounded() {
     check("+label.mode:ffa", LABEL, 9, 12);
     check(&format!("+label_string:{}b", "a*".repeat(1_000)), &text, 2_000, 2_100_000);
     check(&format!("+label_string:*{}b", "a".repeat(1_000)), &text, 1_000_000, 2_100_000);
-    check("+label_string:/(a?){99}b/", &text, 512 * 2_001, 512 * 2_001 + 1);
-    for simple in ["f+a", "(duel|ffa)", ".*hill.*", "[a-z]{2,8}_[0-9]+", "eu-(west|east)-[1-9]", "(?i)ranked"] {
-        check(&format!("+label_string:/{simple}/"), &text, 32 * 2_001, 32 * 2_001 + 1);
+    for simple in [".*hill.*", "\\w+", "[a-z]*"] {
+        check(&format!("+label_string:/{simple}/"), &text, 502, 502);
     }
+    check("+label_string:/(a|b)*a(a|b){12}/", &text, 40 * 2_001, 200 * 2_001);
     check(&"-label.b:1 ".repeat(64), &format!("{{\"a\":[{}1]}}", "1,".repeat(900)), 64 * 901, 64 * 902);
 }
 

@@ -206,12 +206,34 @@ fn hostile_queries_end_where_their_steps_do() {
     check(&texts, &format!("+label_string:*{}b", "a".repeat(1_000)), None);
     check(&texts, &format!("+label_string:{}b", "a*".repeat(1_000)), None);
     check(&texts, &format!("{}x", "*a*b".repeat(500)), None);
-    check(&texts, "+label_string:/(a?){99}b/", None);
+    check(&texts, "+label_string:/(a?){99}b/", Some(0));
+    check(&texts, "+label_string:/(a|b)*a(a|b){12}/", None);
     check(&texts, "/(a|b|ab)*c/ /(a*)*b/ /(a?){99}b/ /a{99}b/", None);
     check(&arrays, &"label.a:2 ".repeat(64), None);
     check(&arrays, &"2 ".repeat(64), None);
     check(&arrays, "+label.a:2", None);
     check(&arrays, "+label.a:1", Some(100));
+}
+
+/// Usual patterns are within the bound however many matches there are.
+#[test]
+fn patterns_over_many_labels_are_answered() {
+    const ROOMS: u64 = 100_000;
+    let label = |n: u64| {
+        let note = "x".repeat(200);
+        format!("{{\"mode\":\"ranked_{}\",\"map\":\"de_hill_{n}\",\"region\":\"eu-west-{}\",\"note\":\"{note}\"}}", n % 9, n % 5)
+    };
+    let list = list_of((0..ROOMS).rev().map(|n| line(n, &label(n), 1, "arena")).collect());
+    for (query, found) in [
+        ("+label.mode:/ranked_[78]/ +label.region:/eu-(west|east)-4/", 100),
+        ("+label.map:/\\w+_99999/", 1),
+        ("+label.map:/.*hill_9999[89]/ -label.mode:/x+/", 2),
+        ("+label.note:/.*y.*/", 0),
+        ("+label.mode:/none/", 0),
+        ("+label_string:/.*de_hill_77777.*/", 1),
+    ] {
+        assert_eq!(ask(&list, query).unwrap_or_else(|why| panic!("{query}: {why}")), found, "{query}");
+    }
 }
 
 /// A list that is asked for other sizes forgets nothing.

@@ -3,9 +3,12 @@
 //!
 //! A bucket is one number, the time at which it is full again (the generic cell rate algorithm), so forgetting a full bucket costs
 //! nothing. When a new key finds no free place, the bucket of its set that is nearest to full goes: whoever is limited longest stays.
+//!
+//! The time that a table counts never goes back. A clock that is set back is followed from where it was, so that nobody waits until it has caught up.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use siphasher::sip::SipHasher13;
 
@@ -17,6 +20,10 @@ const SHARDS: usize = 64;
 const WAYS: usize = 8;
 /// Sets in a page, 4 KiB: what a first key takes.
 const PAGE_SETS: usize = 32;
+
+/// A time that is earlier than one before by up to so many milliseconds was read earlier, or the clock was put right: the time stands still until
+/// then. By more, the clock was set back.
+const STEP_MS: i64 = 60_000;
 
 /// How many at once, and how long until one more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +85,9 @@ pub struct Limits {
     /// Sets in a shard.
     each: usize,
     seed: (u64, u64),
+    /// By how much the clock was set back in all, and the latest time, milliseconds.
+    set_back: AtomicI64,
+    latest: AtomicI64,
 }
 
 type Pages = Vec<Option<Box<Page>>>;
@@ -94,7 +104,8 @@ impl Limits {
         let sets = keys.div_ceil(WAYS).next_power_of_two();
         let each = sets.div_ceil(SHARDS);
         let pages = || (0..each.div_ceil(PAGE_SETS)).map(|_| None).collect();
-        Self { shards: (0..SHARDS).map(|_| Mutex::new(pages())).collect(), each, seed }
+        let shards = (0..SHARDS).map(|_| Mutex::new(pages())).collect();
+        Self { shards, each, seed, set_back: AtomicI64::new(0), latest: AtomicI64::new(i64::MIN) }
     }
 
     /// Takes one from the bucket of `key`.
@@ -133,13 +144,13 @@ impl Limits {
     /// Whether `key` was remembered and its time is not over.
     #[must_use]
     pub fn remembers(&self, key: &impl Hash, now_ms: i64) -> bool {
-        let (hash, now) = (self.hash(key), now_ms.saturating_mul(NS_A_MS));
+        let (hash, now) = (self.hash(key), self.time_ns(now_ms));
         self.in_set(hash, |set| set.iter().any(|(key, full)| *key == hash && *full > now))
     }
 
     /// `change` is told the time in nanoseconds.
     fn with<T>(&self, key: &impl Hash, now_ms: i64, change: impl FnOnce(&mut Bucket, i64) -> T) -> T {
-        let (hash, now) = (self.hash(key), now_ms.saturating_mul(NS_A_MS));
+        let (hash, now) = (self.hash(key), self.time_ns(now_ms));
         self.in_set(hash, |set| {
             let place = set.iter().position(|(key, _)| *key == hash).unwrap_or_else(|| {
                 let (place, _) = set.iter().enumerate().min_by_key(|(_, (_, full))| *full).expect("a set has places");
@@ -148,6 +159,19 @@ impl Limits {
             });
             change(&mut set[place], now)
         })
+    }
+
+    /// The time that this table counts, nanoseconds: never before one that it had.
+    fn time_ns(&self, now_ms: i64) -> i64 {
+        let set_back = self.set_back.load(Relaxed);
+        let time = now_ms.saturating_add(set_back);
+        let latest = self.latest.fetch_max(time, Relaxed);
+        // Of those who notice at once, one says so.
+        if latest.saturating_sub(time) > STEP_MS {
+            let more = set_back.saturating_add(latest.saturating_sub(time));
+            self.set_back.compare_exchange(set_back, more, Relaxed, Relaxed).ok();
+        }
+        time.max(latest).saturating_mul(NS_A_MS)
     }
 
     fn hash(&self, key: &impl Hash) -> u64 {
@@ -260,9 +284,30 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_steps_back_locks_nobody_out_for_long() {
-        let (limits, one) = (limits(), Allowance::new(3, 1_000));
-        limits.take(&"ada", one, 1_000_000).unwrap();
-        assert_eq!(limits.take(&"ada", one, 999_000), Ok(()));
+    fn a_clock_that_is_set_back_locks_nobody_out_and_frees_nobody() {
+        const HOUR_MS: i64 = 3_600_000;
+        let three = Allowance::new(3, 1_000);
+        for back in [1, 1_000, super::STEP_MS, super::STEP_MS + 1, HOUR_MS, 20_000 * 24 * HOUR_MS] {
+            let (limits, mut now) = (limits(), 1_700_000_000_000_i64);
+            limits.remember(&"known", HOUR_MS, now);
+            limits.take_anyway(&"in debt", three, 10, now);
+            while limits.take(&"ada", three, now).is_ok() {}
+            now -= back;
+            assert!(limits.take(&"ada", three, now).is_err(), "{back}: nothing is given for it");
+            assert!(limits.take(&"in debt", three, now).is_err() && limits.remembers(&"known", now), "{back}");
+            // What passes from then on counts, at the latest after a step that is not noticed.
+            now += super::STEP_MS.min(back) + 10_000;
+            assert_eq!(limits.take(&"ada", three, now), Ok(()), "{back}");
+            assert_eq!(limits.take(&"in debt", three, now), Ok(()), "{back}");
+            assert!(limits.remembers(&"known", now), "{back}");
+            now += HOUR_MS;
+            assert!(!limits.remembers(&"known", now), "{back}: it goes on");
+        }
+        // What was read a little earlier is no step, however often.
+        let limits = limits();
+        for late in 0..1_000 {
+            let _ = limits.take(&"ada", three, 100_000 - late % 2 * 50_000);
+        }
+        assert!(limits.take(&"ada", three, 101_000).is_ok() && limits.take(&"ada", three, 101_000).is_err());
     }
 }

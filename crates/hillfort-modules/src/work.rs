@@ -1,8 +1,10 @@
 //! What a call waits for: the backend, or a thread for what takes long. Owns the starting of such work; knows nothing of who waits.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use crate::backend::{Answer, Ask, Backend, FAULT_BYTES_MAX, Fault};
@@ -49,13 +51,18 @@ impl std::fmt::Debug for Hands {
 }
 
 impl Hands {
-    /// Does `work`, and gives up after the longest time that a call may take.
+    /// Does `work`, and gives up after the longest time that a call may take. A panic in it is a bug of ours: it ends the work, and not the thread
+    /// that waits for it.
     pub(crate) fn start(&self, work: Work) -> BoxFuture<'static, Result<Done, Fault>> {
         let wait_max = self.wait_max;
-        let work = self.begin(work);
+        let lost = || internal("the server failed: its log says more".to_owned());
+        let Ok(work) = catch_unwind(AssertUnwindSafe(|| self.begin(work))) else {
+            return Box::pin(std::future::ready(Err(lost())));
+        };
         Box::pin(async move {
-            match tokio::time::timeout(wait_max, work).await {
-                Ok(result) => result.map_err(bounded),
+            match tokio::time::timeout(wait_max, AssertUnwindSafe(work).catch_unwind()).await {
+                Ok(Ok(result)) => result.map_err(bounded),
+                Ok(Err(_)) => Err(lost()),
                 Err(_) => Err(Fault { code: 4, message: format!("no answer for {} s", wait_max.as_secs()) }),
             }
         })

@@ -173,6 +173,42 @@ fn short_calls_run_where_their_caller_is_and_hooks_of_sockets_do_not() {
     until("the thread has nothing to do", || runtime.status().load == [0]);
 }
 
+/// Panics at once, or when it is waited for.
+struct Broken {
+    waits: bool,
+}
+
+impl Backend for Broken {
+    fn ask(&self, _: Ask) -> BoxFuture<'static, Result<Answer, Fault>> {
+        assert!(self.waits, "at once");
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            panic!("later")
+        })
+    }
+}
+
+#[test]
+fn a_panic_in_what_a_call_waits_for_ends_the_call_alone() {
+    let text = "local nk = require('nakama')
+        nk.register_rpc(function(context, payload) return payload end, 'short')
+        nk.register_rpc(function() return #nk.storage_read({{ collection = 'c', key = 'k' }}) .. '' end, 'waits')
+        nk.register_rpc(function() return tostring((pcall(nk.storage_read, {{ collection = 'c', key = 'k' }}))) end, 'catches')";
+    for waits in [false, true] {
+        let folder = folder(&[("s.lua", text)]);
+        let settings = Settings { threads: 1, ..settings(folder.path()) };
+        let runtime = Runtime::start(settings, Arc::new(Broken { waits })).expect("loads");
+        let call = |id: &str| block(runtime.rpc(&caller(None), id, "x".to_owned())).expect("is registered");
+        for _ in 0..3 {
+            let fault = call("waits").expect_err("what it waits for panics");
+            assert!(fault.message.contains("the server failed"), "{fault:?}");
+            assert_eq!(call("catches").as_deref(), Ok("false"));
+            assert_eq!(call("short").as_deref(), Ok("x"));
+        }
+        until("the thread has nothing to do", || runtime.status().load == [0]);
+    }
+}
+
 #[test]
 fn a_queue_that_is_full_says_so() {
     let rig = start_with(

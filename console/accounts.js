@@ -53,7 +53,7 @@ async function one(id) {
       button('Sign out', () => again(() => post(`${path}/sign-out`, {}), 'All its sessions have ended.')),
       button('Export', () => attempt(() => exported(path, account.username))),
     ] : []),
-    ...(may('administrator') ? [button('Change the wallet …', () => owe(account, path, again)), button('Unlink …', () => unlink(account, path, again)), button('Erase …', () => erase(account, path), 'small danger')] : []),
+    ...(may('administrator') ? [button('Change the wallet …', () => owe(account, path, again)), ...(account.identities.length > 0 ? [button('Unlink …', () => unlink(account, path, again))] : []), button('Erase …', () => erase(account, path), 'small danger')] : []),
   ];
   const shown = (text) => text || '–';
   return card(account.username, acts,

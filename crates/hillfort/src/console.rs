@@ -21,6 +21,7 @@ mod door;
 mod explorer;
 mod feed;
 mod gate;
+mod guests;
 mod inspected;
 mod live;
 mod matches;
@@ -86,6 +87,8 @@ pub struct Settings {
     pub key: ConsoleKey,
     /// Whether operators of other machines may sign in without HTTPS.
     pub plain_sign_in: bool,
+    /// Longest time for a request, its body included, until the asker is told that it takes long. A live feed has been answered by then.
+    pub patience: Duration,
     /// What the server was told, and what is doubtful about it.
     pub configuration: Configuration,
     /// Port of the page with the games, linked to at the top.
@@ -93,6 +96,9 @@ pub struct Settings {
     /// Files of the page from this folder instead of the embedded ones.
     pub assets: Option<PathBuf>,
 }
+
+/// What [`Settings::patience`] is, outside tests.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A console that runs. Dropping it does not stop it.
 #[derive(Debug)]

@@ -404,6 +404,7 @@ fn console_settings(
         proxies: settings.console.proxies.clone(),
         key,
         plain_sign_in: settings.console.plain_sign_in,
+        patience: console::PATIENCE,
         configuration: settings.configuration(),
         game_port: Some(http.port()),
         assets: None,

@@ -2,6 +2,7 @@
 //! against its row of the table and has changes written to the audit log. Knows nothing of what a route does.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Extension;
@@ -12,10 +13,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hillfort_social::limits::source;
 use hillfort_store::Role;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::api::State;
 use super::client::{Client, is_local};
 use super::gate::Peer;
+use super::guests::Guest;
 use super::places::Place;
 use super::routes::{Needs, Row};
 use super::sessions::Token;
@@ -32,9 +35,6 @@ pub(super) const NOBODY: &str = "nobody";
 /// Requests of one client behind a proxy that are under way: the door sees only the proxy's connections.
 pub(super) const OF_CLIENT_MAX: usize = 8;
 
-/// Longest time for a request, its body included. A live feed has been answered by then.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Actor {
@@ -50,6 +50,7 @@ pub(super) struct Actor {
 pub(super) async fn admit(
     Shared((state, row)): Shared<(State, &'static Row)>,
     Extension(Peer(peer)): Extension<Peer>,
+    Extension(guest): Extension<Arc<Guest>>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -57,6 +58,9 @@ pub(super) async fn admit(
     let client = Client::of(peer, request.headers(), &state.settings.proxies);
     let Client(from) = client;
     let actor = find(&state, request.headers(), peer, from, Instant::now());
+    if actor.is_some() {
+        guest.is_vouched_for();
+    }
     let refusal = match (row.needs, &actor) {
         (Needs::Nothing, _) => None,
         // Not written down: strangers could fill the log.
@@ -84,24 +88,66 @@ pub(super) async fn admit(
     let Some(action) = row.action else {
         return match refusal {
             Some(refusal) => refusal.into_response(),
-            None => within(tokio::spawn(next.run(request))).await,
+            None => within(&mut tokio::spawn(next.run(request)), state.settings.patience)
+                .await
+                .unwrap_or_else(|Late| Refusal::new(StatusCode::GATEWAY_TIMEOUT, "that took too long").into_response()),
         };
     };
     let work = tokio::spawn(async move {
-        let mut response = match refusal {
-            Some(refusal) => refusal.into_response(),
-            None => within(tokio::spawn(next.run(request))).await,
+        let written = Written { state, from, action, needs, name };
+        let Some(refusal) = refusal else {
+            let mut answer = tokio::spawn(next.run(request));
+            return match within(&mut answer, written.state.settings.patience).await {
+                Ok(response) => written.with(response).await,
+                // It goes on, and is written down again as what it came to.
+                Err(Late) => {
+                    let response = written.unknown().await;
+                    tokio::spawn(async move { written.with(ended(answer.await)).await });
+                    response
+                }
+            };
         };
-        let mut note = response.extensions_mut().remove::<Note>().unwrap_or_default();
-        // Nor does who is refused by a route that is everybody's: a wrong password, say.
-        let is_denied = needs == Needs::SignIn && response.status().is_client_error();
-        let name = name.filter(|name| !is_denied || state.door.is_refusal_written(name));
-        if let Some(actor) = note.actor.take().or(name) {
-            state.audit.write(&actor, from, action, response.status(), note).await;
-        }
-        response
+        written.with(refusal.into_response()).await
     });
     work.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// What the audit log has of a request, whatever comes of it.
+struct Written {
+    state: State,
+    from: IpAddr,
+    action: &'static str,
+    needs: Needs,
+    /// Who asked, unless the log is not to have it.
+    name: Option<String>,
+}
+
+impl Written {
+    /// Writes down what an answer says.
+    async fn with(&self, mut response: Response) -> Response {
+        let mut note = response.extensions_mut().remove::<Note>().unwrap_or_default();
+        // Nor does who is refused by a route that is everybody's: a wrong password, say.
+        let is_denied = self.needs == Needs::SignIn && response.status().is_client_error();
+        let name = self.name.clone().filter(|name| !is_denied || self.state.door.is_refusal_written(name));
+        if let Some(actor) = note.actor.take().or(name) {
+            self.state.audit.write(&actor, self.from, self.action, response.status(), note).await;
+        }
+        response
+    }
+
+    /// Writes down that nobody knows yet, and says so.
+    async fn unknown(&self) -> Response {
+        let text = format!(
+            "that takes longer than {} s, and may be done yet: the audit log will say",
+            self.state.settings.patience.as_secs()
+        );
+        let outcome = Some("unknown: it takes long, and may be done yet; a later line says what came of it".to_owned());
+        if let Some(name) = &self.name {
+            let note = Note { outcome, ..Note::default() };
+            self.state.audit.write(name, self.from, self.action, StatusCode::GATEWAY_TIMEOUT, note).await;
+        }
+        Refusal::new(StatusCode::GATEWAY_TIMEOUT, text).into_response()
+    }
 }
 
 /// A place for a request of a client behind a proxy, until it is answered.
@@ -113,13 +159,17 @@ fn place(state: &State, peer: IpAddr, from: IpAddr) -> Result<Option<Place<u64>>
     place.map(Some).ok_or_else(|| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many of your requests are under way"))
 }
 
-/// The answer, unless the request's body or what it asks for takes too long.
-async fn within(answer: tokio::task::JoinHandle<Response>) -> Response {
-    match tokio::time::timeout(PATIENCE, answer).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        Err(_) => Refusal::new(StatusCode::REQUEST_TIMEOUT, "that took too long").into_response(),
-    }
+/// The request's body or what it asks for takes too long. It goes on.
+struct Late;
+
+/// The answer, unless it is late.
+async fn within(answer: &mut JoinHandle<Response>, patience: Duration) -> Result<Response, Late> {
+    tokio::time::timeout(patience, answer).await.map(ended).map_err(|_| Late)
+}
+
+/// The answer, also of a handler that panicked.
+fn ended(answer: Result<Response, JoinError>) -> Response {
+    answer.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 /// Who asks, over a connection of `peer`, and from where.

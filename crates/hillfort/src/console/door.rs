@@ -1,8 +1,7 @@
-//! Accepts the console's connections: a bounded number in all and of one address, each with a deadline for its request line and headers. Knows
-//! nothing of routes.
+//! Accepts the console's connections: a bounded number in all and of one address, each with a deadline for its request line and headers. Strangers
+//! make room for newcomers, those who were admitted do not. Knows nothing of routes.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::{Extension, Router};
@@ -11,13 +10,12 @@ use hillfort_social::limits::source;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
 use super::client::is_in;
 use super::gate::Peer;
-use super::places::Places;
+use super::guests::Guests;
 
-/// Connections at a time; further ones wait in the kernel's queue. A page needs one for the live feed and up to five for its files.
+/// Connections at a time. A page needs one for the live feed and up to five for its files.
 pub(super) const CONNECTIONS_MAX: usize = 64;
 /// Of one address, or one /64 of IPv6: two browsers with two tabs each.
 const OF_ADDRESS_MAX: usize = 16;
@@ -30,10 +28,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `router` on `listener`, for ever.
 pub(super) async fn run(listener: TcpListener, router: Router, proxies: &[IpNet]) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let places = Places::new(CONNECTIONS_MAX);
+    let guests = Guests::new(CONNECTIONS_MAX);
     loop {
-        let permit = Arc::clone(&permits).acquire_owned().await.expect("the semaphore is never closed");
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -43,17 +39,22 @@ pub(super) async fn run(listener: TcpListener, router: Router, proxies: &[IpNet]
             }
         };
         let address = peer.ip().to_canonical();
-        // Cut at once: who has that many, and is slow with all of them, is no browser.
-        let Some(place) = places.take(source(address), share(address, proxies)) else { continue };
-        let service = TowerToHyperService::new(router.clone().layer(Extension(Peer(peer))));
+        // Whoever sits at the machine is no stranger.
+        let is_known = is_of_this_machine(address, proxies);
+        let Some(seat) = guests.enter(source(address), share(address, proxies), is_known) else { continue };
+        let router = router.clone().layer(Extension(Peer(peer))).layer(Extension(seat.guest.clone()));
+        let service = TowerToHyperService::new(router);
         tokio::spawn(async move {
             let mut http = hyper::server::conn::http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
             // A connection that breaks is the browser's business.
-            if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
-                tracing::trace!(%error, "console: connection ended");
+            tokio::select! {
+                ended = http.serve_connection(TokioIo::new(stream), service) => if let Err(error) = ended {
+                    tracing::trace!(%error, "console: connection ended");
+                },
+                () = seat.guest.shown_out() => {}
             }
-            drop((permit, place));
+            drop(seat);
         });
     }
 }
@@ -63,11 +64,16 @@ pub(super) async fn run(listener: TcpListener, router: Router, proxies: &[IpNet]
 fn share(address: IpAddr, proxies: &[IpNet]) -> usize {
     if is_in(proxies, address) {
         OF_PROXY_MAX
-    } else if address.is_loopback() && proxies.is_empty() {
+    } else if is_of_this_machine(address, proxies) {
         CONNECTIONS_MAX
     } else {
         OF_ADDRESS_MAX
     }
+}
+
+/// Whether nobody but people and commands on this machine can come from there.
+fn is_of_this_machine(address: IpAddr, proxies: &[IpNet]) -> bool {
+    address.is_loopback() && proxies.is_empty()
 }
 
 #[cfg(test)]

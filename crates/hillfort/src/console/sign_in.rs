@@ -78,7 +78,7 @@ impl Door {
         if from.local { Ok(()) } else { limits.take(&(NAME, name), BY_NAME, now_ms) }
     }
 
-    /// It was right, or nobody looked: nothing is charged.
+    /// It was right, or nobody looked: nothing is charged. Once for each guess.
     fn put_back(&self, name: &str, from: Origin, now_ms: i64) {
         let (limits, source) = (&self.limits, (source(from.address), from.local));
         limits.put_back(&(ADDRESS, source), BY_ADDRESS, now_ms);
@@ -139,9 +139,6 @@ pub(super) async fn sign_in(
             signed_in(&state, &headers, &token, note, &operator)
         }
         Err(refusal) => {
-            if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
-                state.door.put_back(&name, from, now_ms());
-            }
             let guessed = refusal.status == StatusCode::UNAUTHORIZED;
             let written = guessed && state.door.is_written(now_ms());
             // Whoever mixes the fields up types a password for a name: only names of operators are written down.
@@ -187,6 +184,16 @@ async fn check(state: &State, headers: &HeaderMap, from: Origin, name: &str, pas
         Refusal::new(StatusCode::TOO_MANY_REQUESTS, text)
     };
     state.door.guess(name, from, now_ms()).map_err(too_many)?;
+    let looked = look(state, name, password).await;
+    // Only what was wrong is charged, once.
+    if !matches!(&looked, Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED) {
+        state.door.put_back(name, from, now_ms());
+    }
+    looked
+}
+
+/// The operator of this name and password. 401: there is none.
+async fn look(state: &State, name: &str, password: &str) -> Result<Operator, Refusal> {
     let (operators, asked) = (state.office.store.operators.clone(), name.to_owned());
     let found = match state.office.run(async move { operators.get(asked).await }).await? {
         Ok(operator) => Some(operator),
@@ -196,10 +203,7 @@ async fn check(state: &State, headers: &HeaderMap, from: Origin, name: &str, pas
     // A name that does not exist takes as long as one that does.
     let checked = checked(state, password, found.as_ref().map(|operator| operator.password_hash.as_str())).await?;
     match found {
-        Some(operator) if checked != Checked::Wrong => {
-            state.door.put_back(name, from, now_ms());
-            Ok(operator)
-        }
+        Some(operator) if checked != Checked::Wrong => Ok(operator),
         _ => Err(Refusal::new(StatusCode::UNAUTHORIZED, "wrong name or password")),
     }
 }

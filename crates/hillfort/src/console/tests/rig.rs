@@ -202,6 +202,7 @@ pub(super) fn settings(key: ConsoleKey) -> Settings {
         proxies: Vec::new(),
         key,
         plain_sign_in: false,
+        patience: PATIENCE,
         configuration: Configuration::default(),
         game_port: Some(7350),
         assets: None,

@@ -1,6 +1,6 @@
 //! What strangers can do to the console: be slow, forge headers, and sign in while their operator changes.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
@@ -41,8 +41,84 @@ fn slow_connections_of_one_address_crowd_nobody_else_out() {
     for stream in &mut slow {
         stream.write_all(format!("POST /api/sign-in HTTP/1.1\r\n{headers}\r\n").as_bytes()).unwrap();
     }
-    assert_eq!(asks(from([127, 0, 0, 7], rig.address), rig.address), "", "its share is taken");
+    // Its share is taken: its oldest makes room, and no other.
+    assert_eq!(asks(from([127, 0, 0, 7], rig.address), rig.address), "HTTP/1.1 200 OK");
+    assert_eq!(slow.remove(0).read(&mut [0; 1]).unwrap_or(0), 0, "the oldest was cut");
     assert_eq!(asks(from([127, 0, 0, 8], rig.address), rig.address), "HTTP/1.1 200 OK", "another has its own");
+    rig.console.stop();
+}
+
+/// Reads a whole answer, and leaves the connection open; its status, 0 when the connection was cut.
+fn status(stream: &TcpStream) -> u16 {
+    let mut reader = BufReader::new(stream);
+    let (mut status, mut length) = (0, 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return 0;
+        }
+        let line = line.trim().to_lowercase();
+        if let Some(rest) = line.strip_prefix("http/1.1 ") {
+            status = rest[..3].parse().unwrap();
+        } else if let Some(bytes) = line.strip_prefix("content-length: ") {
+            length = bytes.parse().unwrap();
+        } else if line.is_empty() {
+            reader.read_exact(&mut vec![0; length]).unwrap();
+            return status;
+        }
+    }
+}
+
+#[test]
+fn slow_connections_of_many_addresses_keep_no_operator_out() {
+    let rig = start_with(|settings| settings.proxies = vec!["10.0.0.0/8".parse().unwrap()]);
+    let headers = format!("host: {}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n", rig.address);
+    let begun = format!("POST /api/sign-in HTTP/1.1\r\n{headers}\r\n");
+    let rooms = format!("GET /api/rooms HTTP/1.1\r\nhost: {}\r\n{}\r\n", rig.address, rig.who);
+    let ask = |mut stream: &TcpStream| stream.write_all(rooms.as_bytes()).map_or(0, |()| status(stream));
+    // An operator's connection that has shown who it is.
+    let known = from([127, 0, 0, 30], rig.address);
+    assert_eq!(ask(&known), 200);
+    let mut slow = Vec::new();
+    for address in (10..18).flat_map(|address| [address; 16]) {
+        let mut stream = from([127, 0, 0, address], rig.address);
+        // It may have made room for another already.
+        stream.write_all(begun.as_bytes()).ok();
+        slow.push(stream);
+    }
+    // They are 128, for 64 places: a newcomer gets one, and the operator keeps its own.
+    for address in 40..60 {
+        assert_eq!(ask(&from([127, 0, 0, address], rig.address)), 200, "{address}");
+    }
+    assert_eq!(ask(&known), 200, "it was not cut");
+    rig.console.stop();
+}
+
+/// A change that takes too long may be done yet: the audit log says so, and then what came of it.
+#[test]
+fn a_change_that_takes_long_is_not_called_refused() {
+    let rig = start_with(|settings| settings.patience = std::time::Duration::from_millis(50));
+    let body = json!({ "key": "guard.connect.rate", "value": 4_000 }).to_string();
+    let headers = format!("host: {}\r\n{}content-type: application/json\r\n", rig.address, rig.who);
+    let mut stream = TcpStream::connect(rig.address).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let head = format!("POST /api/limits HTTP/1.1\r\n{headers}content-length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).unwrap();
+    assert_eq!(status(&stream), 504);
+    let outcome = |at: usize| {
+        let lines = rig.audit();
+        let detail: serde_json::Value = serde_json::from_str(&lines.get(at)?.detail).unwrap();
+        Some((lines[at].actor.clone(), detail["outcome"].as_str().unwrap().to_owned()))
+    };
+    let (actor, said) = outcome(0).unwrap();
+    assert!(actor == "command line" && said.starts_with("unknown: "), "{said}");
+    drop(stream);
+    let deadline = std::time::Instant::now() + DEADLINE;
+    while rig.audit().len() < 2 {
+        assert!(std::time::Instant::now() < deadline, "nothing came of it");
+    }
+    // The newest is first: the body never came.
+    assert_eq!(outcome(0).unwrap().1, "refused");
     rig.console.stop();
 }
 

@@ -215,10 +215,10 @@ fn hostile_queries_end_where_their_steps_do() {
     check(&arrays, "+label.a:1", Some(100));
 }
 
-/// Usual patterns are within the bound however many matches there are.
+/// Usual patterns take less than each match gives, so they are answered however many matches there are.
 #[test]
 fn patterns_over_many_labels_are_answered() {
-    const ROOMS: u64 = 100_000;
+    const ROOMS: u64 = 20_000;
     let label = |n: u64| {
         let note = "x".repeat(200);
         format!("{{\"mode\":\"ranked_{}\",\"map\":\"de_hill_{n}\",\"region\":\"eu-west-{}\",\"note\":\"{note}\"}}", n % 9, n % 5)
@@ -226,11 +226,11 @@ fn patterns_over_many_labels_are_answered() {
     let list = list_of((0..ROOMS).rev().map(|n| line(n, &label(n), 1, "arena")).collect());
     for (query, found) in [
         ("+label.mode:/ranked_[78]/ +label.region:/eu-(west|east)-4/", 100),
-        ("+label.map:/\\w+_99999/", 1),
-        ("+label.map:/.*hill_9999[89]/ -label.mode:/x+/", 2),
+        ("+label.map:/\\w+_19999/", 1),
+        ("+label.map:/.*hill_1999[89]/ -label.mode:/x+/", 2),
         ("+label.note:/.*y.*/", 0),
         ("+label.mode:/none/", 0),
-        ("+label_string:/.*de_hill_77777.*/", 1),
+        ("+label_string:/.*de_hill_17777.*/", 1),
     ] {
         assert_eq!(ask(&list, query).unwrap_or_else(|why| panic!("{query}: {why}")), found, "{query}");
     }

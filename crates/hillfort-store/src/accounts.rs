@@ -14,7 +14,7 @@ pub const METADATA_MAX: usize = 64 << 10;
 pub const DEVICES_MAX: usize = 32;
 
 /// Longest username, id or address that is stored, bytes. An API's own limits are at most this.
-const NAME_MAX: usize = 512;
+pub(crate) const NAME_MAX: usize = 512;
 
 /// The language of an account that names none, as Nakama's table has it.
 pub const LANG_TAG: &str = "en";

@@ -159,6 +159,7 @@ impl Accounts for Memory {
 
     async fn by_usernames(&self, usernames: Vec<String>) -> Result<Vec<Account>> {
         check::batch("usernames", &usernames)?;
+        usernames.iter().try_for_each(|username| check::text("username", username, 512))?;
         self.unit(|state| {
             let users = distinct(usernames).into_iter().filter_map(|name| state.usernames.get(&name).copied());
             users.map(|user| state.account(user)).collect()
@@ -167,6 +168,7 @@ impl Accounts for Memory {
 
     async fn by_identities(&self, identities: Vec<Identity>) -> Result<Vec<Account>> {
         check::batch("identities", &identities)?;
+        identities.iter().try_for_each(Identity::check)?;
         self.unit(|state| {
             let keys = identities.into_iter().map(|identity| (identity.kind, identity.value));
             let users = keys.filter_map(|key| state.identities.get(&key).copied()).collect();
@@ -181,6 +183,7 @@ impl Accounts for Memory {
 
     async fn password(&self, email: String) -> Result<(UserId, Option<String>)> {
         let identity = Identity::new(IdentityKind::Email, email);
+        identity.check()?;
         self.unit(|state| {
             let user = *state.identities.get(&(identity.kind, identity.value)).ok_or(Missing::Account)?;
             Ok((user, state.row(user)?.password_hash))
@@ -283,8 +286,9 @@ impl Accounts for Memory {
     async fn list(&self, filter: AccountFilter, limit: usize, cursor: Option<String>) -> Result<Page<Account>> {
         filter.check()?;
         let window = Window::<String>::new(limit, cursor.as_deref())?;
+        let after = window.after.clone().unwrap_or_default();
+        check::text("cursor", &after, 512)?;
         self.unit(|state| {
-            let after = window.after.clone().unwrap_or_default();
             let users = state.usernames.range(after.clone()..).filter(|(name, _)| **name != after || window.after.is_none());
             let accounts = users.map(|(_, user)| state.account(*user)).filter(|account| {
                 account.as_ref().is_ok_and(|account| match &filter {

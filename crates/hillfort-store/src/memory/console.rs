@@ -8,7 +8,7 @@ use crate::meta::check_meta;
 use crate::operators::check_new;
 use crate::{
     Audit, AuditEntry, AuditFilter, BATCH_MAX, Conflict, Meta, Millis, Missing, NewAuditEntry, Operator, OperatorUpdate,
-    Operators, Page, Result, Role,
+    Operators, Page, Result, Role, check,
 };
 
 #[async_trait]
@@ -85,6 +85,7 @@ impl Operators for Memory {
     }
 
     async fn get(&self, name: String) -> Result<Operator> {
+        check::text("name", &name, 128)?;
         self.unit(|state| state.operator(&name))
     }
 
@@ -94,6 +95,7 @@ impl Operators for Memory {
 
     async fn update(&self, name: String, update: OperatorUpdate, now: Millis) -> Result<Operator> {
         update.check()?;
+        check::text("name", &name, 128)?;
         self.unit(|state| {
             let mut operator = state.operator(&name)?;
             if update.role.is_some_and(|role| role != Role::Administrator) {
@@ -109,6 +111,7 @@ impl Operators for Memory {
     }
 
     async fn delete(&self, name: String) -> Result<()> {
+        check::text("name", &name, 128)?;
         self.unit(|state| {
             let operator = state.operator(&name)?;
             state.has_another(&operator)?;
@@ -121,6 +124,7 @@ impl Operators for Memory {
 #[async_trait]
 impl Meta for Memory {
     async fn get(&self, name: String) -> Result<Option<Vec<u8>>> {
+        check::text("name", &name, 128)?;
         self.unit(|state| Ok(state.meta.get(&name).cloned()))
     }
 
@@ -144,6 +148,7 @@ impl Meta for Memory {
     }
 
     async fn delete(&self, name: String) -> Result<bool> {
+        check::text("name", &name, 128)?;
         self.unit(|state| Ok(state.meta.remove(&name).is_some()))
     }
 }

@@ -132,6 +132,7 @@ impl Objects for Memory {
     }
 
     async fn collections(&self, after: Option<String>) -> Result<Vec<String>> {
+        check::text("after", after.as_deref().unwrap_or_default(), 128)?;
         self.unit(|state| {
             let names: BTreeSet<&String> = state
                 .objects

@@ -28,6 +28,7 @@ impl Outbox for Memory {
     }
 
     async fn take(&self, topic: String, limit: usize, lease: Millis, now: Millis) -> Result<Vec<OutboxEntry>> {
+        check::text("topic", &topic, 128)?;
         let limit = Window::<i64>::new(limit, None)?.limit;
         self.unit(|state| {
             let (mut held, mut free) = (BTreeSet::new(), Vec::new());
@@ -55,6 +56,7 @@ impl Outbox for Memory {
     }
 
     async fn pending(&self, topic: String) -> Result<u64> {
+        check::text("topic", &topic, 128)?;
         self.unit(|state| Ok(state.outbox.iter().filter(|(_, row)| row.entry.topic == topic).count() as u64))
     }
 }

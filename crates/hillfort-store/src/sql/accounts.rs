@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{BoxFuture, Conn, Fail, Row, Sql, Value, lock_account, one, values};
-use crate::accounts::{check_hash, check_link, check_unlink, distinct};
+use crate::accounts::{NAME_MAX, check_hash, check_link, check_unlink, distinct};
 use crate::cursor::Window;
 use crate::{
     ANSWER_MAX, Account, AccountFilter, AccountUpdate, Accounts, Ban, Conflict, Found, Identity, IdentityKind, Millis, Missing,
@@ -188,7 +188,8 @@ async fn list(conn: &mut dyn Conn, filter: &AccountFilter, after: &str, limit: u
         AccountFilter::All => page!("username <> ''"),
         AccountFilter::Banned => page!("ban_since IS NOT NULL"),
         AccountFilter::UsernamePrefix(prefix) => {
-            values.extend(values![prefix, format!("{prefix}\u{10ffff}")]);
+            // More of the last character than a name has room for.
+            values.extend(values![prefix, format!("{prefix}{}", "\u{10ffff}".repeat(NAME_MAX / 4 + 1))]);
             page!("username >= $3 AND username < $4")
         }
         AccountFilter::Identity(value) => {

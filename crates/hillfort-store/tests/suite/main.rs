@@ -11,6 +11,7 @@
 mod accounts;
 mod cancel;
 mod console;
+mod hostile;
 mod kill;
 mod model;
 mod objects;
@@ -27,7 +28,16 @@ mod write_behind;
 use stores::{Case, Kind, on_each};
 
 fn cases() -> Vec<Case> {
-    [accounts::cases(), objects::cases(), wallets::cases(), sessions::cases(), outbox::cases(), console::cases()].concat()
+    [
+        accounts::cases(),
+        objects::cases(),
+        wallets::cases(),
+        sessions::cases(),
+        outbox::cases(),
+        console::cases(),
+        hostile::cases(),
+    ]
+    .concat()
 }
 
 #[test]

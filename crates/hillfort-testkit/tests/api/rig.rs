@@ -1,8 +1,8 @@
-//! The doors over accounts in memory, and shorthands for requests.
+//! The doors over accounts in a database, and shorthands for requests.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -11,19 +11,27 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hillfort_api::Service;
+use hillfort_api::service::Answer;
+use hillfort_api::{ApiError, Call, CallName, Caller, Credentials, Sent, Service, SessionUser, Who};
 use hillfort_nakama::{Gate, Settings};
 use hillfort_social::limits::Allowance;
 use hillfort_social::passwords::PasswordCost;
 use hillfort_social::{Budgets, Config, Guesses, MailConfig, Social};
-use hillfort_store::{Options, Store};
+use hillfort_store::Store;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
+
+use crate::engine::{Database, Engine};
+use crate::play;
+use crate::services::Services;
 
 /// Credentials of the game: `a server key`, without a password.
 pub(crate) const SERVER_KEY: &str = "Basic YSBzZXJ2ZXIga2V5Og==";
 pub(crate) const HTTP_KEY: &str = "an-http-key";
+/// The clock at the start: 2023-11-14.
+const START_MS: i64 = 1_700_000_000_000;
 pub(crate) const BYTES_MAX: usize = 1 << 18;
 
 pub(crate) struct Rig {
@@ -33,6 +41,9 @@ pub(crate) struct Rig {
     now_ms: Arc<AtomicI64>,
     rest: Router,
     grpc: Router,
+    heard: Arc<Heard>,
+    pub(crate) database: Database,
+    _modules: TempDir,
 }
 
 /// What a door answered.
@@ -85,16 +96,32 @@ pub(crate) fn config() -> Config {
 }
 
 impl Rig {
+    /// A server over a store in memory.
     pub(crate) fn new(config: Config) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let now_ms = Arc::new(AtomicI64::new(1_700_000_000_000));
+        Self::on(Engine::Memory, config).unwrap()
+    }
+
+    /// A server over a new database. `None` where there is no such thing; that was said.
+    pub(crate) fn on(engine: Engine, config: Config) -> Option<Self> {
+        Some(Self::over(threads(), Database::new(engine)?, config))
+    }
+
+    /// The same beside the services that it asks who somebody is, where it is `later_s` later.
+    pub(crate) fn with_services(engine: Engine, config: Config, later_s: i64) -> Option<(Self, Services)> {
+        let (runtime, database) = (threads(), Database::new(engine)?);
+        let services = runtime.block_on(Services::start(START_MS / 1000 + later_s));
+        let config = Config { outside: services.config(), ..config };
+        Some((Self::over(runtime, database, config), services))
+    }
+
+    fn over(runtime: Runtime, database: Database, config: Config) -> Self {
+        let now_ms = Arc::new(AtomicI64::new(START_MS));
         let clock = Arc::clone(&now_ms);
-        let (store, social) = runtime.block_on(async {
-            let store = Store::open("memory:", Options::default()).await.unwrap();
-            let clock = Arc::new(move || clock.load(Ordering::Relaxed));
-            let social = Social::start(config, store.clone(), MailConfig::None, clock).await.unwrap();
-            (store, social)
-        });
+        let store = database.open(&runtime);
+        let clock = Arc::new(move || clock.load(Ordering::Relaxed));
+        let social = runtime.block_on(Social::start(config, store.clone(), MailConfig::None, clock)).unwrap();
+        let modules = tempfile::tempdir().unwrap();
+        play::start(&social, runtime.handle(), modules.path());
         let settings = Settings {
             request_bytes_max: BYTES_MAX,
             patience: Duration::from_secs(60),
@@ -102,10 +129,15 @@ impl Rig {
             wait_max: Duration::from_secs(60),
             answers_bytes_max: 1 << 28,
         };
-        let service = Arc::new(social.clone()) as Arc<dyn Service>;
-        let gate = Arc::new(Gate::new(service, runtime.handle().clone(), settings));
+        let heard = Arc::new(Heard { social: social.clone(), last: Mutex::default() });
+        let gate = Arc::new(Gate::new(Arc::clone(&heard) as Arc<dyn Service>, runtime.handle().clone(), settings));
         let (rest, grpc) = (hillfort_nakama::rest::router(Arc::clone(&gate)), hillfort_nakama::grpc::router(gate));
-        Self { store, social, runtime, now_ms, rest, grpc }
+        Self { store, social, runtime, now_ms, rest, grpc, heard, database, _modules: modules }
+    }
+
+    /// The rows of the database with this account's id, and how many rows there are.
+    pub(crate) fn rows_of(&self, user: &str) -> (Vec<String>, usize) {
+        self.database.rows_of(&self.runtime, user)
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
@@ -122,6 +154,20 @@ impl Rig {
 
     pub(crate) fn grpc(&self, request: Request<Body>) -> Answered {
         self.ask(self.grpc.clone(), request)
+    }
+
+    /// The call that came to the service since this was last asked, as a message of gRPC.
+    pub(crate) fn heard(&self) -> Option<(&'static str, Vec<u8>)> {
+        self.heard.last.lock().unwrap().take()
+    }
+
+    /// The status of a call over gRPC.
+    pub(crate) fn grpc_call(&self, name: &str, authorization: &str, message: &[u8]) -> u64 {
+        let request = Request::post(format!("/nakama.api.Nakama/{name}")).header("content-type", "application/grpc");
+        let request = request.header("authorization", authorization).body(Body::from(framed(message))).unwrap();
+        let answer = self.grpc(request);
+        self.heard();
+        u64::from(answer.grpc_status.unwrap_or_else(|| panic!("{name} has no status: {answer:?}")))
     }
 
     fn ask(&self, router: Router, mut request: Request<Body>) -> Answered {
@@ -162,6 +208,67 @@ impl Rig {
         let claim = |name: &str| claims[name].as_str().unwrap_or_default().to_owned();
         Signed { bearer: format!("Bearer {token}"), refresh_token, user: claim("uid"), key: claim("sgk") }
     }
+}
+
+fn threads() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// The service, and the last call that came to it.
+struct Heard {
+    social: Social,
+    last: Mutex<Option<(&'static str, Vec<u8>)>>,
+}
+
+impl Service for Heard {
+    fn caller(&self, credentials: Credentials<'_>) -> Result<Who, ApiError> {
+        self.social.caller(credentials)
+    }
+
+    fn were_good(&self, credentials: Credentials<'_>) -> bool {
+        self.social.were_good(credentials)
+    }
+
+    fn check_signature(&self, caller: &Caller, call: &Call, sent: &Sent<'_>) -> Result<(), ApiError> {
+        self.social.check_signature(caller, call, sent)
+    }
+
+    fn alias(&self, who: &Who, name: &str) -> Option<CallName> {
+        self.social.alias(who, name)
+    }
+
+    fn wants_alias(&self, who: &Who, call: &Call) -> bool {
+        self.social.wants_alias(who, call)
+    }
+
+    fn has_ended(&self, user: &SessionUser) -> bool {
+        self.social.has_ended(user)
+    }
+
+    fn charge(&self, call: CallName, who: &Who, address: std::net::IpAddr) -> Result<(), ApiError> {
+        self.social.charge(call, who, address)
+    }
+
+    fn answer_max(&self, call: &Call) -> usize {
+        self.social.answer_max(call)
+    }
+
+    fn call(&self, caller: Caller, call: Call) -> Answer {
+        *self.last.lock().unwrap() = Some((call.name().row().name, call.encode()));
+        Service::call(&self.social, caller, call)
+    }
+}
+
+/// A message of gRPC in its frame.
+pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
+    [&[0][..], &(message.len() as u32).to_be_bytes(), message].concat()
+}
+
+/// `text` in a path or query.
+pub(crate) fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 /// What a token claims.

@@ -9,7 +9,7 @@ use hillfort_social::{MustSign, RouteAliases};
 use prost::Message;
 use serde_json::{Value, json};
 
-use crate::rig::{HTTP_KEY, Rig, SERVER_KEY, Signed, config, request};
+use crate::rig::{HTTP_KEY, Rig, SERVER_KEY, Signed, config, framed, request};
 
 fn rig() -> Rig {
     let texts = ["write", "GetAccount", "UpdateAccount", "rpc:hillfort.routes"].map(str::to_owned);
@@ -94,10 +94,6 @@ fn functions_are_signed_where_their_id_is_named() {
     // A server has a key of its own, and no session: it is refused for what the function is, not for want of a signature.
     let answer = rig.call("POST", &format!("{path}?http_key={HTTP_KEY}"), "", &Value::Null);
     assert_eq!(answer.code(), Code::PermissionDenied as u64);
-}
-
-fn framed(message: &[u8]) -> Vec<u8> {
-    [&[0][..], &(message.len() as u32).to_be_bytes(), message].concat()
 }
 
 #[test]

@@ -1,4 +1,5 @@
-// The server under test: a release build on free ports, with a data folder of its own.
+// The server under test: a release build on free ports, with a data folder of its own. Its database is that of `STORE_URL`, which all servers
+// of a run share then, or SQLite in its folder.
 import { Server } from '../browser/server.mjs';
 
 export const ROOT = new URL('../..', import.meta.url).pathname;
@@ -7,9 +8,11 @@ export const ROOT = new URL('../..', import.meta.url).pathname;
 export const LONG = { 'nakama.token_s': 7200, 'nakama.refresh_token_s': 86_400 };
 export const MODULES = { 'modules.folder': `${ROOT}tests/nakama-js/modules` };
 
+const STORE = process.env.STORE_URL ? { 'store.url': process.env.STORE_URL } : {};
+
 /** Starts one, with settings beside the defaults. What the suite needs to know is in `where`. */
 export async function start(settings = {}) {
-  const server = await Server.start(ROOT, ['serve'], { 'bots.hilltop': 0, 'nakama.wait_ms_max': 60_000, ...settings });
+  const server = await Server.start(ROOT, ['serve'], { 'bots.hilltop': 0, 'nakama.wait_ms_max': 60_000, ...STORE, ...settings });
   const where = { host: '127.0.0.1', port: String(server.httpPort), serverKey: 'defaultkey', httpKey: 'defaulthttpkey' };
   return { server, where };
 }

@@ -88,6 +88,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         step("siege, short form", &siege)?;
         step("browser", &|| run_in(&root().join("tests/browser"), "npm test --silent"))?;
         step("Nakama's JavaScript SDK", &|| run_in(&root().join("tests/nakama-js"), "npm test --silent"))?;
+        step("the same on PostgreSQL", &|| run_in(&root().join("tests/nakama-js"), "npm run test:postgres --silent"))?;
     }
 
     println!("\nAll steps passed in {} s:", start.elapsed().as_secs());

@@ -23,6 +23,7 @@ mod console;
 mod create;
 mod database;
 mod drain;
+mod engines;
 mod flood;
 mod guide;
 mod hostile_rooms;

@@ -11,7 +11,7 @@ use crate::server::{Server, hillfort, run};
 use crate::web::Metrics;
 
 /// A folder with the modules that ship as examples, and the one of these tests.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let modules = folder.path().join("modules");
     std::fs::create_dir(&modules).unwrap();
@@ -221,7 +221,7 @@ fn modules_that_cannot_run_are_refused_with_file_and_line() {
 const PORTS: [&str; 8] =
     ["--set", "edge.http_port=0", "--set", "edge.tcp_port=0", "--set", "nakama.grpc_port=0", "--set", "console.port=0"];
 
-fn base64(text: &str) -> String {
+pub(crate) fn base64(text: &str) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
     for part in text.as_bytes().chunks(3) {

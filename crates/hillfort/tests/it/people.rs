@@ -31,8 +31,10 @@ fn all_are_answered(report: &Value) {
 
 #[test]
 fn people_register_sign_in_and_keep_objects() {
-    for url in ["memory:", "sqlite:people.db"] {
-        let server = Server::start(&[("store.url", url)]);
+    let postgres = hillfort_testkit::postgres::Server::start();
+    let urls = ["memory:".to_owned(), "sqlite:people.db".to_owned()];
+    for url in urls.into_iter().chain(postgres.as_ref().map(|server| server.database())) {
+        let server = Server::start(&[("store.url", &url)]);
         let mix = "register=1,login=1,write=2,read=4";
         let report = people(&server, &["--count", "20", "--rate", "100", "--seconds", "1", "--mix", mix]);
         all_are_answered(&report);

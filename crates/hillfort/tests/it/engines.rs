@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use hillfort_testkit::postgres;
@@ -141,13 +141,13 @@ fn play(ann: &User, bob: &User, server: &Server) {
 fn killed(mut server: Server, url: &str) -> Server {
     for kill in 0..KILLS {
         let people: Vec<_> = (0..WRITERS).map(|at| User::sign_in(&server, &format!("writer-{kill}-{at}"))).collect();
-        let (told, acknowledged) = channel();
+        let (told, acknowledged) = sync_channel(100_000);
         let writers: Vec<_> = people
             .iter()
             .map(|user| {
                 let (address, token, told) = (server.http, user.token.clone(), told.clone());
                 std::thread::spawn(move || {
-                    (0..).take_while(|n| write(address, &token, *n)).map(|n| told.send(n).unwrap()).count()
+                    (0..).take_while(|n| write(address, &token, *n)).inspect(|n| told.send(*n).unwrap()).count()
                 })
             })
             .collect();
@@ -168,7 +168,10 @@ fn killed(mut server: Server, url: &str) -> Server {
 
 /// Waits for so many answers.
 fn enough(acknowledged: &Receiver<u32>, count: usize) -> usize {
-    (0..count).map(|_| acknowledged.recv_timeout(crate::PATIENCE).expect("writers are answered")).count()
+    for _ in 0..count {
+        acknowledged.recv_timeout(crate::PATIENCE).expect("writers are answered");
+    }
+    count
 }
 
 /// How many answers each writer had, when all have ended.

@@ -162,6 +162,9 @@ pub trait Service: Send + Sync {
         Ok(())
     }
 
+    /// Puts a call back that was charged and then not begun, for no fault of its caller.
+    fn put_back(&self, _call: CallName, _who: &Who, _address: IpAddr) {}
+
     /// Most bytes that the answer to `call` has, where it may be long and is made at once. Doors that keep answers for their readers have room
     /// for that before they make the call. 0: it is short, or nobody knows before.
     fn answer_max(&self, _call: &Call) -> usize {

@@ -33,10 +33,12 @@ use tokio_rustls::server::TlsStream;
 
 mod lag;
 mod life;
+mod lines;
 mod rewind;
 mod visits;
 
 use crate::stats::{Door, Stats};
+use lines::Lines;
 use rewind::Rewind;
 use visits::Visits;
 
@@ -157,10 +159,13 @@ async fn host(door: Door, socket: TcpStream, early: Vec<u8>, tls: Option<Arc<Ser
 async fn speak<IO: Read + Write + Unpin + Send + 'static>(door: Door, io: IO, house: House, visit: Arc<Visit>) {
     let (lag, asked) = (house.lag, house.asked);
     let router = TowerToHyperService::new(if door == Door::Grpc { house.grpc } else { house.router });
-    let guest = Arc::clone(&visit);
+    let (guest, lines) = (Arc::clone(&visit), Lines::new(Arc::clone(&house.stats)));
+    let own = lines.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         visit.has_asked.store(true, Relaxed);
         asked.notify_one();
+        let line = own.of(request.version());
+        request.extensions_mut().insert(line);
         request.extensions_mut().insert(lag.clone());
         request.extensions_mut().insert(ConnectInfo(visit.peer));
         request.extensions_mut().insert(Upgrades::new(Arc::clone(&visit) as Arc<dyn Doorman>));
@@ -168,9 +173,9 @@ async fn speak<IO: Read + Write + Unpin + Send + 'static>(door: Door, io: IO, ho
         router.call(request)
     });
     let end = if door == Door::Grpc {
-        life::grpc(io, service, &guest.has_asked, house.patience, house.idle).await
+        life::grpc(io, service, &lines, &guest.has_asked, house.patience, house.idle).await
     } else {
-        life::http(io, service, &guest.has_asked, house.patience, house.idle).await
+        life::http(io, service, &lines, &guest.has_asked, house.patience, house.idle).await
     };
     if end == life::End::Guilty {
         guest.refuse(Reject::Http);

@@ -8,6 +8,7 @@ mod guests;
 mod hello;
 mod http;
 mod known;
+mod lines;
 mod memory;
 mod porter;
 mod preface;

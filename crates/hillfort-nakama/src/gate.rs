@@ -1,20 +1,20 @@
 //! What every door asks: who calls, and then the service, in its own threads and within a time. Knows nothing of bytes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use axum::http::Extensions;
-use bytes::Bytes;
 use hillfort_api::calls::{Auth, Row, State};
-use hillfort_api::{ApiError, CALLS, Call, CallName, Caller, Code, Reply, Sent, Service, Via, Who, source};
-use hillfort_stream::Lag;
+use hillfort_api::{ApiError, CALLS, Call, CallName, Caller, Code, Reply, Sent, Service, Via, Who};
+use hillfort_stream::{Lag, Line};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use crate::answers::Answers;
 use crate::credentials::Shown;
+use crate::entry::Entry;
+use crate::holds::Holds;
 
 /// Bounds of the doors.
 #[derive(Debug, Clone)]
@@ -28,9 +28,10 @@ pub struct Settings {
     /// Longest wait of a call for its turn on the thread of its door, and again on those that answer. One that would wait longer is refused as
     /// `Unavailable`: its answer would come when nobody wants it any more, and make those behind it wait, too.
     pub wait_max: Duration,
-    /// Bytes of all answers that wait for their readers, or may have to. What has no room there is refused: before it is begun, where it is
-    /// known to be long.
+    /// Bytes of all answers that wait for their readers, or may have to. What has no room there is refused before it is begun.
     pub answers_bytes_max: usize,
+    /// Bytes of all requests that are on their way here, or whose calls are under way.
+    pub requests_bytes_max: usize,
 }
 
 /// Refusals for want of time come after this, and up to as much again, each at a moment of its own: whoever is refused cannot ask again at
@@ -41,16 +42,21 @@ const PAUSES_MAX: usize = 8192;
 
 /// The way from doors to the service.
 pub struct Gate {
-    service: Arc<dyn Service>,
+    pub(crate) service: Arc<dyn Service>,
     threads: Handle,
     pub(crate) settings: Settings,
     places: Arc<Semaphore>,
-    answers: Answers,
+    pub(crate) answers: Holds,
+    pub(crate) bodies: Holds,
     pauses: Semaphore,
     refusals: AtomicU64,
     counts: Box<[Counts]>,
     has_panicked: AtomicBool,
 }
+
+/// There was no time or place for a call.
+#[derive(Debug)]
+pub(crate) struct NotBegun;
 
 /// Answers to one call, by code.
 #[derive(Debug, Default)]
@@ -77,10 +83,12 @@ impl Gate {
     /// Calls of `service` run on `threads`.
     pub fn new(service: Arc<dyn Service>, threads: Handle, settings: Settings) -> Self {
         let places = Arc::new(Semaphore::new(settings.calls_max));
-        let answers = Answers::new(settings.answers_bytes_max);
+        let (answers, bodies) = (Holds::new(settings.answers_bytes_max), Holds::new(settings.requests_bytes_max));
+        answers.watch(&threads);
+        bodies.watch(&threads);
         let counts = CALLS.iter().map(|_| Counts::default()).collect();
         let (pauses, refusals, has_panicked) = (Semaphore::new(PAUSES_MAX), AtomicU64::new(0), AtomicBool::new(false));
-        Self { service, threads, settings, places, answers, pauses, refusals, counts, has_panicked }
+        Self { service, threads, settings, places, answers, bodies, pauses, refusals, counts, has_panicked }
     }
 
     /// Answers so far, those that there were.
@@ -130,24 +138,26 @@ impl Gate {
         &self,
         call: CallName,
         who: &Who,
-        address: IpAddr,
+        peer: SocketAddr,
         extensions: &Extensions,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Entry<'_>, ApiError> {
+        let line = extensions.get::<Line>().cloned();
+        let entry = Entry { gate: self, call, who: who.clone(), peer, line, body: None };
         if call == CallName::Healthcheck {
-            return Ok(());
+            return Ok(entry);
         }
         let is_behind = extensions.get::<Lag>().is_some_and(|lag| lag.now() > self.settings.wait_max);
-        if let Err(refused) = self.service.charge(call, who, address) {
+        if let Err(refused) = self.service.charge(call, who, peer.ip()) {
             if is_behind {
                 self.pause().await;
             }
             return Err(refused);
         }
-        if is_behind { Err(self.busy().await) } else { Ok(()) }
+        if is_behind { Err(entry.busy().await) } else { Ok(entry) }
     }
 
     /// The refusal of a call for which there is no time or place, after a pause.
-    async fn busy(&self) -> ApiError {
+    pub(crate) async fn busy(&self) -> ApiError {
         self.pause().await;
         ApiError::new(Code::Unavailable, "the server is busy: try again in a second")
     }
@@ -160,46 +170,36 @@ impl Gate {
         }
     }
 
-    /// Has the call answered, in the bytes that `write` makes of it: on the threads that answer, as a long one would keep everybody at its door
-    /// waiting. The answer holds its part of all that wait for their readers until it is written.
-    pub(crate) async fn call(
-        &self,
-        caller: Caller,
-        call: Call,
-        patience: Duration,
-        write: impl FnOnce(Reply) -> Result<Vec<u8>, ApiError> + Send + 'static,
-    ) -> Result<Bytes, ApiError> {
-        if call.name() == CallName::Healthcheck {
-            return write(Reply::Empty(())).map(Bytes::from);
-        }
-        let (answers, source) = (self.answers.clone(), source(caller.address.ip()));
-        let room = answers.make_room(self.service.answer_max(&call), self.settings.wait_max).await?;
-        self.carry_out(caller, call, patience, move |reply| answers.hold(room, source, write(reply)?)).await
-    }
-
     /// Carries the call out, and what follows from its reply, in the threads that answer.
-    async fn carry_out<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// [`NotBegun`].
+    pub(crate) async fn carry_out<T: Send + 'static, F: Future<Output = Result<T, ApiError>> + Send>(
         &self,
         caller: Caller,
         call: Call,
         patience: Duration,
-        then: impl FnOnce(Reply) -> Result<T, ApiError> + Send + 'static,
-    ) -> Result<T, ApiError> {
+        then: impl FnOnce(Reply) -> F + Send + 'static,
+    ) -> Result<Result<T, ApiError>, NotBegun> {
         if call.name().row().state == State::NotYet {
-            return Err(ApiError::not_yet(call.name().row().name));
+            return Ok(Err(ApiError::not_yet(call.name().row().name)));
         }
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            return Err(self.busy().await);
-        };
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| NotBegun)?;
         let (answer, begun, wait_max) = (self.service.call(caller, call), Instant::now(), self.settings.wait_max);
         let task = self.threads.spawn(async move {
-            let answer = if begun.elapsed() > wait_max { None } else { Some(answer.await.and_then(then)) };
+            if begun.elapsed() > wait_max {
+                return None;
+            }
+            let answer = match answer.await {
+                Ok(reply) => then(reply).await,
+                Err(refused) => Err(refused),
+            };
             drop(place);
-            answer
+            Some(answer)
         });
-        match tokio::time::timeout(patience, task).await {
+        Ok(match tokio::time::timeout(patience, task).await {
             Ok(Ok(Some(answer))) => answer,
-            Ok(Ok(None)) => Err(self.busy().await),
+            Ok(Ok(None)) => return Err(NotBegun),
             Ok(Err(_)) => {
                 if !self.has_panicked.swap(true, Relaxed) {
                     tracing::error!("a handler of the API panicked; further ones are only counted, as Internal");
@@ -208,7 +208,7 @@ impl Gate {
             }
             // The task goes on, and keeps its place: what it has begun is finished.
             Err(_) => Err(ApiError::new(Code::DeadlineExceeded, "the call took too long, and may still be carried out")),
-        }
+        })
     }
 
     /// Makes a call for an operator of the console, as `who`: credentials and budgets are passed by, the class of the call is not.
@@ -220,7 +220,10 @@ impl Gate {
         let caller = Caller { who, address, via: Via::Console, headers: Vec::new(), query: Vec::new() };
         let answer = match name.row().auth.admits(&caller.who) {
             Ok(()) if name == CallName::Healthcheck => Ok(Reply::Empty(())),
-            Ok(()) => self.carry_out(caller, call, self.settings.patience, Ok).await,
+            Ok(()) => match self.carry_out(caller, call, self.settings.patience, async |reply| Ok(reply)).await {
+                Ok(answer) => answer,
+                Err(NotBegun) => Err(self.busy().await),
+            },
             Err(error) => Err(error),
         };
         self.count(name, answer.as_ref().map_or_else(|error| error.code, |_| Code::Ok));

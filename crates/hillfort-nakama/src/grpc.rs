@@ -18,7 +18,9 @@ use bytes::Bytes;
 use hillfort_api::calls::Auth;
 use hillfort_api::{ApiError, Call, CallName, Caller, Code, Sent, Via, Who};
 
+use crate::answers::Answer;
 use crate::credentials::{Shown, signature};
+use crate::entry::Entry;
 use crate::{Gate, body};
 use frame::Form;
 
@@ -83,7 +85,7 @@ async fn call(
     (name, by_alias): (CallName, bool),
     form: Form,
     request: Request,
-) -> Result<Bytes, ApiError> {
+) -> Result<Answer, ApiError> {
     let (parts, body) = request.into_parts();
     let row = name.row();
     let tokens = || parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
@@ -92,8 +94,9 @@ async fn call(
     // its address alone that is charged here.
     let early = Shown::of(row.auth, tokens(), None).and_then(|shown| gate.who(row, &shown));
     let early = if name == CallName::RpcFunc { early.unwrap_or(Who::Nobody) } else { early? };
-    gate.enter(name, &early, peer.ip(), &parts.extensions).await?;
-    let message = message(gate, form, &parts.headers, body, patience).await?;
+    let mut entry = gate.enter(name, &early, peer, &parts.extensions).await?;
+    let message = message(&mut entry, form, &parts.headers, body, patience).await?;
+    entry.unpacked(message.len()).await?;
     let mut call = Call::decode(name, message.clone())
         .map_err(|error| ApiError::new(Code::InvalidArgument, format!("this is no {}: {error}", row.request.short())))?;
     let mut caller = Caller { who: early, address: peer, via: Via::Grpc, headers: Vec::new(), query: Vec::new() };
@@ -108,13 +111,19 @@ async fn call(
     }
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     gate.admit(&caller, &call, by_alias, &Sent { method, path, body: &message, signature: signature(&parts.headers) })?;
-    gate.call(caller, call, patience, move |reply| Ok(frame::answer(form, &reply.encode()))).await
+    entry.call(caller, call, patience, move |reply| Ok(frame::answer(form, &reply.encode()))).await
 }
 
 /// The one message of a request.
-async fn message(gate: &Gate, form: Form, headers: &HeaderMap, body: Body, patience: Duration) -> Result<Bytes, ApiError> {
-    let most = gate.settings.request_bytes_max;
-    let bytes = body::read(body, form.wire_max(most), patience).await?;
+async fn message(
+    entry: &mut Entry<'_>,
+    form: Form,
+    headers: &HeaderMap,
+    body: Body,
+    patience: Duration,
+) -> Result<Bytes, ApiError> {
+    let most = entry.gate.settings.request_bytes_max;
+    let bytes = entry.read(body, form.wire_max(most), patience).await?;
     let (packed, message) = frame::read(form, bytes)?;
     if message.len() > most {
         return Err(ApiError::new(Code::ResourceExhausted, format!("the message is larger than {most} bytes")));

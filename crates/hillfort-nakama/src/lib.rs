@@ -4,8 +4,8 @@
 //! carries matches. Knows nothing of stores, accounts and handlers.
 //!
 //! - [`Gate`]: what all doors ask, and what bounds them; `credentials`: what a caller shows
-//! - `rest`, `grpc`: doors for one call at a time; `body`: the bytes of a request, bounded; `answers`: those of all answers that wait
-//!   for their readers
+//! - `rest`, `grpc`: doors for one call at a time; `entry`: one request there, `body`: its bytes, `answers`: its answer's; `holds`: bounds
+//!   both in their sums
 //! - [`socket`]: the realtime socket, a loop of its own; [`matches`]: relayed ones, and those that rooms run
 //! - [`reference`], [`openapi`]: documents made from the tables of calls and messages
 
@@ -14,8 +14,10 @@
 mod answers;
 mod body;
 mod credentials;
+mod entry;
 mod gate;
 pub mod grpc;
+mod holds;
 pub mod matches;
 pub mod openapi;
 pub mod reference;

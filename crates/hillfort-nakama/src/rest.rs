@@ -94,14 +94,15 @@ async fn serve(gate: &Gate, peer: SocketAddr, found: Found<'_>, parts: &Parts, b
     let tokens = parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
     // Before the body is read: who may not call must not cost more than a look.
     let who = gate.who(found.row, &Shown::of(found.row.auth, tokens, None)?)?;
-    gate.enter(found.row.call, &who, peer.ip(), &parts.extensions).await?;
+    let mut entry = gate.enter(found.row.call, &who, peer, &parts.extensions).await?;
     let most = gate.settings.request_bytes_max;
-    let bytes = body::unpack(body::read(body, most, gate.settings.patience).await?, &parts.headers, most)?;
+    let bytes = body::unpack(entry.read(body, most, gate.settings.patience).await?, &parts.headers, most)?;
+    entry.unpacked(bytes.len()).await?;
     let call = request::call(&found, parts.uri.query().unwrap_or_default(), &bytes)?;
     let caller = Caller { who, address: peer, via: Via::Rest, headers: Vec::new(), query: Vec::new() };
     gate.admit(&caller, &call, found.by_alias, &sent(parts, &bytes))?;
-    let answer = gate.call(caller, call, gate.settings.patience, |reply| Ok(reply.json())).await?;
-    Ok(reply::json(StatusCode::OK, answer))
+    let answer = entry.call(caller, call, gate.settings.patience, |reply| Ok(reply.json())).await?;
+    Ok(reply::json(StatusCode::OK, Body::new(answer)))
 }
 
 /// An answer whose body is text of JSON.

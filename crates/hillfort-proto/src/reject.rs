@@ -154,7 +154,7 @@ rejects! {
     AckAhead = 407, "ack_ahead", Session;
     /// Nothing heard for the stale time and the missed heartbeats after it.
     HeartbeatLost = 408, "heartbeat_lost", Session;
-    /// Reads too slowly: a bounded queue towards it is full.
+    /// Reads too slowly: a bounded queue towards it is full. Of HTTP: an answer or a body made no progress, or gave way to another's.
     SlowConsumer = 409, "slow_consumer", Session;
     /// The session was resumed on another connection.
     Replaced = 410, "replaced", Session;

@@ -135,6 +135,15 @@ impl Budgets {
         })
     }
 
+    /// Puts a call that [`Self::take`] took back into both: it was not begun.
+    pub(crate) fn put_back(&self, limits: &Limits, payer: Payer, now_ms: i64) {
+        let class = payer.class as usize;
+        if let Some(account) = payer.account() {
+            limits.put_back(&account, self.account[class], now_ms);
+        }
+        limits.put_back(&payer.address(), self.address[class], now_ms);
+    }
+
     /// Takes what an answer of so many bytes costs beyond its call. It is given all the same: who asked waits for that with the next call.
     pub(crate) fn take_length(&self, limits: &Limits, payer: Payer, bytes: usize, now_ms: i64) {
         let more = u32::try_from(bytes / BYTES_A_CALL).unwrap_or(u32::MAX);
@@ -211,6 +220,25 @@ mod tests {
             assert_eq!(take(99, "192.0.2.3"), Ok(()), "what its address was refused, cost the account nothing");
         }
         assert_eq!(take(99, "192.0.2.3"), Err(Code::ResourceExhausted));
+    }
+
+    #[test]
+    fn what_was_not_begun_is_put_back_to_both() {
+        let (limits, budgets) = (Limits::new(1024, (1, 2)), Budgets::default());
+        let payer = |user: u8, address: &str| {
+            Payer::new(CallName::AuthenticateDevice, Some(UserId([user; 16])), address.parse().unwrap())
+        };
+        for _ in 0..1000 {
+            budgets.take(&limits, payer(1, "192.0.2.1"), 0).unwrap();
+            budgets.put_back(&limits, payer(1, "192.0.2.1"), 0);
+        }
+        for user in 1..21 {
+            for _ in 0..10 {
+                budgets.take(&limits, payer(user, "192.0.2.1"), 0).unwrap();
+            }
+            assert!(budgets.take(&limits, payer(user, "192.0.2.2"), 0).is_err(), "10 of an account, and no more");
+        }
+        assert!(budgets.take(&limits, payer(99, "192.0.2.1"), 0).is_err(), "200 of an address, and no more");
     }
 
     #[test]

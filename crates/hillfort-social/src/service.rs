@@ -214,6 +214,11 @@ impl Service for Social {
         self.core.config.budgets.take(&self.core.budgets, payer, self.core.now_ms())
     }
 
+    fn put_back(&self, call: CallName, who: &Who, address: IpAddr) {
+        let payer = Payer::new(call, who.user().map(|user| user.user_id), address);
+        self.core.config.budgets.put_back(&self.core.budgets, payer, self.core.now_ms());
+    }
+
     fn were_good(&self, credentials: Credentials<'_>) -> bool {
         let Credentials::Token(token) = credentials else { return false };
         matches!(self.core.bearer(token), Ok(_) | Err(TokenFault::Expired | TokenFault::NotYet))

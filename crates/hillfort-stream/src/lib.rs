@@ -3,7 +3,7 @@
 //! - [`Stream`]: a bare socket, or TLS over one
 //! - [`websocket`]: frames out of bytes and into bytes; [`handshake`]: the request that begins them
 //! - [`Spares`]: memory that connections borrow while something is partial
-//! - [`Lag`]: how far behind the thread of a door is
+//! - [`Lag`]: how far behind the thread of a door is; [`Line`]: a way to end what a request came by
 //! - [`Porter`]: requests that are refused by their first bytes
 //! - [`Guest`], [`Upgrades`]: a connection that HTTP was spoken on goes to another loop, and keeps the place that the guard gave it
 
@@ -12,6 +12,7 @@
 mod guest;
 pub mod handshake;
 mod lag;
+mod line;
 mod porter;
 mod spares;
 mod stream;
@@ -19,6 +20,7 @@ pub mod websocket;
 
 pub use guest::{Desk, Doorman, Guest, Permit, Upgrades};
 pub use lag::Lag;
+pub use line::Line;
 pub use porter::{Porter, Refusal};
 pub use spares::Spares;
 pub use stream::{Got, Stream, TLS_BUFFER_BYTES_MAX, Written};

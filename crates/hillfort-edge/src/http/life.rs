@@ -13,8 +13,10 @@ use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
 use hyper::service::HttpService;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto;
+
+use super::lines::Lines;
 
 /// After this a connection that is no WebSocket takes no new request. Clients that keep connections open a new one.
 const LIFE_MAX: Duration = Duration::from_secs(120);
@@ -25,6 +27,9 @@ const HEADER_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 /// Requests at a time on a connection of HTTP/2.
 const STREAMS_MAX: u32 = 64;
+/// Bytes of requests' bodies that nobody has asked for yet: of one stream of HTTP/2, and of all on its connection.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// How often a quiet connection of HTTP/2 is asked whether it lives, and how long that may take.
 const PING: Duration = Duration::from_secs(20);
 
@@ -38,7 +43,14 @@ pub(super) enum End {
 }
 
 /// HTTP/1.1, and WebSocket after it.
-pub(super) async fn http<IO, S>(io: IO, service: S, has_asked: &AtomicBool, patience: Duration, idle: Duration) -> End
+pub(super) async fn http<IO, S>(
+    io: IO,
+    service: S,
+    lines: &Lines,
+    has_asked: &AtomicBool,
+    patience: Duration,
+    idle: Duration,
+) -> End
 where
     IO: Read + Write + Unpin + Send + 'static,
     S: HttpService<Incoming, ResBody = axum::body::Body, Error = Infallible>,
@@ -50,18 +62,26 @@ where
         .max_headers(HEADERS_MAX)
         .serve_connection(io, service)
         .with_upgrades();
-    let ended = live(connection, has_asked, patience, |connection| connection.graceful_shutdown()).await;
+    let life = live(connection, has_asked, patience, |connection| connection.graceful_shutdown());
+    let Some(ended) = until_cut(life, lines).await else { return End::Done };
     judge(ended.map(|result| result.map_err(|error| kind(&error))), has_asked)
 }
 
 /// HTTP/2, or HTTP/1.1 for gRPC-Web.
-pub(super) async fn grpc<IO, S>(io: IO, service: S, has_asked: &AtomicBool, patience: Duration, idle: Duration) -> End
+pub(super) async fn grpc<IO, S>(
+    io: IO,
+    service: S,
+    lines: &Lines,
+    has_asked: &AtomicBool,
+    patience: Duration,
+    idle: Duration,
+) -> End
 where
     IO: Read + Write + Unpin + Send + 'static,
     S: hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
 {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = auto::Builder::new(lines.clone());
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -72,12 +92,23 @@ where
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(HEADER_BYTES_MAX as u32)
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING);
     let connection = builder.serve_connection(io, service);
-    let ended = live(connection, has_asked, patience, |connection| connection.graceful_shutdown()).await;
+    let life = live(connection, has_asked, patience, |connection| connection.graceful_shutdown());
+    let Some(ended) = until_cut(life, lines).await else { return End::Done };
     judge(ended.map(|result| result.map_err(|error| error.downcast_ref().map_or(Kind::Broke, kind))), has_asked)
+}
+
+/// What `life` comes to, unless it is cut before. A reader that is too slow may be on a slow line: that is nobody's fault.
+async fn until_cut<T>(life: impl Future<Output = T>, lines: &Lines) -> Option<T> {
+    tokio::select! {
+        ended = life => Some(ended),
+        () = lines.was_cut() => None,
+    }
 }
 
 /// What became of a connection; `None`: its time was up.

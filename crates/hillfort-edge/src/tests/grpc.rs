@@ -10,9 +10,9 @@ use super::tls::{certificate, secure};
 use crate::{Config, Door};
 
 /// What a client of HTTP/2 says first, and an empty SETTINGS frame.
-const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+pub(super) const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
 
-fn config_with_door() -> Config {
+pub(super) fn config_with_door() -> Config {
     Config { grpc_addr: Some("127.0.0.1:0".parse().unwrap()), ..config() }
 }
 

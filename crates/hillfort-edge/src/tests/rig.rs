@@ -171,7 +171,7 @@ impl Rig {
         if let Some(porter) = porter {
             edge.set_porter(porter);
         }
-        edge.set_grpc(Router::new().fallback(async |request: axum::extract::Request| format!("{:?}", request.version())));
+        edge.set_grpc(router.clone().fallback(async |request: axum::extract::Request| format!("{:?}", request.version())));
         let (frames, http) = (edge.addr(Door::Frames).unwrap(), edge.addr(Door::Http).unwrap());
         let (control, stats) = (edge.control(), edge.stats());
         let port = edge.session_ports(1).pop().unwrap();

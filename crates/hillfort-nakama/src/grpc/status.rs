@@ -1,49 +1,24 @@
 //! How a call ended, as gRPC says it: in trailers, or in a frame of the body on the web. And how long a caller will wait.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use bytes::Bytes;
 use hillfort_api::ApiError;
-use http_body::Frame;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::frame::{self, Form};
+use crate::answers::Answer;
 
 /// What `grpc-message` must not have in it as it is; what is not ASCII is encoded in any case.
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 
-/// A message and the trailers after it.
-struct Answer {
-    message: Option<Bytes>,
-    trailers: Option<HeaderMap>,
-}
-
-impl http_body::Body for Answer {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if let Some(message) = self.message.take() {
-            return Poll::Ready(Some(Ok(Frame::data(message))));
-        }
-        Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.message.is_none() && self.trailers.is_none()
-    }
-}
-
 /// The answer to a call: a body as [`frame::answer`] makes it, or why there is none.
-pub(super) fn response(form: Form, answer: Result<Bytes, ApiError>) -> Response {
+pub(super) fn response(form: Form, answer: Result<Answer, ApiError>) -> Response {
     let mut response = match (form, answer) {
-        (Form::Grpc, Ok(body)) => Response::new(Body::new(Answer { message: Some(body), trailers: Some(trailers(0, None)) })),
-        (Form::Web | Form::WebText, Ok(body)) => Response::new(Body::from(body)),
+        (Form::Grpc, Ok(body)) => Response::new(Body::new(body.with_trailers(trailers(0, None)))),
+        (Form::Web | Form::WebText, Ok(body)) => Response::new(Body::new(body)),
         (_, Err(error)) => {
             let (code, text) = (error.code as u8, utf8_percent_encode(&error.message, ENCODED).to_string());
             if form == Form::Grpc {

@@ -31,7 +31,7 @@ pub(super) async fn serve(
     let http_key = query.iter().find(|(name, _)| name == "http_key").map(|(_, key)| key.clone());
     let tokens = parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
     let who = gate.who(found.row, &Shown::of(found.row.auth, tokens, http_key.map(Into::into))?)?;
-    gate.enter(found.row.call, &who, peer.ip(), &parts.extensions).await?;
+    let mut entry = gate.enter(found.row.call, &who, peer, &parts.extensions).await?;
     if id.is_empty() {
         return Err(ApiError::invalid("id", "RPC ID must be set"));
     }
@@ -39,10 +39,11 @@ pub(super) async fn serve(
     let unwrap = query.iter().any(|(name, _)| name == "unwrap");
     let bytes = if parts.method == Method::POST {
         let most = gate.settings.request_bytes_max;
-        body::unpack(body::read(body, most, gate.settings.patience).await?, &parts.headers, most)?
+        body::unpack(entry.read(body, most, gate.settings.patience).await?, &parts.headers, most)?
     } else {
         Bytes::new()
     };
+    entry.unpacked(bytes.len()).await?;
     let payload = if parts.method == Method::POST {
         payload(&bytes, unwrap)?
     } else {
@@ -58,11 +59,11 @@ pub(super) async fn serve(
         Reply::Rpc(answer) => Ok(json!({ "payload": answer.payload }).to_string().into_bytes()),
         _ => Err(ApiError::new(Code::Internal, "the server has answered with something else")),
     };
-    let answer = gate.call(caller, call, gate.settings.patience, write).await?;
+    let answer = Body::new(entry.call(caller, call, gate.settings.patience, write).await?);
     if !unwrap {
         return Ok(reply::json(StatusCode::OK, answer));
     }
-    let mut response = Response::new(Body::from(answer));
+    let mut response = Response::new(answer);
     let content_type = content_type.unwrap_or(HeaderValue::from_static("text/plain"));
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     // Whatever the function says, a browser must not take it for a page of ours.

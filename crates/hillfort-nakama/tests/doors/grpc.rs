@@ -33,9 +33,14 @@ fn rpc(id: &str, payload: &str) -> Vec<u8> {
     Rpc { id: id.into(), payload: payload.into(), ..Default::default() }.encode_to_vec()
 }
 
+/// A request for an RPC.
+pub(crate) fn asking(id: &str, payload: &str) -> Request<Body> {
+    request("RpcFunc", "application/grpc", Some(TOKEN), framed(&rpc(id, payload)))
+}
+
 /// Status of an RPC.
 pub(crate) fn status_of(rig: &Rig, id: &str, payload: &str) -> u16 {
-    status(&rig.grpc(request("RpcFunc", "application/grpc", Some(TOKEN), framed(&rpc(id, payload))))).0
+    status(&rig.grpc(asking(id, payload))).0
 }
 
 #[test]

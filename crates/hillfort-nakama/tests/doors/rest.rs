@@ -111,6 +111,7 @@ fn calls_are_bounded_in_number_and_time() {
     // It still runs, and so has the only place.
     let answer = rig.rest(request("POST", "/v2/rpc/echo", Some(TOKEN), ""));
     assert_eq!((answer.status, answer.headers["retry-after"].to_str().unwrap()), (503, "1"));
+    assert_eq!((rig.asked(), rig.charged()), (1, 1), "what was not begun is not charged");
 }
 
 #[test]
@@ -130,7 +131,7 @@ fn a_door_that_is_behind_refuses_before_it_reads() {
         assert!(refused.json()["message"].as_str().unwrap().contains("try again"));
         assert_eq!(refused.headers["retry-after"], "1");
     }
-    assert_eq!(rig.asked(), 0);
+    assert_eq!((rig.asked(), rig.charged()), (0, 0), "nor charged");
     assert_eq!(asks(PATIENT * 2, "GET", "/healthcheck", "").status, 200, "it lives");
     assert_eq!(asks(PATIENT, "POST", "/v2/rpc/echo", "").status, 200);
 }
@@ -160,7 +161,7 @@ fn a_call_that_waited_too_long_for_its_turn_is_not_begun() {
     let rig = Rig::with(Settings { wait_max: Duration::ZERO, ..settings() });
     // It would panic.
     let answer = rig.rest(request("POST", "/v2/rpc/panic", Some(TOKEN), ""));
-    assert_eq!((answer.status, answer.json()["code"].as_u64()), (503, Some(14)));
+    assert_eq!((answer.status, answer.json()["code"].as_u64(), rig.charged()), (503, Some(14), 0));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! A service that notes what it is asked, and a way to ask a router.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +14,7 @@ use axum::response::Response;
 use hillfort_api::api::Rpc;
 use hillfort_api::{Answer, ApiError, Call, CallName, Caller, Code, Credentials, Reply, Service, SessionUser, UserId, Who};
 use hillfort_nakama::{Gate, Settings};
+use hillfort_stream::Line;
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -28,6 +31,8 @@ pub(crate) const PATIENT: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(crate) struct StandIn {
     pub(crate) seen: Mutex<Vec<(Caller, Call)>>,
+    /// Calls that were charged and not put back, by their callers' addresses.
+    charged: Mutex<Vec<IpAddr>>,
 }
 
 impl Service for StandIn {
@@ -52,7 +57,14 @@ impl Service for StandIn {
         if address == IpAddr::from(SPENT) {
             return Err(ApiError::new(Code::ResourceExhausted, format!("Too many calls as {}", call.row().name)));
         }
+        self.charged.lock().unwrap().push(address);
         Ok(())
+    }
+
+    fn put_back(&self, _: CallName, _: &Who, address: IpAddr) {
+        let mut charged = self.charged.lock().unwrap();
+        let at = charged.iter().position(|other| *other == address).expect("only what was charged is put back");
+        charged.remove(at);
     }
 
     fn call(&self, caller: Caller, call: Call) -> Answer {
@@ -94,7 +106,14 @@ impl Answered {
 
 /// Bounds that nothing reaches by itself.
 pub(crate) fn settings() -> Settings {
-    Settings { request_bytes_max: BYTES_MAX, patience: PATIENT, calls_max: 64, wait_max: PATIENT, answers_bytes_max: 1 << 28 }
+    Settings {
+        request_bytes_max: BYTES_MAX,
+        patience: PATIENT,
+        calls_max: 64,
+        wait_max: PATIENT,
+        answers_bytes_max: 1 << 28,
+        requests_bytes_max: 1 << 28,
+    }
 }
 
 fn threads() -> &'static tokio::runtime::Runtime {
@@ -132,6 +151,19 @@ impl Rig {
         threads().block_on(begin(self.grpc.clone(), address, request))
     }
 
+    /// A request of REST from this address, which is not answered at once.
+    pub(crate) fn begun(&self, address: [u8; 4], request: Request<Body>) -> Begun {
+        let _inside = threads().enter();
+        let mut begun: Begun = Box::pin(begin(self.rest.clone(), address, request));
+        assert!(begun.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        begun
+    }
+
+    /// Calls that were charged, and not put back.
+    pub(crate) fn charged(&self) -> usize {
+        self.service.charged.lock().unwrap().len()
+    }
+
     /// What the service was asked last.
     pub(crate) fn last(&self) -> (Caller, Call) {
         self.service.seen.lock().unwrap().last().cloned().expect("the service was asked")
@@ -139,6 +171,36 @@ impl Rig {
 
     pub(crate) fn asked(&self) -> usize {
         self.service.seen.lock().unwrap().len()
+    }
+}
+
+/// A request under way.
+pub(crate) type Begun = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// What came by lines, in its order. What is ended is dropped, as a door does.
+pub(crate) struct Open<T>(Arc<Mutex<Vec<Option<T>>>>);
+
+impl<T: Send + 'static> Open<T> {
+    pub(crate) fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    /// Has one more.
+    pub(crate) fn begin(&self, mut request: Request<Body>, begin: impl FnOnce(Request<Body>) -> T) {
+        let (open, number) = (Arc::clone(&self.0), self.0.lock().unwrap().len());
+        request.extensions_mut().insert(Line::new(move || drop(open.lock().unwrap()[number].take())));
+        let begun = begin(request);
+        self.0.lock().unwrap().push(Some(begun));
+    }
+
+    pub(crate) fn ended(&self) -> Vec<usize> {
+        let open = self.0.lock().unwrap();
+        open.iter().enumerate().filter(|(_, begun)| begun.is_none()).map(|(number, _)| number).collect()
+    }
+
+    /// All of them leave.
+    pub(crate) fn leave(&self) {
+        self.0.lock().unwrap().clear();
     }
 }
 
@@ -151,9 +213,7 @@ fn ask(router: Router, request: Request<Body>) -> Answered {
     threads().block_on(async move {
         let (parts, mut body) = begin(router, [192, 0, 2, 1], request).await.into_parts();
         let (mut bytes, mut trailers) = (Vec::new(), HeaderMap::new());
-        while let Some(frame) =
-            std::future::poll_fn(|context| http_body::Body::poll_frame(std::pin::Pin::new(&mut body), context)).await
-        {
+        while let Some(frame) = std::future::poll_fn(|context| http_body::Body::poll_frame(Pin::new(&mut body), context)).await {
             match frame.unwrap().into_data() {
                 Ok(data) => bytes.extend_from_slice(&data),
                 Err(frame) => trailers = frame.into_trailers().unwrap(),
@@ -165,21 +225,30 @@ fn ask(router: Router, request: Request<Body>) -> Answered {
 
 /// A body that never comes.
 pub(crate) fn no_body() -> Body {
-    struct Never;
+    no_body_of(None)
+}
+
+/// The same, of which is known how long it is.
+pub(crate) fn no_body_of(bytes: Option<u64>) -> Body {
+    struct Never(Option<u64>);
 
     impl http_body::Body for Never {
         type Data = axum::body::Bytes;
         type Error = std::convert::Infallible;
 
         fn poll_frame(
-            self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
-            std::task::Poll::Pending
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+            Poll::Pending
+        }
+
+        fn size_hint(&self) -> http_body::SizeHint {
+            self.0.map_or_else(http_body::SizeHint::default, http_body::SizeHint::with_exact)
         }
     }
 
-    Body::new(Never)
+    Body::new(Never(bytes))
 }
 
 /// A request of REST.

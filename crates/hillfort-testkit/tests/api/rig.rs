@@ -128,6 +128,7 @@ impl Rig {
             calls_max: 64,
             wait_max: Duration::from_secs(60),
             answers_bytes_max: 1 << 28,
+            requests_bytes_max: 1 << 28,
         };
         let heard = Arc::new(Heard { social: social.clone(), last: Mutex::default() });
         let gate = Arc::new(Gate::new(Arc::clone(&heard) as Arc<dyn Service>, runtime.handle().clone(), settings));

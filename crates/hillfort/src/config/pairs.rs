@@ -27,6 +27,10 @@ pub(super) const PAIRS: &[Pair] = &[
     pair(("nakama.rpc_bytes_max", 1), ("nakama.request_bytes_max", 1), "no request could bring such a payload"),
     // Three quarters of it are for long answers.
     pair(("modules.result_bytes_max", 4), ("nakama.answers_bytes_max", 3), "no room could be made for such an answer"),
+    // A quarter of it is for short ones, and each call needs room for 16 KiB before it is begun.
+    pair(("nakama.calls_max", 65_536), ("nakama.answers_bytes_max", 1), "no room could be made for the answers of so many calls"),
+    // Three quarters of it are for long ones, which as base64 are a third longer.
+    pair(("nakama.request_bytes_max", 2), ("nakama.requests_bytes_max", 1), "no room could be made for such a request"),
     pair(
         ("modules.result_bytes_max", 1),
         ("socket.queue_bytes_max", 1),

@@ -170,6 +170,7 @@ pub(super) struct Nakama {
     pub(super) call_ms_max: u64,
     pub(super) calls_max: usize,
     pub(super) answers_bytes_max: usize,
+    pub(super) requests_bytes_max: usize,
     pub(super) wait_ms_max: u64,
     pub(super) threads: usize,
     pub(super) signed: Vec<String>,

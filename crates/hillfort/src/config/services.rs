@@ -121,6 +121,7 @@ impl Check<'_> {
             calls_max: nakama.calls_max,
             wait_max: Duration::from_millis(nakama.wait_ms_max),
             answers_bytes_max: nakama.answers_bytes_max,
+            requests_bytes_max: nakama.requests_bytes_max,
         };
         Some(Services { threads: nakama.threads, doors, social, mail: mail? })
     }

@@ -36,10 +36,11 @@ impl Reader {
         Self(stream)
     }
 
-    fn status(&mut self) -> String {
+    /// `None`: it was ended before.
+    fn status(&mut self) -> Option<String> {
         let mut line = [0; 12];
-        self.0.read_exact(&mut line).unwrap();
-        String::from_utf8(line.to_vec()).unwrap()
+        self.0.read_exact(&mut line).ok()?;
+        Some(String::from_utf8(line.to_vec()).unwrap())
     }
 
     fn rest(mut self) -> String {
@@ -49,10 +50,11 @@ impl Reader {
     }
 }
 
-#[test]
-fn answers_that_nobody_reads_are_bounded_and_the_others_are_told() {
+/// A server with an object of `EACH` bytes, its owner, and the request for that.
+fn server() -> (Server, User, String) {
     let server = Server::start(&[
         ("nakama.answers_bytes_max", &ANSWERS_MAX.to_string()),
+        ("nakama.calls_max", "256"),
         ("nakama.request_bytes_max", "2097152"),
         ("nakama.object_bytes_max", "1048576"),
         // So long is waited for room before a call is refused.
@@ -62,33 +64,45 @@ fn answers_that_nobody_reads_are_bounded_and_the_others_are_told() {
     let user = User::sign_in(&server, "reader");
     let value = json!({ "long": "x".repeat(EACH) }).to_string();
     user.done("PUT /v2/storage", &json!({ "objects": [{ "collection": "saves", "key": "long", "value": value }] }));
-    // What the first answer leaves in the process is no reader's.
     let wanted = json!({ "object_ids": [{ "collection": "saves", "key": "long", "user_id": user.id() }] });
+    // What the first answer leaves in the process is no reader's.
     user.done("POST /v2/storage", &wanted);
+    (server, user, wanted.to_string())
+}
+
+#[test]
+fn answers_that_nobody_reads_are_bounded_and_a_slow_reader_gets_all() {
+    let (server, user, wanted) = server();
     let before = server.rss_bytes();
-    let readers: Vec<_> = (0..READERS).map(|number| Reader::ask(server.http, &user.token, &wanted.to_string(), number)).collect();
+    let readers: Vec<_> = (0..READERS).map(|number| Reader::ask(server.http, &user.token, &wanted, number)).collect();
     let (mut served, mut refused) = (Vec::new(), 0);
     for mut reader in readers {
-        match reader.status().as_str() {
-            "HTTP/1.1 200" => served.push(reader),
-            "HTTP/1.1 503" => {
+        match reader.status().as_deref() {
+            Some("HTTP/1.1 200") => served.push(reader),
+            Some("HTTP/1.1 503") => {
                 refused += 1;
                 let text = reader.rest();
                 assert!(text.contains("try again in a second"), "{text}");
             }
-            other => panic!("{other}{}", reader.rest()),
+            // It gave way to one that came later.
+            None => {}
+            Some(other) => panic!("{other}{}", reader.rest()),
         }
     }
     let more = server.rss_bytes().saturating_sub(before);
     println!("{} served, {refused} refused, {more} bytes more", served.len());
-    assert!(served.len() >= ANSWERS_MAX * 3 / 4 / (1 << 20) && refused > 0, "{} served, {refused} refused", served.len());
+    assert!(served.len() >= ANSWERS_MAX * 3 / 4 / (1 << 20), "{} served, {refused} refused", served.len());
     assert!(more < ANSWERS_MAX as u64 + SLACK, "{more} bytes more for {READERS} answers of {EACH}");
-    // Who takes its time gets all of it.
-    let text = served.pop().unwrap().rest();
-    assert!(text.len() > EACH && text.ends_with('}'), "{} bytes", text.len());
     drop(served);
-    let end = Instant::now() + PATIENCE;
-    while user.call("POST /v2/storage", &wanted).0 != 200 {
+    // Who takes its time gets all of it: its socket takes 4 KiB at a time.
+    let end = Instant::now() + PATIENCE * 2;
+    let slow = loop {
+        let mut slow = Reader::ask(server.http, &user.token, &wanted, 0);
+        if slow.status().as_deref() == Some("HTTP/1.1 200") {
+            break slow;
+        }
         assert!(Instant::now() < end, "those who left make room");
-    }
+    };
+    let text = slow.rest();
+    assert!(text.len() > EACH && text.ends_with('}'), "{} bytes", text.len());
 }

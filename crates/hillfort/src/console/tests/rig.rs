@@ -163,6 +163,7 @@ fn office(threads: &Runtime, modules: &Path) -> Office {
             calls_max: 16,
             wait_max: Duration::from_secs(60),
             answers_bytes_max: 1 << 28,
+            requests_bytes_max: 1 << 28,
         };
         let gate = Arc::new(Gate::new(Arc::new(social.clone()), threads.handle().clone(), bounds));
         (social, store, gate)

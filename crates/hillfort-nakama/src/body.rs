@@ -64,6 +64,9 @@ async fn collect(mut body: Body, most: usize, keep: Keep<'_>) -> Result<(Bytes, 
         }
         if bytes > hold.bytes() {
             hold = keep.holds.fit(hold, bytes.next_multiple_of(STEP).min(most), For::Begin, keep.wait_max).await?;
+            if !parts.is_empty() {
+                parts.reserve_exact(hold.bytes() - parts.len());
+            }
         }
         if bytes / SHORT_BYTES_MAX > before / SHORT_BYTES_MAX {
             hold.progress(Instant::now());

@@ -16,6 +16,8 @@ use crate::holds::{For, Hold, SHORT_BYTES_MAX};
 
 /// What the shortest answer counts as: what is kept beside its bytes.
 const LEAST: usize = 512;
+/// How long the answer of a call that was carried out waits for room at least.
+const DONE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// See the module.
 #[derive(Debug)]
@@ -39,9 +41,13 @@ impl Entry<'_> {
     pub(crate) async fn read(&mut self, body: Body, most: usize, patience: Duration) -> Result<Bytes, ApiError> {
         let (holds, wait_max) = (&self.gate.bodies, self.gate.settings.wait_max);
         let keep = Keep { holds, source: source(self.peer.ip()), line: self.line.clone(), wait_max };
-        let (bytes, hold) = body::read(body, most, patience, keep).await.map_err(|refused| self.put_back(refused))?;
-        self.body = hold;
-        Ok(bytes)
+        match body::read(body, most, patience, keep).await {
+            Ok((bytes, hold)) => {
+                self.body = hold;
+                Ok(bytes)
+            }
+            Err(refused) => Err(self.refused(refused).await),
+        }
     }
 
     /// Notes that the body has so many bytes now that it is unpacked.
@@ -50,21 +56,23 @@ impl Entry<'_> {
     /// There is no room for them.
     pub(crate) async fn unpacked(&mut self, bytes: usize) -> Result<(), ApiError> {
         if let Some(hold) = self.body.take() {
-            let fitted = self.gate.bodies.fit(hold, bytes, For::Begin, self.gate.settings.wait_max).await;
-            self.body = Some(fitted.map_err(|refused| self.put_back(refused))?);
+            match self.gate.bodies.fit(hold, bytes, For::Begin, self.gate.settings.wait_max).await {
+                Ok(hold) => self.body = Some(hold),
+                Err(refused) => return Err(self.refused(refused).await),
+            }
         }
         Ok(())
     }
 
     /// Has the call answered, in the bytes that `write` makes of it: on the threads that answer, as a long one would keep everybody at its door
     /// waiting. Room for the answer is made before the call is begun, so that one that is refused for want of it has changed nothing. The answer
-    /// holds its room until it is written.
+    /// holds its room until it is written, and the body its own until the call has ended, whoever waits for it.
     ///
     /// # Errors
-    /// What the call says, or why it was not begun. `Unavailable` after it was carried out: it turned out to be longer than anybody could
-    /// know, and all room is taken by calls that are under way.
+    /// What the call says, or why it was not begun. `ResourceExhausted` after it was carried out, which the text says: the answer turned out
+    /// to be longer than anybody could know, and all room is taken by calls that are under way.
     pub(crate) async fn call(
-        &self,
+        mut self,
         caller: Caller,
         call: Call,
         patience: Duration,
@@ -76,10 +84,16 @@ impl Entry<'_> {
         let (answers, wait_max, line) = (self.gate.answers.clone(), self.gate.settings.wait_max, self.line.clone());
         let most = self.gate.service.answer_max(&call).max(SHORT_BYTES_MAX);
         let room = answers.take(source(self.peer.ip()), most, For::Begin, wait_max).await;
-        let room = room.map_err(|refused| self.put_back(refused))?;
+        let room = match room {
+            Ok(room) => room,
+            Err(refused) => return Err(self.refused(refused).await),
+        };
+        let body = self.body.take();
         let then = async move |reply| {
             let bytes = write(reply)?;
-            let mut hold = answers.fit(room, bytes.len().max(LEAST), For::Done, wait_max).await?;
+            drop(body);
+            let hold = answers.fit(room, bytes.len().max(LEAST), For::Done, wait_max.max(DONE_PATIENCE)).await;
+            let mut hold = hold.map_err(|_| unanswered())?;
             hold.wait(Instant::now(), line);
             Ok(Answer::new(bytes, Some(hold)))
         };
@@ -95,6 +109,16 @@ impl Entry<'_> {
         self.put_back(refused)
     }
 
+    /// The refusal of a request for which there is no room, after a pause where others have taken it: whoever is not charged cannot ask again at
+    /// once.
+    async fn refused(&mut self, refused: ApiError) -> ApiError {
+        self.body = None;
+        if refused.code == Code::Unavailable {
+            self.gate.pause().await;
+        }
+        self.put_back(refused)
+    }
+
     /// Puts a call that was not begun back into the budgets when that is not its caller's fault.
     fn put_back(&self, refused: ApiError) -> ApiError {
         if refused.code == Code::Unavailable && self.call != CallName::Healthcheck {
@@ -102,4 +126,12 @@ impl Entry<'_> {
         }
         refused
     }
+}
+
+/// The error of a call that was carried out. Not one that says to come again.
+fn unanswered() -> ApiError {
+    ApiError::new(
+        Code::ResourceExhausted,
+        "the call was carried out, but there is no room for its answer: look before you repeat it",
+    )
 }

@@ -162,7 +162,7 @@ impl Gate {
         ApiError::new(Code::Unavailable, "the server is busy: try again in a second")
     }
 
-    async fn pause(&self) {
+    pub(crate) async fn pause(&self) {
         if let Ok(_pausing) = self.pauses.try_acquire() {
             // Spread by a step that has no factor in common with the whole.
             let part = self.refusals.fetch_add(1, Relaxed).wrapping_mul(37) % 100;

@@ -37,6 +37,8 @@ pub(crate) struct Holds {
 #[derive(Debug)]
 struct Pool {
     room: Semaphore,
+    /// Bytes of `room`, when nobody holds any.
+    size: usize,
     share: usize,
     /// What has made no progress for so long gives way.
     grace: Duration,
@@ -87,7 +89,7 @@ impl Holds {
     /// At most `most` bytes in all.
     pub(crate) fn new(most: usize) -> Self {
         let pool = |bytes, grace| {
-            Arc::new(Pool { room: Semaphore::new(bytes), share: most / SHARE_PART, grace, book: Mutex::default() })
+            Arc::new(Pool { room: Semaphore::new(bytes), size: bytes, share: most / SHARE_PART, grace, book: Mutex::default() })
         };
         let short = most / SHORT_PART;
         Self { short: pool(short, Duration::ZERO), long: pool(most - short, LONG_GRACE) }
@@ -114,7 +116,7 @@ impl Holds {
     /// progress; others have it at once or not at all. For a share that is taken all wait.
     ///
     /// # Errors
-    /// `Unavailable`: there is none. `ResourceExhausted`: the address has its share already.
+    /// `Unavailable`: there is none. `ResourceExhausted`: the address has its share already, or there never are as many.
     pub(crate) async fn take(&self, source: u64, bytes: usize, why: For, within: Duration) -> Result<Hold, ApiError> {
         let pool = if bytes <= SHORT_BYTES_MAX { &self.short } else { &self.long };
         let mut hold = pool.begin(source);
@@ -158,8 +160,9 @@ impl Pool {
         Hold { pool: Arc::clone(self), bytes: 0, source, left: Some(left), share: 0, is_first, waits: None }
     }
 
-    /// Ends those that make least progress, and none in the last `grace`, until `bytes` come free; nobody, when there are not as many.
-    fn end_stalest(&self, now: Instant, bytes: usize, grace: Duration) {
+    /// Ends those that make least progress, and none in the last `grace`, until `bytes` come free; nobody, when there are not as many. Whether
+    /// there were.
+    fn end_stalest(&self, now: Instant, bytes: usize, grace: Duration) -> bool {
         let mut book = self.book();
         let (mut sum, mut count) = (0, 0);
         for ((since, _), waiting) in &book.waiting {
@@ -168,10 +171,13 @@ impl Pool {
             }
             (sum, count) = (sum + waiting.bytes, count + 1);
         }
-        let ended: Vec<_> =
-            if sum < bytes { Vec::new() } else { std::iter::from_fn(|| book.waiting.pop_first()).take(count).collect() };
+        if sum < bytes {
+            return false;
+        }
+        let ended: Vec<_> = std::iter::from_fn(|| book.waiting.pop_first()).take(count).collect();
         drop(book);
         ended.into_iter().for_each(|(_, waiting)| waiting.end());
+        true
     }
 
     /// Ends those that have made no progress for too long.
@@ -203,6 +209,10 @@ impl Waiting {
 
 impl Hold {
     async fn grow(&mut self, bytes: usize, why: For, within: Duration) -> Result<(), ApiError> {
+        // It would take all that comes free for as long as it waits.
+        if bytes > self.pool.size {
+            return Err(too_long(self.pool.size));
+        }
         let left = self.left.as_ref().expect("it is there until the end");
         // Whoever holds nothing may hold one, however long.
         let more = bytes.min(self.pool.share).saturating_sub(self.share);
@@ -215,8 +225,10 @@ impl Hold {
         self.bytes += match acquire(room, more, Duration::ZERO).await {
             Some(taken) => taken,
             None if why == For::Done || self.is_first => {
-                let grace = if why == For::Done { Duration::ZERO } else { self.pool.grace };
-                self.pool.end_stalest(Instant::now(), more.saturating_sub(room.available_permits()), grace);
+                let (now, missing) = (Instant::now(), more.saturating_sub(room.available_permits()));
+                if !self.pool.end_stalest(now, missing, self.pool.grace) && why == For::Done {
+                    self.pool.end_stalest(now, missing, Duration::ZERO);
+                }
                 acquire(room, more, within).await.ok_or_else(full)?
             }
             None => return Err(full()),
@@ -298,6 +310,10 @@ async fn acquire(room: &Semaphore, many: usize, within: Duration) -> Option<usiz
 
 fn full() -> ApiError {
     ApiError::new(Code::Unavailable, "too many answers and requests wait for slow connections: try again in a second")
+}
+
+fn too_long(most: usize) -> ApiError {
+    ApiError::new(Code::ResourceExhausted, format!("all answers or requests together have room for {most} bytes: ask for less"))
 }
 
 fn unread() -> ApiError {

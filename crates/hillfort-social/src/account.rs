@@ -112,12 +112,19 @@ impl Core {
     /// Changes a profile, and lets those who look it up see it.
     pub(crate) async fn change_account(&self, user: UserId, update: AccountUpdate) -> Result<Account, ApiError> {
         let before = self.stored_account(user).await?;
+        if let Some(name) = &update.username {
+            self.people.expect_name(name);
+        }
         let after = match self.store.accounts.update(stored(user), update, self.now_ms()).await {
             Ok(after) => after,
             Err(StoreError::Conflict(Conflict::Username)) => {
                 return Err(ApiError::invalid("username", "Username is already in use."));
             }
-            Err(error) => return Err(not_found(error)),
+            Err(error) => {
+                // It may have been done: a filter that is being filled has then read the account under neither name.
+                self.people.note(&before);
+                return Err(not_found(error));
+            }
         };
         self.people.forget(&before).await;
         self.people.learn(&after).await;

@@ -158,6 +158,10 @@ impl People {
             found.push((key, None));
         }
         let mut fetched: HashMap<Key, Option<Arc<Account>>> = self.fetch(missing).await?.into_iter().collect();
+        if self.strangers.is_some() {
+            // Made by another server: no stranger from now on.
+            fetched.values().flatten().for_each(|account| self.note(account));
+        }
         let people = found.into_iter().filter_map(|(key, kept)| kept.or_else(|| fetched.remove(&key).flatten()));
         Ok(once(people, |account| account.id))
     }
@@ -210,6 +214,11 @@ impl People {
         nobodys
     }
 
+    /// An account is about to have this name.
+    pub(crate) fn expect_name(&self, name: &str) {
+        self.put(&Key::Name(name.to_owned()));
+    }
+
     /// An account is about to have this identity. Said before it has: whoever gets the answer signs in with it at once.
     pub(crate) fn expect(&self, identity: &Identity) {
         self.put(&Key::Identity(identity.clone()));
@@ -240,7 +249,8 @@ impl People {
         }
     }
 
-    fn note(&self, account: &Account) {
+    /// There is this account, whoever made it.
+    pub(crate) fn note(&self, account: &Account) {
         keys_of(account).for_each(|key| self.put(&key));
     }
 

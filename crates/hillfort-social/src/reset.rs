@@ -136,6 +136,7 @@ impl Core {
         let generation = self.store.accounts.set_password(stored(user.user_id), Some(hashed), others, self.now_ms()).await;
         let generation = generation.map_err(faults::store)?;
         self.ended(user.user_id, generation, Close::SessionEnded, "the password was changed")?;
+        self.people.forget(&account).await;
         let ways = self.other_ways(user.user_id).await?;
         let account = self.stored_account(user.user_id).await?;
         let (session, _) = self.begin(caller, &account, false, user.vars.clone()).await?;

@@ -253,7 +253,9 @@ impl Service for Social {
             Call::ReadStorageObjects(request) => objects(request.object_ids.len()),
             Call::ListStorageObjects(request) => objects(request.limit.map_or(1, |limit| usize::try_from(limit).unwrap_or(0))),
             Call::GetUsers(request) => {
-                (request.ids.len() + request.usernames.len() + request.facebook_ids.len()).saturating_mul(USER_BYTES)
+                // More are refused.
+                let most = 3 * self.core.config.payloads.batch;
+                (request.ids.len() + request.usernames.len() + request.facebook_ids.len()).min(most).saturating_mul(USER_BYTES)
             }
             _ => 0,
         }
@@ -278,8 +280,9 @@ impl Service for Social {
                 let work = tokio::spawn(async move { at_work.answer(caller, call).await });
                 work.await.unwrap_or_else(|why| Err(crate::faults::internal("a call ended in a panic", &why)))
             };
-            if let (Some(payer), Ok(reply)) = (payer, &answer) {
-                let length = reply.encoded_len().max(looked_up);
+            if let Some(payer) = payer {
+                // What was looked up and is then too much for an answer was looked up all the same.
+                let length = answer.as_ref().map_or(0, Reply::encoded_len).max(looked_up);
                 core.config.budgets.take_length(&core.budgets, payer, length, core.now_ms());
             }
             answer

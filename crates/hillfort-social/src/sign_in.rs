@@ -35,6 +35,12 @@ pub(crate) enum Proof<'a> {
 /// An account, and the hash of its password if it has one.
 type Known = (Account, Option<String>);
 
+/// The account with the hash of its password. An address that changed hands between the two questions is another's.
+fn with_hash(account: Account, hash: Option<(UserId, Option<String>)>) -> Known {
+    let hash = hash.filter(|(user, _)| *user == account.id).and_then(|(_, hash)| hash);
+    (account, hash)
+}
+
 /// Who signs in, and the variables of the session.
 type Identified = Result<(Found, BTreeMap<String, String>), ApiError>;
 
@@ -206,16 +212,14 @@ impl Core {
     /// password's hash. Nobody's account is asked for, too: an unknown address takes as many questions as a known one, but for one that may
     /// sign up, which tells anyway.
     async fn known_by_address(&self, email: &str, may_create: bool) -> Result<Option<Known>, ApiError> {
-        let known = self.password_of(email).await?;
-        if known.is_none() && may_create {
+        let address = Identity::new(IdentityKind::Email, email);
+        let accounts = self.store.accounts.by_identities(vec![address]).await.map_err(faults::store)?;
+        let account = accounts.into_iter().next();
+        if account.is_none() && may_create {
             return Ok(None);
         }
-        let user = known.as_ref().map_or_else(UserId::random, |(user, _)| *user);
-        match self.store.accounts.get(user).await {
-            Ok(account) => Ok(known.map(|(_, hash)| (account, hash))),
-            Err(StoreError::NotFound(_)) => Ok(None),
-            Err(error) => Err(faults::store(error)),
-        }
+        let hash = self.password_of(email).await?;
+        Ok(account.map(|account| with_hash(account, hash)))
     }
 
     /// The same by name: an unknown one, and one without an address, take as many questions as one that has a password.
@@ -223,8 +227,8 @@ impl Core {
         let accounts = self.store.accounts.by_usernames(vec![username.to_owned()]).await.map_err(faults::store)?;
         let account = accounts.into_iter().next();
         let email = account.as_ref().and_then(|account| account.identity(IdentityKind::Email));
-        let hash = self.password_of(email.unwrap_or(username)).await?.filter(|_| email.is_some()).and_then(|(_, hash)| hash);
-        Ok(account.map(|account| (account, hash)))
+        let hash = self.password_of(email.unwrap_or(username)).await?;
+        Ok(account.map(|account| with_hash(account, hash)))
     }
 
     async fn find_or_make(
@@ -257,6 +261,9 @@ impl Core {
                 Ok(found) => {
                     if found.created {
                         self.people.learn(&found.account).await;
+                    } else {
+                        // Whoever made it may not have heard that it was.
+                        self.people.note(&found.account);
                     }
                     return Ok(found);
                 }

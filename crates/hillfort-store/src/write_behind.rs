@@ -5,7 +5,7 @@
 //! that is the price of writing a value that changes 20 times a second only once. What may not be lost goes to [`crate::Updates`].
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
@@ -61,6 +61,8 @@ struct Shared {
     changed: Notify,
     /// Objects that the storage refused, whoever heard of it.
     refused: AtomicU64,
+    /// Objects that are being written.
+    writing: AtomicUsize,
 }
 
 /// The queue. Dropped without [`Self::close`], it loses what waits.
@@ -76,7 +78,8 @@ impl WriteBehind {
     #[must_use]
     pub fn start(objects: Arc<dyn Objects>, options: WriteBehindOptions) -> Self {
         let options = WriteBehindOptions { batch: options.batch.clamp(1, BATCH_MAX), ..options };
-        let shared = Shared { objects, options, queue: Mutex::default(), changed: Notify::new(), refused: AtomicU64::new(0) };
+        let (refused, writing) = (AtomicU64::new(0), AtomicUsize::new(0));
+        let shared = Shared { objects, options, queue: Mutex::default(), changed: Notify::new(), refused, writing };
         let shared = Arc::new(shared);
         Self { task: Mutex::new(Some(tokio::spawn(shared.clone().run()))), shared }
     }
@@ -112,10 +115,10 @@ impl WriteBehind {
         Ok(receiver)
     }
 
-    /// Objects that wait.
+    /// Objects that wait, or are being written.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.shared.queue().values.len()
+        self.shared.queue().values.len() + self.shared.writing.load(Relaxed)
     }
 
     /// Objects so far whose value the storage refused at last, such as those of accounts that were deleted meanwhile.
@@ -178,6 +181,7 @@ impl Shared {
         }
         let count = queue.order.len().min(self.options.batch);
         let ids: Vec<ObjectId> = queue.order.drain(..count).collect();
+        self.writing.store(count, Relaxed);
         Due::Now(ids.iter().filter_map(|id| queue.values.remove(id)).collect())
     }
 
@@ -204,6 +208,7 @@ impl Shared {
 
     fn tell(&self, value: Value, result: &Result<()>) {
         self.refused.fetch_add(u64::from(result.is_err()), Relaxed);
+        self.writing.fetch_sub(1, Relaxed);
         for waiter in value.waiters {
             // Whoever has gone needs no answer.
             let _ = waiter.send(result.clone());

@@ -25,7 +25,7 @@ impl Server {
     /// installed.
     ///
     /// # Panics
-    /// When it is installed but does not start.
+    /// When it is installed but does not start, or is not and `HILLFORT_POSTGRES` says `needed`.
     #[must_use]
     pub fn start() -> Option<Self> {
         Self::start_with(&["-c", "fsync=off"])
@@ -39,6 +39,10 @@ impl Server {
     #[expect(clippy::print_stderr, reason = "whoever reads the run has to know what it did not test")]
     pub fn start_with(flags: &[&str]) -> Option<Self> {
         let Some(bin) = installed() else {
+            assert!(
+                std::env::var_os("HILLFORT_POSTGRES").is_none_or(|word| word != "needed"),
+                "PostgreSQL is needed and not installed"
+            );
             eprintln!(
                 "\nNOT RUN: tests on PostgreSQL, since there is no /usr/lib/postgresql/*/bin/initdb. Install Debian's `postgresql`.\n"
             );
@@ -189,8 +193,16 @@ fn is_root() -> bool {
 /// A folder with a short name, since the path of a socket has to fit into 107 bytes.
 fn make_folder() -> io::Result<PathBuf> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let folder = std::env::temp_dir().join(format!("hfpg-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
-    fs::create_dir(&folder)?;
+    let folder = loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("hfpg-{}-{number}", std::process::id()));
+        match fs::create_dir(&folder) {
+            Ok(()) => break folder,
+            // Of a process that was killed.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    };
     if is_root() {
         let changed = Command::new("chown").arg(USER).arg(&folder).status()?;
         if !changed.success() {

@@ -446,13 +446,16 @@ async fn drain(running: Running, within: Duration, signals: &mut [Signal; 2]) ->
         let hook = tokio::time::timeout(within, modules.shutdown());
         let _hook_in_time = tokio::join!(edge, realtime.drain(&realm, within), hook);
     };
-    let orderly = tokio::select! {
-        done = tokio::time::timeout(within + PATIENCE_AFTER_DRAIN, drained) => done.is_ok(),
-        () = any(signals) => false,
+    let in_time = tokio::select! {
+        done = tokio::time::timeout(within + PATIENCE_AFTER_DRAIN, drained) => Some(done.is_ok()),
+        () = any(signals) => None,
     };
     console.stop();
-    if !orderly {
+    if in_time != Some(true) {
         tracing::warn!("ended before all players were told");
+        if in_time.is_some() {
+            let _written = tokio::task::spawn_blocking(|| services.stop()).await;
+        }
         return Ok(());
     }
     realm.drain(Duration::ZERO);

@@ -41,7 +41,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         "storage_write_behind",
         "objects",
         "",
-        "Hillfort's own: the same for values that change many times a second, without waiting. Each object is written at most once in 200 ms, with its newest value; a `version` cannot be expected.",
+        "Hillfort's own: the same for values that change many times a second, without waiting. Each object is written at most once in 200 ms, with its newest value, each for itself, and after what `storage_write` or `storage_delete` does to it meanwhile; a `version` cannot be expected.",
         Runs::Elsewhere("StorageWriteBehind", storage_write_behind),
     ),
     row(

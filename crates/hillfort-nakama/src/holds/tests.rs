@@ -50,6 +50,17 @@ async fn check_all_is_free(holds: &Holds) {
     drop((take(holds, 1, LONG).await.unwrap(), take(holds, 1, SHORT_BYTES_MAX).await.unwrap()));
 }
 
+/// Waiting for it would keep all others out, and it could never have it.
+#[tokio::test]
+async fn what_is_longer_than_all_room_is_refused_at_once() {
+    let holds = Holds::new(MOST);
+    for why in [For::Begin, For::Done] {
+        let refused = holds.take(1, LONG + 1, why, PATIENT).await.unwrap_err();
+        assert_eq!(refused.code, Code::ResourceExhausted, "{refused}");
+    }
+    check_all_is_free(&holds).await;
+}
+
 #[tokio::test]
 async fn the_sum_is_bounded_and_what_ends_makes_room() {
     let holds = Holds::new(MOST);

@@ -69,7 +69,7 @@ fn whoever_holds_nothing_gets_a_short_answer_for_the_stalest_one() {
 #[test]
 fn one_address_has_its_share() {
     // So long is waited for a share.
-    let rig = Rig::with(Settings { answers_bytes_max: MOST, wait_max: Duration::from_secs(2), ..settings() });
+    let rig = Rig::with(Settings { answers_bytes_max: MOST, wait_max: Duration::from_secs(10), ..settings() });
     let mut unread: Vec<_> = (0..MOST / 8 / SHORT).map(|_| ask(&rig, 1, SHORT)).collect();
     assert!(unread.iter().all(|answer| answer.status() == 200));
     let before = rig.asked();

@@ -11,7 +11,7 @@ const MOST: usize = 1 << 20;
 const SHORT: usize = 16 * 1024;
 
 fn rig() -> Rig {
-    Rig::with(Settings { requests_bytes_max: MOST, request_bytes_max: MOST / 2, wait_max: Duration::from_secs(2), ..settings() })
+    Rig::with(Settings { requests_bytes_max: MOST, request_bytes_max: MOST / 2, wait_max: Duration::from_secs(10), ..settings() })
 }
 
 /// A body of so many bytes, of which none comes.

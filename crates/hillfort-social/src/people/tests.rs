@@ -183,7 +183,11 @@ fn what_is_linked_is_found_at_once_and_what_is_unlinked_is_not() {
         people.forget(&linked).await;
         assert_eq!(find(1).await, 0);
         // Another server may have made it.
-        assert!(!People::new(directory.clone(), 10, false).is_nobodys(&facebook(2)));
+        for alone in [true, false] {
+            let people = People::new(directory.clone(), 10, alone);
+            people.fill(0).await.unwrap();
+            assert_eq!(people.is_nobodys(&facebook(2)), alone);
+        }
     });
 }
 

@@ -41,7 +41,7 @@ fn nobody_learns_who_is_there() {
         asked.lock().unwrap().clear();
         let told = rig.sign_in(email(mail, "wrong horse", Some(false), name)).unwrap_err();
         assert_eq!((told, computed() - before), (known.clone(), 1), "{mail}{name}");
-        let questions = if name.is_empty() { ["password", "get"] } else { ["by_usernames", "password"] };
+        let questions = if name.is_empty() { ["by_identities", "password"] } else { ["by_usernames", "password"] };
         assert_eq!(*asked.lock().unwrap(), questions, "{mail}{name}");
     }
     let before = computed();
@@ -257,4 +257,14 @@ fn objects_that_are_looked_up_are_paid_for() {
     refused(read(1), Code::ResourceExhausted, "");
     rig.pass(5);
     assert!(read(1).is_ok());
+}
+
+/// Doors make room for an answer before the call looks at its question.
+#[test]
+fn a_question_that_is_too_long_claims_no_room_for_its_answer() {
+    let rig = Rig::new();
+    for ids in [0, 1, 1024, 3 * 1024, 100_000, 1_000_000] {
+        let call = Call::GetUsers(GetUsersRequest { ids: vec![String::new(); ids], ..Default::default() });
+        assert_eq!(hillfort_api::Service::answer_max(&rig.social, &call), ids.min(3 * 1024) * 1024);
+    }
 }

@@ -250,6 +250,10 @@ impl Service for Heard {
         self.social.charge(call, who, address)
     }
 
+    fn put_back(&self, call: CallName, who: &Who, address: std::net::IpAddr) {
+        self.social.put_back(call, who, address);
+    }
+
     fn answer_max(&self, call: &Call) -> usize {
         self.social.answer_max(call)
     }

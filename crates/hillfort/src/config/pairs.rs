@@ -31,6 +31,12 @@ pub(super) const PAIRS: &[Pair] = &[
     pair(("nakama.calls_max", 65_536), ("nakama.answers_bytes_max", 1), "no room could be made for the answers of so many calls"),
     // Three quarters of it are for long ones, which as base64 are a third longer.
     pair(("nakama.request_bytes_max", 2), ("nakama.requests_bytes_max", 1), "no room could be made for such a request"),
+    // A quarter of it is for short ones, and each call under way may hold 16 KiB.
+    pair(
+        ("nakama.calls_max", 65_536),
+        ("nakama.requests_bytes_max", 1),
+        "no room could be made for the requests of so many calls",
+    ),
     pair(
         ("modules.result_bytes_max", 1),
         ("socket.queue_bytes_max", 1),

@@ -106,6 +106,8 @@ impl Check<'_> {
             },
             outside: outside?,
             signed: signed?,
+            // Other servers may make accounts in the same PostgreSQL; nobody else opens the file of SQLite.
+            alone: !raw.store.url.starts_with("postgres"),
             route_aliases: [RouteAliases::Off, RouteAliases::On, RouteAliases::Only][aliases?],
             reset: ResetConfig {
                 link: raw.mail.reset_link.clone(),

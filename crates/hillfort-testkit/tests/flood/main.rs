@@ -96,7 +96,9 @@ fn a_flood_that_the_door_lets_through_costs_no_honest_player_a_message() {
     let server = Server::start(Config { rates, ..Config::default() });
     // 300 a second each.
     let flooded = play(&server, 300 / HZ, false);
-    assert!(flooded.iter().all(|one| one.closed.is_none() && one.sent >= 300 / HZ * WORDS as u64), "{flooded:?}");
+    // One that a busy machine holds up may miss the last ticks.
+    let least = 300 / HZ * WORDS as u64 * 9 / 10;
+    assert!(flooded.iter().all(|one| one.closed.is_none() && one.sent >= least), "{flooded:?}");
     let stats = server.sockets().stats();
     assert_eq!((stats.rate_refused, stats.inputs_refused, stats.slow), (0, 0, 0), "all of it came to the match: {stats:?}");
     let sent: u64 = flooded.iter().map(|one| one.sent).sum();

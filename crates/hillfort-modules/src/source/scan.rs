@@ -1,7 +1,7 @@
 //! What a source names that is not there: functions of Nakama's module, and globals of Lua 5.1 that the sandbox does not have. Owns the rules by
 //! which a name is known to be one of them; runs nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::token::{Kind, Token, tokens};
 use super::{Finding, Source};
@@ -31,7 +31,7 @@ const LIKENESS_MIN: f64 = 0.85;
 /// Looks through a source. `state` says of a function of Nakama's module whether it works; nothing: there is no such function.
 pub(super) fn look(source: &Source, state: &dyn Fn(&str) -> Option<bool>) -> Vec<Finding> {
     let tokens = tokens(&source.text);
-    let mut look = Look { source, tokens: &tokens, findings: Vec::new() };
+    let mut look = Look { source, tokens: &tokens, closings: closings(&tokens), findings: Vec::new() };
     look.functions(state);
     look.globals();
     look.findings.sort();
@@ -39,9 +39,23 @@ pub(super) fn look(source: &Source, state: &dyn Fn(&str) -> Option<bool>) -> Vec
     look.findings
 }
 
+/// Where each round bracket that is closed is closed, by where it opens.
+fn closings(tokens: &[Token<'_>]) -> HashMap<usize, usize> {
+    let (mut open, mut closings) = (Vec::new(), HashMap::new());
+    for (at, token) in tokens.iter().enumerate() {
+        if token.is_symbol("(") {
+            open.push(at);
+        } else if token.is_symbol(")") {
+            closings.extend(open.pop().map(|from| (from, at)));
+        }
+    }
+    closings
+}
+
 struct Look<'a> {
     source: &'a Source,
     tokens: &'a [Token<'a>],
+    closings: HashMap<usize, usize>,
     findings: Vec<Finding>,
 }
 
@@ -141,17 +155,12 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// The last argument of a call whose arguments begin at `at`, when it is a plain string.
+    /// The last argument of a call whose arguments begin at `at`, when it is a plain string and not the end of an expression. Others are checked when
+    /// they are registered.
     fn last_argument(&self, at: usize) -> Option<&'a str> {
-        let mut depth = 0_usize;
-        for end in at..self.tokens.len() {
-            depth += usize::from(self.symbol(end, "("));
-            depth -= usize::from(depth > 0 && self.symbol(end, ")"));
-            if depth == 0 {
-                return self.tokens.get(end.checked_sub(1)?).filter(|token| token.kind == Kind::Text).map(|token| token.text);
-            }
-        }
-        None
+        let last = self.closings.get(&at)?.checked_sub(1)?;
+        let token = self.tokens.get(last).filter(|token| token.kind == Kind::Text)?;
+        self.symbol(last.checked_sub(1)?, ",").then_some(token.text)
     }
 
     fn globals(&mut self) {

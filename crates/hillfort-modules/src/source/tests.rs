@@ -53,6 +53,22 @@ fn hooks_that_hear_of_nothing_are_named_with_their_line() {
 }
 
 #[test]
+fn names_of_hooks_that_are_made_of_parts_are_not_judged() {
+    let hook = |text: &str| format!("local nk = require('nakama')\n{text}");
+    finds(&hook("nk.register_rt_before(f, kind .. 'Create')"), &[]);
+    finds(&hook("nk.register_rt_before(f, 'Match' .. 'Join')"), &[]);
+    finds(&hook("nk.register_rt_before(f, kind or 'PartyCreate') nk.register_rt_after(f, name'PartyCreate')"), &[]);
+    finds(&hook("nk.register_rt_before(f, (kind .. 'x'))\nnk.register_rt_after(f, [[PartyCreate]])"), &[(3, "PartyCreate")]);
+}
+
+#[test]
+fn brackets_that_nobody_closes_take_no_longer_for_each_of_them() {
+    let calls = "nk.register_rpc(f ".repeat(14_000);
+    let found = compile(&[source(&format!("local nk = require('nakama')\n{calls}"))], Unsupported::Refuse);
+    assert!(found.is_err_and(|found| found.len() == 1 && found[0].line == 2), "an error of syntax alone");
+}
+
+#[test]
 fn globals_of_lua_that_are_not_there_are_named() {
     finds("setfenv(1, {})", &[(1, "setfenv is not there")]);
     finds("\nlocal f = loadstring('return 1')", &[(2, "loadstring is not there")]);

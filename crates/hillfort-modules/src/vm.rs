@@ -99,7 +99,8 @@ pub(crate) struct Loaded {
     pub(crate) broken: AtomicBool,
 }
 
-fn read(clock: ClockId) -> Duration {
+/// What a clock shows.
+pub(crate) fn read(clock: ClockId) -> Duration {
     let now = clock_gettime(clock);
     Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
 }

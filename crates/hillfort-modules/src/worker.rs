@@ -24,8 +24,12 @@ use crate::work::{Done, Hands, Work};
 
 /// A call that took more of the processor where its caller is was not short.
 const SHORT: Duration = Duration::from_millis(1);
-/// So many calls of a function run in the thread after one that was not short.
+/// So many calls of a function run in the thread after one that was not short, and twice as many after each further one that took long.
 const AWAY_CALLS: u32 = 256;
+/// After more calls that took long, all run in the thread.
+const LONG_CALLS_MAX: u32 = 9;
+/// Calls that are away for good.
+const ALL_CALLS: u32 = u32::MAX;
 
 /// What a call gives.
 pub(crate) type Outcome = Result<Data, Refused>;
@@ -76,11 +80,13 @@ pub(crate) enum Refused {
     Lost,
 }
 
-/// Whether a function is known to be short: it is, until a call of it waits, or takes long.
+/// Whether a function is known to be short: it is, until a call of it waits, or takes long. New modules have new habits.
 #[derive(Debug, Default)]
 pub(crate) struct Habit {
     /// Calls that go to the thread before one is tried again.
     away: AtomicU32,
+    /// Calls that took long.
+    long: AtomicU32,
 }
 
 /// What became of a call that was tried where its caller is.
@@ -121,12 +127,20 @@ enum Stands {
 impl Habit {
     /// Whether the next call may run where its caller is.
     pub(crate) fn is_short(&self) -> bool {
-        let less = |away: u32| away.checked_sub(1);
+        let less = |away: u32| if away == ALL_CALLS { Some(away) } else { away.checked_sub(1) };
         self.away.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_err()
     }
 
+    /// A call took long: others would have waited for it. Each further one keeps the function away for twice as long, in the end for good.
     fn was_long(&self) {
-        self.away.store(AWAY_CALLS, Ordering::Relaxed);
+        let before = self.long.fetch_add(1, Ordering::Relaxed);
+        let away = if before < LONG_CALLS_MAX { AWAY_CALLS << before } else { ALL_CALLS };
+        self.away.fetch_max(away, Ordering::Relaxed);
+    }
+
+    /// A call waited: nobody but its caller did.
+    fn waited(&self) {
+        self.away.fetch_max(AWAY_CALLS, Ordering::Relaxed);
     }
 }
 
@@ -173,7 +187,7 @@ impl Worker {
     }
 
     /// Runs a call here and now if the VM is free, until it ends or waits: at worst for as long as the budget of a call lasts, after which `habit`
-    /// keeps the function away for a while.
+    /// keeps the function away.
     pub(crate) fn try_here(&self, job: CallJob, habit: &Habit) -> Tried {
         if self.seat.wanted.load(Ordering::Relaxed) {
             return Tried::Not(job);
@@ -195,8 +209,10 @@ impl Worker {
         drop(running);
         // That others had the processor meanwhile says nothing of the function; the cheap clock answers for most calls.
         let is_long = begun.elapsed() > SHORT && read(ClockId::ThreadCPUTime).saturating_sub(busy) > SHORT;
-        if is_long || matches!(stands, Stands::Waits(..)) {
+        if is_long {
             habit.was_long();
+        } else if matches!(stands, Stands::Waits(..)) {
+            habit.waited();
         }
         if loaded.is_lost().is_some() {
             self.hand(Job::Look);
@@ -372,12 +388,41 @@ impl Turn {
 mod tests {
     use super::*;
 
+    const CALLS: usize = 200_000;
+
+    /// How many calls it is away for, up to `CALLS`.
+    fn away(habit: &Habit) -> usize {
+        (0..CALLS).take_while(|_| !habit.is_short()).count()
+    }
+
     #[test]
     fn a_function_that_was_long_is_tried_again_after_a_while() {
         let habit = Habit::default();
         assert!(habit.is_short() && habit.is_short());
         habit.was_long();
-        assert_eq!((0..1000).take_while(|_| !habit.is_short()).count(), AWAY_CALLS as usize);
+        assert_eq!(away(&habit), 256);
         assert!(habit.is_short());
+    }
+
+    #[test]
+    fn a_function_that_was_long_again_and_again_stays_away() {
+        let habit = Habit::default();
+        let aways = (0..9).map(|_| {
+            habit.was_long();
+            away(&habit)
+        });
+        assert!(aways.eq((8..=16).map(|power| 1 << power)));
+        habit.was_long();
+        habit.waited();
+        assert_eq!(away(&habit), CALLS, "for good");
+    }
+
+    #[test]
+    fn a_function_that_waits_is_tried_again_each_time() {
+        let habit = Habit::default();
+        for _ in 0..100 {
+            habit.waited();
+            assert_eq!(away(&habit), 256);
+        }
     }
 }

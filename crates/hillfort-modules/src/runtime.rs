@@ -1,7 +1,7 @@
 //! The runtime's handle: starts threads, takes calls, loads modules anew. Owns which modules are the current ones and what is reported about them.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 use std::time::Instant;
 
 use hillfort_api::realtime::Envelope;
@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     current: RwLock<Arc<Generation>>,
     /// One load at a time.
     loading: Mutex<()>,
+    /// One call at a time where its caller is: one that turns out to be long holds one thread of those that answer, and the others go on.
+    here: Mutex<()>,
     report: Mutex<Report>,
 }
 
@@ -90,7 +92,8 @@ impl Runtime {
             workers.push(worker.map_err(|error| vec![Finding { file: "modules".to_owned(), line: 0, text: error.to_string() }])?);
         }
         let current = RwLock::new(Arc::new(generation));
-        Ok(Self(Arc::new(Inner { shared, hands, workers, current, loading: Mutex::default(), report: Mutex::default() })))
+        let (loading, here, report) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(Self(Arc::new(Inner { shared, hands, workers, current, loading, here, report })))
     }
 
     /// Reads the folder and loads what is there now. New calls go to the new modules, calls under way end with the old ones, matches keep theirs;
@@ -344,16 +347,29 @@ impl Inner {
         }
     }
 
-    /// With a habit where the caller is, if a VM is free; else in the thread with the least to do.
+    /// Where the caller is, if no other call is run so and a VM is free.
+    fn try_here(&self, mut job: CallJob, habit: &Habit) -> Tried {
+        let one = self.here.try_lock();
+        if matches!(one, Err(TryLockError::WouldBlock)) {
+            return Tried::Not(job);
+        }
+        for worker in &self.workers {
+            match worker.try_here(job, habit) {
+                Tried::Not(again) => job = again,
+                tried => return tried,
+            }
+        }
+        Tried::Not(job)
+    }
+
+    /// With a habit where the caller is, if it can be; else in the thread with the least to do.
     async fn outcome(&self, mut job: CallJob, here: Option<&Habit>) -> Outcome {
         if let Some(habit) = here {
-            for worker in &self.workers {
-                job = match worker.try_here(job, habit) {
-                    Tried::Over(outcome) => return outcome,
-                    Tried::Goes(replied) => return replied.await.unwrap_or(Err(Refused::Lost)),
-                    Tried::Not(job) => job,
-                };
-            }
+            job = match self.try_here(job, habit) {
+                Tried::Over(outcome) => return outcome,
+                Tried::Goes(replied) => return replied.await.unwrap_or(Err(Refused::Lost)),
+                Tried::Not(job) => job,
+            };
         }
         let (reply, replied) = oneshot::channel();
         if !self.worker().hand(Job::Begin(Box::new(job), reply)) {
@@ -446,3 +462,6 @@ fn load(number: u64, threads: usize, shared: &Arc<Shared>, hands: &Hands) -> Res
     };
     Ok((generation, loads))
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ impl Server {
     /// installed.
     ///
     /// # Panics
-    /// When it is installed but does not start, or is not and `HILLFORT_POSTGRES` says `needed`.
+    /// When it is installed but does not start, or is not and `POSTGRES_IS` says `needed`.
     #[must_use]
     pub fn start() -> Option<Self> {
         Self::start_with(&["-c", "fsync=off"])
@@ -40,7 +40,7 @@ impl Server {
     pub fn start_with(flags: &[&str]) -> Option<Self> {
         let Some(bin) = installed() else {
             assert!(
-                std::env::var_os("HILLFORT_POSTGRES").is_none_or(|word| word != "needed"),
+                std::env::var_os("POSTGRES_IS").is_none_or(|word| word != "needed"),
                 "PostgreSQL is needed and not installed"
             );
             eprintln!(

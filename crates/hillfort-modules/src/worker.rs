@@ -254,23 +254,22 @@ impl Seat {
 
     /// Runs a call until it ends or waits. A panic is a bug of ours: it ends the call, and the modules begin anew, since nobody knows what they are in.
     fn slice(&self, loaded: &Loaded, place: &Arc<str>, begun: Instant, run: impl FnOnce() -> Progress) -> Stands {
-        let progress = catch_unwind(AssertUnwindSafe(|| {
+        let stands = catch_unwind(AssertUnwindSafe(|| {
             loaded.engine.vm.with_host::<Desk, _>(|desk| desk.place = Arc::clone(place));
-            run()
+            Stands::Over(match run() {
+                Progress::Waits(..) if begun.elapsed() > self.shared.settings.call_wait_max => Err(Refused::Late),
+                Progress::Waits(waiting, work) => return Stands::Waits(waiting, work),
+                Progress::Failed(failure) => Err(Refused::Failed(failure)),
+                // As in Nakama, the last value counts.
+                Progress::Done(results) => {
+                    let limits = DataLimits { bytes_max: self.shared.settings.result_bytes_max, ..DataLimits::default() };
+                    results.data(results.len(), limits).map_err(|error| Refused::TooMuch(error.0))
+                }
+            })
         }));
-        Stands::Over(match progress {
-            Ok(Progress::Waits(..)) if begun.elapsed() > self.shared.settings.call_wait_max => Err(Refused::Late),
-            Ok(Progress::Waits(waiting, work)) => return Stands::Waits(waiting, work),
-            Ok(Progress::Failed(failure)) => Err(Refused::Failed(failure)),
-            // As in Nakama, the last value counts.
-            Ok(Progress::Done(results)) => {
-                let limits = DataLimits { bytes_max: self.shared.settings.result_bytes_max, ..DataLimits::default() };
-                results.data(results.len(), limits).map_err(|error| Refused::TooMuch(error.0))
-            }
-            Err(_) => {
-                loaded.broken.store(true, Ordering::Relaxed);
-                Err(Refused::Lost)
-            }
+        stands.unwrap_or_else(|_| {
+            loaded.broken.store(true, Ordering::Relaxed);
+            Stands::Over(Err(Refused::Lost))
         })
     }
 }

@@ -50,18 +50,21 @@ impl Entry<'_> {
         }
     }
 
-    /// Notes that the body has so many bytes now that it is unpacked.
+    /// The body, which has as many bytes as these now that it is unpacked.
     ///
     /// # Errors
     /// There is no room for them.
-    pub(crate) async fn unpacked(&mut self, bytes: usize) -> Result<(), ApiError> {
+    pub(crate) async fn unpacked(&mut self, bytes: Bytes) -> Result<Bytes, ApiError> {
         if let Some(hold) = self.body.take() {
-            match self.gate.bodies.fit(hold, bytes, For::Begin, self.gate.settings.wait_max).await {
+            match self.gate.bodies.fit(hold, bytes.len(), For::Begin, self.gate.settings.wait_max).await {
                 Ok(hold) => self.body = Some(hold),
-                Err(refused) => return Err(self.refused(refused).await),
+                Err(refused) => {
+                    drop(bytes);
+                    return Err(self.refused(refused).await);
+                }
             }
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Has the call answered, in the bytes that `write` makes of it: on the threads that answer, as a long one would keep everybody at its door
@@ -86,7 +89,10 @@ impl Entry<'_> {
         let room = answers.take(source(self.peer.ip()), most, For::Begin, wait_max).await;
         let room = match room {
             Ok(room) => room,
-            Err(refused) => return Err(self.refused(refused).await),
+            Err(refused) => {
+                drop((caller, call));
+                return Err(self.refused(refused).await);
+            }
         };
         let body = self.body.take();
         let then = async move |reply| {
@@ -110,7 +116,7 @@ impl Entry<'_> {
     }
 
     /// The refusal of a request for which there is no room, after a pause where others have taken it: whoever is not charged cannot ask again at
-    /// once.
+    /// once. What came of the request is to be dropped before.
     async fn refused(&mut self, refused: ApiError) -> ApiError {
         self.body = None;
         if refused.code == Code::Unavailable {

@@ -96,7 +96,7 @@ async fn call(
     let early = if name == CallName::RpcFunc { early.unwrap_or(Who::Nobody) } else { early? };
     let mut entry = gate.enter(name, &early, peer, &parts.extensions).await?;
     let message = message(&mut entry, form, &parts.headers, body, patience).await?;
-    entry.unpacked(message.len()).await?;
+    let message = entry.unpacked(message).await?;
     let mut call = Call::decode(name, message.clone())
         .map_err(|error| ApiError::new(Code::InvalidArgument, format!("this is no {}: {error}", row.request.short())))?;
     let mut caller = Caller { who: early, address: peer, via: Via::Grpc, headers: Vec::new(), query: Vec::new() };
@@ -111,6 +111,7 @@ async fn call(
     }
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     gate.admit(&caller, &call, by_alias, &Sent { method, path, body: &message, signature: signature(&parts.headers) })?;
+    drop(message);
     entry.call(caller, call, patience, move |reply| Ok(frame::answer(form, &reply.encode()))).await
 }
 

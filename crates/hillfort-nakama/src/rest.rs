@@ -97,10 +97,11 @@ async fn serve(gate: &Gate, peer: SocketAddr, found: Found<'_>, parts: &Parts, b
     let mut entry = gate.enter(found.row.call, &who, peer, &parts.extensions).await?;
     let most = gate.settings.request_bytes_max;
     let bytes = body::unpack(entry.read(body, most, gate.settings.patience).await?, &parts.headers, most)?;
-    entry.unpacked(bytes.len()).await?;
+    let bytes = entry.unpacked(bytes).await?;
     let call = request::call(&found, parts.uri.query().unwrap_or_default(), &bytes)?;
     let caller = Caller { who, address: peer, via: Via::Rest, headers: Vec::new(), query: Vec::new() };
     gate.admit(&caller, &call, found.by_alias, &sent(parts, &bytes))?;
+    drop(bytes);
     let answer = entry.call(caller, call, gate.settings.patience, |reply| Ok(reply.json())).await?;
     Ok(reply::json(StatusCode::OK, Body::new(answer)))
 }

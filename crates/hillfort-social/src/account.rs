@@ -3,9 +3,11 @@
 use hillfort_api::api::{self, AccountDevice, GetUsersRequest, UpdateAccountRequest, User, Users};
 use hillfort_api::{ApiError, Close, Code, UserId};
 use hillfort_store::{
-    AVATAR_CHARS_MAX, Account, AccountUpdate, Ban, Conflict, Identity, IdentityKind, LANG_TAG_CHARS_MAX, PROFILE_CHARS_MAX,
-    PersonExport, StoreError,
+    ANSWER_MAX, AVATAR_CHARS_MAX, Account, AccountUpdate, Ban, Conflict, Identity, IdentityKind, LANG_TAG_CHARS_MAX,
+    PROFILE_CHARS_MAX, PersonExport, StoreError,
 };
+
+use prost::Message as _;
 
 use crate::core::Core;
 use crate::id::{shown, stored};
@@ -72,7 +74,8 @@ impl Core {
         keys.extend(request.usernames.into_iter().filter(|name| checks::username(name).is_ok()).map(Key::Name));
         keys.extend(facebook_keys(request.facebook_ids));
         let people = self.people.find(keys, self.now_ms()).await.map_err(faults::store)?;
-        Ok(Users { users: people.iter().map(|account| self.user(account)).collect() })
+        let users = Users { users: people.iter().map(|account| self.user(account)).collect() };
+        if users.encoded_len() > ANSWER_MAX { Err(faults::store(StoreError::TooLarge)) } else { Ok(users) }
     }
 
     /// `UpdateAccount`.

@@ -8,10 +8,9 @@ pub(crate) fn store(error: StoreError) -> ApiError {
     match error {
         StoreError::Busy => ApiError::new(Code::Unavailable, "The server is busy: try again in a moment."),
         StoreError::Invalid(why) => ApiError::new(Code::InvalidArgument, why),
-        StoreError::TooLarge => ApiError::new(
-            Code::InvalidArgument,
-            format!("At most {ANSWER_MAX} bytes of values fit into an answer: ask for fewer."),
-        ),
+        StoreError::TooLarge => {
+            ApiError::new(Code::InvalidArgument, format!("At most {ANSWER_MAX} bytes fit into an answer: ask for fewer."))
+        }
         StoreError::NotFound(missing) => ApiError::new(Code::NotFound, format!("Not found: {missing}.")),
         StoreError::Conflict(conflict) => ApiError::new(Code::FailedPrecondition, format!("Refused: {conflict}.")),
         StoreError::Unavailable(why) => {

@@ -255,7 +255,10 @@ impl Service for Social {
             Call::GetUsers(request) => {
                 // More are refused.
                 let most = 3 * self.core.config.payloads.batch;
-                (request.ids.len() + request.usernames.len() + request.facebook_ids.len()).min(most).saturating_mul(USER_BYTES)
+                (request.ids.len() + request.usernames.len() + request.facebook_ids.len())
+                    .min(most)
+                    .saturating_mul(USER_BYTES)
+                    .min(ANSWER_MAX)
             }
             _ => 0,
         }

@@ -19,6 +19,8 @@ use crate::{BATCH_MAX, Caller, Expect, Millis, ObjectId, Objects, Result, StoreE
 pub struct WriteBehindOptions {
     /// Objects that may wait; one more is [`StoreError::Busy`].
     pub objects: usize,
+    /// Bytes of all their values, those that are being written included; a value that has no room is [`StoreError::Busy`].
+    pub bytes: usize,
     /// Objects in one transaction, at most [`BATCH_MAX`].
     pub batch: usize,
     /// How long a value may wait for others to be written with.
@@ -29,7 +31,13 @@ pub struct WriteBehindOptions {
 
 impl Default for WriteBehindOptions {
     fn default() -> Self {
-        Self { objects: 16_384, batch: 256, interval: Duration::from_millis(200), retry: Duration::from_millis(500) }
+        Self {
+            objects: 16_384,
+            bytes: 64 << 20,
+            batch: 256,
+            interval: Duration::from_millis(200),
+            retry: Duration::from_millis(500),
+        }
     }
 }
 
@@ -50,6 +58,8 @@ struct Queue {
     /// Objects in the order in which they began to wait.
     order: VecDeque<ObjectId>,
     closed: bool,
+    /// Of all values that wait or are being written.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -92,9 +102,13 @@ impl WriteBehind {
             return Err(StoreError::invalid("version", "cannot be expected of a value that is written behind"));
         }
         let mut queue = self.shared.queue();
-        if queue.closed || !queue.values.contains_key(&write.id) && queue.values.len() >= self.shared.options.objects {
+        let replaced = queue.values.get(&write.id).map(|value| value.write.value.len());
+        let bytes = queue.bytes - replaced.unwrap_or(0) + write.value.len();
+        let has_place = replaced.is_some() || queue.values.len() < self.shared.options.objects;
+        if queue.closed || !has_place || bytes > self.shared.options.bytes {
             return Err(StoreError::Busy);
         }
+        queue.bytes = bytes;
         let (waiter, receiver) = oneshot::channel();
         let id = write.id.clone();
         match queue.values.get_mut(&id) {
@@ -209,6 +223,7 @@ impl Shared {
     fn tell(&self, value: Value, result: &Result<()>) {
         self.refused.fetch_add(u64::from(result.is_err()), Relaxed);
         self.writing.fetch_sub(1, Relaxed);
+        self.queue().bytes -= value.write.value.len();
         for waiter in value.waiters {
             // Whoever has gone needs no answer.
             let _ = waiter.send(result.clone());

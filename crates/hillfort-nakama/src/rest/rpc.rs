@@ -43,7 +43,7 @@ pub(super) async fn serve(
     } else {
         Bytes::new()
     };
-    entry.unpacked(bytes.len()).await?;
+    let bytes = entry.unpacked(bytes).await?;
     let payload = if parts.method == Method::POST {
         payload(&bytes, unwrap)?
     } else {
@@ -54,6 +54,7 @@ pub(super) async fn serve(
     let caller = Caller { who, address: peer, via: Via::Rest, headers, query };
     let call = Call::RpcFunc(Rpc { id, payload, http_key: String::new() });
     gate.admit(&caller, &call, found.by_alias, &sent(parts, &bytes))?;
+    drop(bytes);
     let write = move |reply| match reply {
         Reply::Rpc(answer) if unwrap => Ok(answer.payload.into_bytes()),
         Reply::Rpc(answer) => Ok(json!({ "payload": answer.payload }).to_string().into_bytes()),

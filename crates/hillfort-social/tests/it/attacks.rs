@@ -1,8 +1,11 @@
 //! Floods, enumeration, and text that means something to others.
 
+use std::time::{Duration, Instant};
+
 use hillfort_api::api::*;
 use hillfort_api::{Call, Code, Reply, Who};
 
+use crate::counted::Asked;
 use crate::rig::{Rig, device, email, refused};
 
 #[test]
@@ -159,14 +162,20 @@ fn text_is_never_a_command() {
     refused(rig.email(address, "x' OR 'x'='x"), Code::Unauthenticated, "");
 }
 
-#[test]
-fn a_flood_of_unknown_ids_is_answered_from_memory() {
-    let rig = Rig::new();
-    let session = rig.device("device-0001");
-    // The housekeeping fills the filter at its first turn.
-    for _ in 0..50 {
+/// Waits until the housekeeping has read all accounts, in the one turn in which it is ready.
+fn wait_for_the_filter(rig: &Rig, asked: &Asked) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !asked.lock().unwrap().contains(&"list") {
+        assert!(Instant::now() < deadline, "the filter is not filled");
         rig.runtime.block_on(tokio::task::yield_now());
     }
+}
+
+#[test]
+fn a_flood_of_unknown_ids_is_answered_from_memory() {
+    let (rig, asked) = Rig::counted(crate::rig::config(), hillfort_social::MailConfig::None);
+    let session = rig.device("device-0001");
+    wait_for_the_filter(&rig, &asked);
     let stats = rig.social.people_stats();
     for turn in 0..150_u64 {
         let ids = (0..1000).map(|number| {
@@ -177,8 +186,8 @@ fn a_flood_of_unknown_ids_is_answered_from_memory() {
         let found = rig.as_user(&session, Call::GetUsers(GetUsersRequest { ids: ids.collect(), ..Default::default() }));
         assert_eq!(found, Ok(Users::default().into()));
     }
-    let asked = stats.asked.load(std::sync::atomic::Ordering::Relaxed);
-    assert!(asked <= 300, "{asked} of 150,000 reached the store");
+    let reached = stats.asked.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(reached <= 300, "{reached} of 150,000 reached the store");
 }
 
 /// Identities that nobody has: Facebook's ids in lookups, and devices that sign in without making an account.
@@ -189,10 +198,7 @@ fn a_flood_of_unknown_identities_is_answered_from_memory() {
     config.budgets = hillfort_social::Budgets { account: [plenty; 6], address: [plenty; 6] };
     let (rig, asked) = Rig::counted(config, hillfort_social::MailConfig::None);
     let ada = rig.device("device-of-ada");
-    // The housekeeping fills the filter at its first turn.
-    for _ in 0..50 {
-        rig.runtime.block_on(tokio::task::yield_now());
-    }
+    wait_for_the_filter(&rig, &asked);
     asked.lock().unwrap().clear();
     let stats = rig.social.people_stats();
     for turn in 0..50 {
@@ -225,12 +231,11 @@ fn a_flood_of_unknown_identities_is_answered_from_memory() {
             other => panic!("{other:?}"),
         }
     };
+    asked.lock().unwrap().clear();
     let again = rig.restarted(crate::rig::config());
     assert_eq!(found(&again), [true, true], "before the filter is filled");
     assert_eq!(by_facebook(&again), [id.as_str()]);
-    for _ in 0..50 {
-        rig.runtime.block_on(tokio::task::yield_now());
-    }
+    wait_for_the_filter(&again, &asked);
     assert_eq!(found(&again), [true, true]);
     again.pass(11);
     assert_eq!(by_facebook(&again), [id.as_str()]);
@@ -267,4 +272,28 @@ fn a_question_that_is_too_long_claims_no_room_for_its_answer() {
         let call = Call::GetUsers(GetUsersRequest { ids: vec![String::new(); ids], ..Default::default() });
         assert_eq!(hillfort_api::Service::answer_max(&rig.social, &call), ids.min(3 * 1024) * 1024);
     }
+}
+
+#[test]
+fn a_list_of_long_profiles_is_bounded() {
+    let rig = Rig::new();
+    let metadata = format!("{{\"x\":\"{}\"}}", "y".repeat(60_000));
+    let ids: Vec<String> = (0..80)
+        .map(|number| {
+            rig.pass(60);
+            let id = rig.user_id(&rig.device(&format!("device-of-{number:04}")));
+            let user = hillfort_store::UserId(hillfort_api::UserId::parse(&id).unwrap().0);
+            let update = hillfort_store::AccountUpdate { metadata: Some(metadata.clone()), ..Default::default() };
+            rig.runtime.block_on(rig.store.accounts.update(user, update, 1)).unwrap();
+            id
+        })
+        .collect();
+    let ada = rig.device("device-0001");
+    let users = |count: usize| {
+        let ids = ids[..count].to_vec();
+        rig.as_user(&ada, Call::GetUsers(GetUsersRequest { ids, ..Default::default() }))
+    };
+    let Ok(Reply::Users(found)) = users(69) else { panic!("69 of some 60,300 bytes are below 4 MiB") };
+    assert_eq!(found.users.len(), 69);
+    refused(users(70), Code::InvalidArgument, "");
 }

@@ -124,6 +124,24 @@ fn the_queue_is_bounded() {
 }
 
 #[test]
+fn the_bytes_of_all_values_are_bounded() {
+    block_on(async {
+        let objects = watched().await;
+        let long = |key: usize, bytes: usize| WriteObject::new(id(key), format!("{{\"n\":\"{}\"}}", "x".repeat(bytes - 8)));
+        let options = WriteBehindOptions { interval: NEVER, bytes: 1000, batch: 3, ..WriteBehindOptions::default() };
+        let behind = WriteBehind::start(objects.clone(), options);
+        let _acks = [behind.put(long(0, 600), 1).unwrap(), behind.put(long(1, 400), 1).unwrap()];
+        assert_eq!(behind.put(long(2, 8), 1).map(drop), Err(StoreError::Busy));
+        assert_eq!(behind.put(long(1, 401), 1).map(drop), Err(StoreError::Busy), "what is there stays");
+        // A shorter value makes room, and so does a commit.
+        let _ack = behind.put(long(0, 592), 1).unwrap();
+        assert_eq!(behind.put(long(2, 9), 1).map(drop), Err(StoreError::Busy));
+        assert_eq!(behind.put(long(2, 8), 1).unwrap().await, Ok(Ok(())), "the third starts the batch");
+        assert!(behind.put(long(3, 1000), 1).is_ok());
+    });
+}
+
+#[test]
 fn a_database_that_is_away_is_waited_for() {
     block_on(async {
         let objects = watched().await;

@@ -57,8 +57,9 @@ test('a newcomer plays: state arrives at the room\'s rate, orders move squads', 
   await page.context().close();
 });
 
-test('on a line of 100 ms own squads obey in the next frame, and the server has nothing to set right', async () => {
+test('on a line of 100 ms own squads obey in the next frame, and the server has nothing to set right', async (t) => {
   const line = await Line.open(server.httpPort, 50);
+  t.after(() => line.close());
   const page = await play('Grace', line.port);
   // By then it is known how early inputs come.
   await states(page, 80);
@@ -72,6 +73,8 @@ test('on a line of 100 ms own squads obey in the next frame, and the server has 
     const note = () => (window.ordered = { frame: window.frames_.length, state: window.hillfort.stats.tick });
     document.querySelector('#field').addEventListener('pointerup', note, { once: true });
   });
+  // What was drawn before the order is compared with what is drawn after it.
+  await page.waitForFunction(() => window.frames_.length > 3);
   const known = () => page.evaluate(() => ({ ...window.hillfort.own }));
   const before = await known();
   await page.mouse.click(640, 300);
@@ -96,7 +99,6 @@ test('on a line of 100 ms own squads obey in the next frame, and the server has 
   });
   assert.ok(off.length === 3 && off.every((units) => units <= 5 / 64), `drawn off by ${off} units`);
   await page.context().close();
-  await line.close();
 });
 
 test('the game that new games are made from plays, too', async () => {
@@ -295,8 +297,9 @@ test('the console fits a phone and a light room, and the keyboard gets everywher
   await context.close();
 });
 
-test('a line cut for five seconds: the client says so, and resumes the same session', async () => {
+test('a line cut for five seconds: the client says so, and resumes the same session', async (t) => {
   const line = await Line.open(server.httpPort);
+  t.after(() => line.close());
   const page = await play('Edsger', line.port);
   const session = await page.evaluate(() => window.hillfort.stats.session);
   line.cut();
@@ -307,7 +310,6 @@ test('a line cut for five seconds: the client says so, and resumes the same sess
   await states(page, 20);
   assert.equal(await page.evaluate(() => window.hillfort.stats.session), session, 'same session after the cut');
   await page.context().close();
-  await line.close();
 });
 
 test('a reload keeps the seat, and two tabs are two players', async () => {

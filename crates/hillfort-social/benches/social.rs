@@ -1,14 +1,16 @@
-//! What the paths cost that strangers can take, and a sign-in: tokens, guesses with and without an account, storage. Over the store in
-//! memory, so nothing is durable: what a database adds is measured by its own benches. First comes what the specification promises, as processor
-//! time of the process and beside one HMAC-SHA256 of a token's bytes in the same run; then each path by itself.
+//! What the paths cost that strangers can take, and a sign-in: tokens, guesses with and without an account, storage. First comes what the
+//! specification promises, as processor time of the process (a PostgreSQL is another process) and beside one HMAC-SHA256 of a token's bytes in
+//! the same run: over the store in memory, over SQLite, and over the database of `STORE_URL`, by one caller who waits for each answer. Then
+//! each path by itself, over the store in memory.
 //!
-//! `cargo bench -p hillfort-social`
+//! `cargo bench -p hillfort-social`, or `cargo run -p hillfort-testkit --bin on-postgres -- cargo bench -p hillfort-social --features
+//! hillfort-store/postgres`
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use divan::{Bencher, black_box};
 use hillfort_api::api::*;
@@ -51,32 +53,64 @@ fn each(calls: u32, mut call: impl FnMut()) -> f64 {
 fn promises() {
     let key = TokenKey::new(&[7; 32]);
     let token = key.sign(&claims()).expect("short");
-    let forged = TokenKey::new(&[8; 32]).sign(&claims()).expect("short");
     let bare = Hmac::<Sha256>::new_from_slice(&[7; 32]).expect("any length");
     let mac = each(20_000, || drop(black_box(bare.clone().chain_update(black_box(&token)).finalize())));
-    println!("store in memory, nothing durable; one HMAC-SHA256 of a token of {} bytes: {mac:.2} µs", token.len());
+    let row = |name, us: f64| println!("{name:<40}{us:>12.2} µs{:>12.1} ×", us / mac);
+    println!("one HMAC-SHA256 of a token of {} bytes: {mac:.2} µs", token.len());
+    row("token_verified", each(20_000, || drop(black_box(key.verify(black_box(&token), NOW_S)))));
+    let forged = TokenKey::new(&[8; 32]).sign(&claims()).expect("short");
     let server = server();
-    server.device("device-0001");
-    let (known, unknown) = (server.with_password(), "bob@example.org");
-    // Another device: of so many sign-ins of one account the oldest sessions end.
-    let who = server.social.caller(Credentials::Token(&server.device("device-0002").token)).expect("good");
-    let user = who.user().expect("a user").user_id.to_string();
-    let figures: [(&str, f64); 7] = [
-        ("token_verified", each(20_000, || drop(black_box(key.verify(black_box(&token), NOW_S))))),
-        (
-            "bearer_of_a_refused_token",
-            each(20_000, || drop(black_box(server.social.caller(Credentials::Token(black_box(&forged)))))),
-        ),
-        ("sign_in_without_password", each(2_000, || drop(server.device("device-0001")))),
-        ("storage_write", each(2_000, || server.write(&who))),
-        ("storage_read", each(2_000, || server.read(&who, &user))),
-        ("wrong_password_of_a_known_address", each(2, || drop(server.email(known)))),
-        ("wrong_password_of_an_unknown_address", each(2, || drop(server.email(unknown)))),
-    ];
-    for (name, us) in figures {
-        println!("{name:<40}{us:>12.2} µs{:>12.1} ×", us / mac);
+    row(
+        "bearer_of_a_refused_token",
+        each(20_000, || drop(black_box(server.social.caller(Credentials::Token(black_box(&forged)))))),
+    );
+    drop(server);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let sqlite = format!("sqlite:{}", folder.path().join("people.db").display());
+    let other = std::env::var("STORE_URL").ok();
+    for url in ["memory:", &sqlite].into_iter().chain(other.as_deref()) {
+        println!("\nover {}:", url.split(':').next().unwrap_or(url));
+        let server = server_on(url);
+        // Another device: of so many sign-ins of one account the oldest sessions end.
+        let who = server.social.caller(Credentials::Token(&server.device("device-0002").token)).expect("good");
+        let user = who.user().expect("a user").user_id.to_string();
+        server.device("device-0001");
+        row("sign_in_without_password", each(2_000, || drop(server.device("device-0001"))));
+        let all: Vec<_> = (0..AT_ONCE).map(|n| format!("crowd-device-{n:04}")).collect();
+        server.devices(&all);
+        row("the same, 64 people at once", each(30, || server.devices(&all)) / AT_ONCE as f64);
+        row("storage_write", each(2_000, || server.write(&who)));
+        row("storage_read", each(2_000, || server.read(&who, &user)));
+        let [known, unknown] = wrong_passwords(&server);
+        println!(
+            "wrong password, median by the clock of {PAIRS} in turn: {known:.2} ms for a known address, {unknown:.2} ms for an unknown"
+        );
+        println!("known to unknown: {:.4}", known / unknown);
     }
-    println!("known to unknown address: {:.3}", figures[5].1 / figures[6].1);
+}
+
+/// People who sign in at once, as a server that has much to do sees them.
+const AT_ONCE: usize = 64;
+
+/// Wrong passwords for a known address and one for an unknown that follow each other.
+const PAIRS: usize = 200;
+
+/// Milliseconds by the clock, as somebody who guesses sees them: the median of a wrong password for a known address, and of one for an unknown.
+fn wrong_passwords(server: &Server) -> [f64; 2] {
+    let mut times = [const { Vec::new() }; 2];
+    let addresses = [server.with_password(), "bob@example.org"];
+    for _ in 0..PAIRS {
+        for (address, times) in addresses.iter().zip(&mut times) {
+            let from = Instant::now();
+            drop(server.email(address));
+            times.push(from.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[PAIRS / 2]
+    })
 }
 
 const NOW_S: i64 = 1_700_000_000;
@@ -122,6 +156,10 @@ struct Server {
 }
 
 fn server() -> Server {
+    server_on("memory:")
+}
+
+fn server_on(url: &str) -> Server {
     let unlimited = Allowance::new(u32::MAX, 1);
     let config = Config {
         server_key: "key".into(),
@@ -133,26 +171,44 @@ fn server() -> Server {
     let now_ms = Arc::new(AtomicI64::new(NOW_S * 1000));
     let clock = Arc::clone(&now_ms);
     let social = runtime.block_on(async {
-        let store = Store::open("memory:", Options::default()).await.expect("memory");
+        let store = Store::open(url, Options::default()).await.expect("a database");
         Social::start(config, store, MailConfig::None, Arc::new(move || clock.load(Ordering::Relaxed))).await.expect("a server")
     });
     Server { runtime, social, now_ms }
 }
 
+fn caller(who: Who) -> Caller {
+    Caller { who, address: SocketAddr::from(([192, 0, 2, 1], 1)), via: Via::Rest, headers: Vec::new(), query: Vec::new() }
+}
+
+fn by_device(id: &str) -> Call {
+    let account = AccountDevice { id: id.into(), ..Default::default() };
+    Call::AuthenticateDevice(AuthenticateDeviceRequest { account: Some(account), ..Default::default() })
+}
+
 impl Server {
     fn call(&self, who: Who, call: Call) -> Result<Reply, hillfort_api::ApiError> {
-        let address = SocketAddr::from(([192, 0, 2, 1], 1));
-        let caller = Caller { who, address, via: Via::Rest, headers: Vec::new(), query: Vec::new() };
+        let caller = caller(who);
         // Time passes, so that sessions of earlier sign-ins do not pile up at one moment.
         self.now_ms.fetch_add(1, Ordering::Relaxed);
         self.social.charge(call.name(), &caller.who, caller.address.ip())?;
         self.runtime.block_on(self.social.call(caller, call))
     }
 
+    /// Signs all of them in at once.
+    fn devices(&self, ids: &[String]) {
+        let calls = ids.iter().map(|id| {
+            let (caller, call) = (caller(Who::ServerKey), by_device(id));
+            self.social.charge(call.name(), &caller.who, caller.address.ip()).expect("no limit");
+            self.social.call(caller, call)
+        });
+        self.now_ms.fetch_add(1, Ordering::Relaxed);
+        let answers = self.runtime.block_on(futures_util::future::join_all(calls));
+        assert!(answers.iter().all(|answer| matches!(answer, Ok(Reply::Session(_)))));
+    }
+
     fn device(&self, id: &str) -> Session {
-        let account = AccountDevice { id: id.into(), ..Default::default() };
-        let request = AuthenticateDeviceRequest { account: Some(account), ..Default::default() };
-        match self.call(Who::ServerKey, Call::AuthenticateDevice(request)) {
+        match self.call(Who::ServerKey, by_device(id)) {
             Ok(Reply::Session(session)) => session,
             other => panic!("{other:?}"),
         }

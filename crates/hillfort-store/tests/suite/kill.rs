@@ -17,8 +17,12 @@ const URL: &str = "HILLFORT_KILL_URL";
 const USER: &str = "HILLFORT_KILL_USER";
 const RUN: &str = "HILLFORT_KILL_RUN";
 
-/// How many kills on SQLite; the long form is 200.
+/// How many kills; the long form is 200.
 const KILLS: &str = "HILLFORT_KILLS";
+
+fn kills(otherwise: usize) -> usize {
+    std::env::var(KILLS).map_or(otherwise, |kills| kills.parse().expect("a number of kills"))
+}
 
 /// Tasks of the child that write at once, and objects of each batch.
 const TASKS: usize = 8;
@@ -121,12 +125,12 @@ fn killed(kind: Kind, kills: usize) {
 
 #[test]
 fn killed_sqlite() {
-    killed(Kind::Sqlite, std::env::var(KILLS).map_or(20, |kills| kills.parse().expect("a number of kills")));
+    killed(Kind::Sqlite, kills(20));
 }
 
 #[test]
 fn killed_postgres() {
-    killed(Kind::Postgres, 5);
+    killed(Kind::Postgres, kills(5));
 }
 
 /// The server crashes, and recovers from its log.

@@ -83,6 +83,11 @@ fn walk(server: Server, url: &str) -> Server {
     let wallet = wallet(&ann);
     assert_eq!(wallet, json!({ "coins": 60, "wins": 1 }));
 
+    // The newest of what nobody waits for is written before the server ends.
+    for turn in 0..20 {
+        assert_eq!(ann.rpc("note_later", &turn.to_string()), "");
+    }
+
     let mut server = server;
     server.signal(Signal::TERM);
     assert_eq!(server.ended().code(), Some(0));
@@ -90,6 +95,7 @@ fn walk(server: Server, url: &str) -> Server {
     let ann = ann.at(&server);
     assert_eq!((self::wallet(&ann), keys(&ann)), (wallet, sorted(&HOSTILE)), "with the token of before");
     assert_eq!(ann.object("notes", "last"), Some(json!({ "text": "remember me" })));
+    assert_eq!(ann.object("notes", "late"), Some(json!({ "text": "19" })));
     assert!(!User::sign_in(&server, "ann").created && !User::sign_in(&server, "bob").created);
     server
 }

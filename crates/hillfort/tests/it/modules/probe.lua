@@ -21,6 +21,12 @@ nk.register_rpc(function(context, payload)
 end, "note")
 
 nk.register_rpc(function(context, payload)
+  nk.storage_write_behind({ {
+    collection = "notes", key = "late", user_id = context.user_id, value = { text = payload }, permission_read = 1, permission_write = 0,
+  } })
+end, "note_later")
+
+nk.register_rpc(function(context, payload)
   return nk.match_create("arena", nk.json_decode(payload))
 end, "make_match")
 

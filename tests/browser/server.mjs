@@ -22,9 +22,16 @@ export class Server {
     server.command = command;
     server.binary = process.env.SERVER_BIN ?? join(root, process.env.CARGO_TARGET_DIR ?? 'target', 'release/hillfort');
     server.data = mkdtempSync(join(tmpdir(), 'hillfort-browser-'));
-    [server.httpPort, server.consolePort, server.tcpPort] = [await freePort(), await freePort(), await freePort()];
-    await server.restart();
-    return server;
+    for (let tries = 1; ; tries += 1) {
+      [server.httpPort, server.consolePort, server.tcpPort] = [await freePort(), await freePort(), await freePort()];
+      try {
+        await server.restart();
+        return server;
+      } catch (error) {
+        // A port that was free may be somebody's by now.
+        if (tries === 3 || !server.log.includes('Address already in use')) throw error;
+      }
+    }
   }
 
   async restart() {

@@ -201,8 +201,9 @@ impl Core {
     }
 
     async fn module_authenticate(&self, call: hillfort_api::Call) -> Result<Answer, ApiError> {
-        let (found, _) = self.identify(None, call).await?;
-        refuse_banned(&found.account, self.now_ms())?;
+        let (who, _) = self.identify(None, call).await?;
+        let found = self.account_of(who).await?;
+        refuse_banned(found.account.ban.as_ref(), self.now_ms())?;
         let (user_id, username) = (found.account.id.0, found.account.username);
         Ok(Answer::Authenticated(Authenticated { user_id, username, created: found.created }))
     }

@@ -242,6 +242,16 @@ impl People {
         self.forget(account).await;
     }
 
+    /// Somebody signed in by this identity. Whoever made the account may not have heard that it was.
+    pub(crate) async fn entered(&self, user: UserId, name: &str, identity: &Identity, created: bool) {
+        for key in [Key::Id(user), Key::Name(name.to_owned()), Key::Identity(identity.clone())] {
+            self.put(&key);
+            if created {
+                self.cache.invalidate(&key).await;
+            }
+        }
+    }
+
     /// An account changed, or is gone.
     pub(crate) async fn forget(&self, account: &Account) {
         for key in keys_of(account) {

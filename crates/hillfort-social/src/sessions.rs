@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use hillfort_api::api::{Session, SessionLogoutRequest, SessionRefreshRequest};
 use hillfort_api::{ApiError, Caller, Close, Code, SessionUser, UserId, source};
-use hillfort_store::{Account, NewSession, Rotate, Rotation, SessionId, TokenHash};
+use hillfort_store::{Account, Ban, NewSession, Rotate, Rotation, SessionId, TokenHash};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -98,29 +98,33 @@ impl Core {
     ) -> Result<(Session, SessionUser), ApiError> {
         checks::vars(&vars, self.config.payloads.vars_bytes)?;
         let now_ms = self.now_ms();
-        refuse_banned(account, now_ms)?;
+        refuse_banned(account.ban.as_ref(), now_ms)?;
         let mut generation = account.generation;
         if self.config.sessions.single && !created {
             generation = self.end_all(shown(account.id), "another sign-in").await?;
         }
-        let id = SessionId::random();
-        let claims = self.claims(id, account, generation, vars, now_ms);
-        let turn = u64::from_ne_bytes(random());
+        let (turn, new) = self.first_turn(caller, &vars, now_ms);
+        let claims = self.claims(new.id, account.id, account.username.clone(), generation, vars, now_ms);
         let (session, user) = self.tokens(claims, turn, created, now_ms)?;
-        let new = NewSession {
-            id,
-            user: account.id,
-            token: turn_hash(id.0, turn),
-            expires: now_ms + self.refresh_ms(),
-            vars: json(&user.vars),
-            origin: caller.address.ip().to_canonical().to_string(),
-        };
-        let open = self.store.sessions.create(new, now_ms).await.map_err(faults::store)?;
+        let open = self.store.sessions.create(account.id, new, now_ms).await.map_err(faults::store)?;
         if open.generation != generation {
             // Signed out everywhere between the two: the person may sign in again.
             return Err(ApiError::new(Code::Aborted, "The account was signed out everywhere meanwhile: sign in again."));
         }
         Ok((session, user))
+    }
+
+    /// A session to begin, and the turn of its first refresh token.
+    pub(crate) fn first_turn(&self, caller: &Caller, vars: &BTreeMap<String, String>, now_ms: i64) -> (u64, NewSession) {
+        let (id, turn) = (SessionId::random(), u64::from_ne_bytes(random()));
+        let new = NewSession {
+            id,
+            token: turn_hash(id.0, turn),
+            expires: now_ms + self.refresh_ms(),
+            vars: json(vars),
+            origin: caller.address.ip().to_canonical().to_string(),
+        };
+        (turn, new)
     }
 
     /// An access token for an account, of a session of its own: for modules, which vouch for the person.
@@ -133,7 +137,7 @@ impl Core {
     ) -> Result<(String, i64), ApiError> {
         checks::vars(&vars, self.config.payloads.vars_bytes)?;
         let (id, now_ms) = (SessionId::random(), self.now_ms());
-        let mut claims = self.claims(id, account, account.generation, vars, now_ms);
+        let mut claims = self.claims(id, account.id, account.username.clone(), account.generation, vars, now_ms);
         claims.expires_s = expires_s.unwrap_or(claims.expires_s);
         if !username.is_empty() {
             claims.username = username;
@@ -143,14 +147,13 @@ impl Core {
         let token = self.secrets.access.sign(&claims).map_err(too_long)?;
         let new = NewSession {
             id,
-            user: account.id,
             // Nobody has a refresh token of it.
             token: random(),
             expires: expires_s.saturating_mul(1000).max(now_ms),
             vars: json(&claims.vars),
             origin: "module".to_owned(),
         };
-        self.store.sessions.create(new, now_ms).await.map_err(faults::store)?;
+        self.store.sessions.create(account.id, new, now_ms).await.map_err(faults::store)?;
         Ok((token, expires_s))
     }
 
@@ -169,10 +172,11 @@ impl Core {
             Err(hillfort_store::StoreError::NotFound(_)) => return Err(ApiError::new(Code::NotFound, "User account not found.")),
             Err(error) => return Err(faults::store(error)),
         };
-        refuse_banned(&account, now_ms)?;
+        refuse_banned(account.ban.as_ref(), now_ms)?;
         let new_vars = Some(request.vars).filter(|vars| !vars.is_empty());
         let vars = new_vars.clone().unwrap_or(old.vars);
-        let claims = self.claims(SessionId(old.session), &account, account.generation, vars, now_ms);
+        let generation = account.generation;
+        let claims = self.claims(SessionId(old.session), account.id, account.username, generation, vars, now_ms);
         let turn = self.next_turn(old.session, old.turn);
         let (session, user) = self.tokens(claims, turn, false, now_ms)?;
         let rotate = Rotate {
@@ -188,7 +192,7 @@ impl Core {
         let rotation = self.store.sessions.rotate(rotate, now_ms).await.map_err(faults::store)?;
         self.refreshes.count(&rotation);
         match rotation {
-            Rotation::Rotated(open) | Rotation::Again(open) if open.generation == account.generation => Ok((session, user)),
+            Rotation::Rotated(open) | Rotation::Again(open) if open.generation == generation => Ok((session, user)),
             Rotation::Rotated(_) | Rotation::Again(_) | Rotation::Ended => Err(refused()),
             Rotation::Reused(user) => {
                 tracing::warn!(%user, session = %SessionId(old.session), "an old refresh token came again: the session is ended");
@@ -252,11 +256,19 @@ impl Core {
         i64::from(self.config.sessions.refresh_s) * 1000
     }
 
-    fn claims(&self, id: SessionId, account: &Account, generation: i64, vars: BTreeMap<String, String>, now_ms: i64) -> Claims {
+    pub(crate) fn claims(
+        &self,
+        id: SessionId,
+        user: hillfort_store::UserId,
+        username: String,
+        generation: i64,
+        vars: BTreeMap<String, String>,
+        now_ms: i64,
+    ) -> Claims {
         Claims {
             session: id.0,
-            user: account.id.0,
-            username: account.username.clone(),
+            user: user.0,
+            username,
             vars,
             expires_s: now_ms / 1000 + i64::from(self.config.sessions.token_s),
             issued_s: now_ms / 1000,
@@ -277,7 +289,13 @@ impl Core {
     }
 
     /// Signs both tokens; the refresh token is the one of this turn.
-    fn tokens(&self, claims: Claims, turn: u64, created: bool, now_ms: i64) -> Result<(Session, SessionUser), ApiError> {
+    pub(crate) fn tokens(
+        &self,
+        claims: Claims,
+        turn: u64,
+        created: bool,
+        now_ms: i64,
+    ) -> Result<(Session, SessionUser), ApiError> {
         let too_long = |TokenTooLong| ApiError::invalid("vars", "vars are too large for a token.");
         let token = self.secrets.access.sign(&claims).map_err(too_long)?;
         let user = SessionUser {
@@ -298,8 +316,8 @@ impl Core {
 }
 
 /// Tells a person that may not come in why, and until when. To be said to nobody else.
-pub(crate) fn refuse_banned(account: &Account, now_ms: i64) -> Result<(), ApiError> {
-    let Some(ban) = account.ban.as_ref().filter(|_| account.is_banned(now_ms)) else { return Ok(()) };
+pub(crate) fn refuse_banned(ban: Option<&Ban>, now_ms: i64) -> Result<(), ApiError> {
+    let Some(ban) = ban.filter(|ban| ban.holds(now_ms)) else { return Ok(()) };
     let until = ban.until.map_or_else(String::new, |until| format!(" until {}", crate::time::rfc3339(until)));
     let reason = if ban.reason.is_empty() { String::new() } else { format!(" Reason: {}", ban.reason) };
     Err(ApiError::new(Code::PermissionDenied, format!("User account banned{until}.{reason}")))

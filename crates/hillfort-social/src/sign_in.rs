@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::pin::Pin;
 
 use hillfort_api::api::{AccountEmail, AccountGameCenter, Session};
 use hillfort_api::{ApiError, Call, Caller, Code, SessionUser};
 use hillfort_store::{
-    AVATAR_CHARS_MAX, Account, AccountUpdate, Conflict, Found, Identity, IdentityKind, NewAccount, PROFILE_CHARS_MAX, StoreError,
-    UserId,
+    AVATAR_CHARS_MAX, Account, AccountUpdate, Conflict, Found, Identity, IdentityKind, NewAccount, PROFILE_CHARS_MAX, SignedIn,
+    StoreError, UserId,
 };
 
 use crate::core::{Core, random};
@@ -16,6 +17,7 @@ use crate::guesses::Refused;
 use crate::outside::game_center::GameCenterProof;
 use crate::outside::{Person, ProofFault};
 use crate::passwords::{Busy, Checked};
+use crate::sessions::refuse_banned;
 use crate::{checks, faults};
 
 /// Letters of a name that is made up.
@@ -41,14 +43,75 @@ fn with_hash(account: Account, hash: Option<(UserId, Option<String>)>) -> Known 
     (account, hash)
 }
 
+/// An identity that was shown, which may be nobody's yet.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    identity: Identity,
+    create: Option<bool>,
+    username: String,
+    /// What the service that vouches for it tells of the person.
+    person: Person,
+}
+
+/// Who signs in.
+pub(crate) enum Who {
+    /// Whose password it was.
+    Known(Found),
+    Shown(Shown),
+}
+
+/// An answer of the store, on its way.
+type Asked<'a, T> = Pin<Box<dyn Future<Output = hillfort_store::Result<T>> + Send + 'a>>;
+
 /// Who signs in, and the variables of the session.
-type Identified = Result<(Found, BTreeMap<String, String>), ApiError>;
+type Identified = Result<(Who, BTreeMap<String, String>), ApiError>;
 
 impl Core {
     /// Any of the calls `Authenticate…`.
     pub(crate) async fn sign_in(&self, caller: &Caller, call: Call) -> Result<(Session, SessionUser), ApiError> {
-        let (found, vars) = self.identify(Some(caller.address.ip()), call).await?;
-        self.begin(caller, &found.account, found.created, vars).await
+        let (who, vars) = self.identify(Some(caller.address.ip()), call).await?;
+        match who {
+            Who::Shown(shown) if !self.config.sessions.single => self.enter(caller, &shown, vars).await,
+            who => {
+                let found = self.account_of(who).await?;
+                self.begin(caller, &found.account, found.created, vars).await
+            }
+        }
+    }
+
+    /// The account, found or made.
+    pub(crate) async fn account_of(&self, who: Who) -> Result<Found, ApiError> {
+        match who {
+            Who::Known(found) => Ok(found),
+            Who::Shown(shown) => self.find_or_make(&shown, None).await,
+        }
+    }
+
+    /// Begins a session of whoever has the identity, in one unit of the store's work.
+    async fn enter(
+        &self,
+        caller: &Caller,
+        shown: &Shown,
+        vars: BTreeMap<String, String>,
+    ) -> Result<(Session, SessionUser), ApiError> {
+        checks::vars(&vars, self.config.payloads.vars_bytes)?;
+        let now_ms = self.now_ms();
+        let (turn, new) = self.first_turn(caller, &vars, now_ms);
+        let signed_in = self
+            .with_name(shown, None, |account| self.store.sessions.sign_in(shown.identity.clone(), account, new.clone(), now_ms))
+            .await?;
+        let SignedIn { user, username, generation, ban, created } = signed_in;
+        self.people.entered(user, &username, &shown.identity, created).await;
+        if created {
+            self.take_email(user, &shown.person).await?;
+        }
+        refuse_banned(ban.as_ref(), now_ms)?;
+        let tokens = self.tokens(self.claims(new.id, user, username, generation, vars, now_ms), turn, created, now_ms);
+        if tokens.is_err() {
+            // Nobody has a token of it.
+            self.store.sessions.revoke(new.id).await.map_err(faults::store)?;
+        }
+        tokens
     }
 
     /// Who makes a call `Authenticate…`. `address` limits guesses; modules have none.
@@ -57,12 +120,12 @@ impl Core {
             Call::AuthenticateDevice(request) => {
                 let account = request.account.unwrap_or_default();
                 checks::identity("id", "Device ID", &account.id, 10)?;
-                self.by_id(IdentityKind::Device, account.id, request.create, &request.username, account.vars).await
+                Self::by_id(IdentityKind::Device, account.id, request.create, &request.username, account.vars)
             }
             Call::AuthenticateCustom(request) => {
                 let account = request.account.unwrap_or_default();
                 checks::identity("id", "Custom ID", &account.id, 6)?;
-                self.by_id(IdentityKind::Custom, account.id, request.create, &request.username, account.vars).await
+                Self::by_id(IdentityKind::Custom, account.id, request.create, &request.username, account.vars)
             }
             Call::AuthenticateEmail(request) => {
                 let account =
@@ -98,16 +161,9 @@ impl Core {
         }
     }
 
-    async fn by_id(
-        &self,
-        kind: IdentityKind,
-        id: String,
-        create: Option<bool>,
-        username: &str,
-        vars: BTreeMap<String, String>,
-    ) -> Identified {
-        let found = self.find_or_make(Identity::new(kind, id), create, username, None, AccountUpdate::default()).await?;
-        Ok((found, vars))
+    fn by_id(kind: IdentityKind, id: String, create: Option<bool>, username: &str, vars: BTreeMap<String, String>) -> Identified {
+        let shown = Shown { identity: Identity::new(kind, id), create, username: username.to_owned(), person: Person::default() };
+        Ok((Who::Shown(shown), vars))
     }
 
     async fn by_proof(
@@ -123,11 +179,8 @@ impl Core {
         // The nonce proves something to this call alone.
         let nonce = vars.remove("nonce");
         let (kind, person) = self.ask(proof, nonce.as_deref()).await?;
-        let found = self.find_or_make(Identity::new(kind, &person.id), create, username, None, profile(&person)).await?;
-        if found.created {
-            self.take_email(found.account.id, &person).await?;
-        }
-        Ok((found, vars))
+        let shown = Shown { identity: Identity::new(kind, &person.id), create, username: username.to_owned(), person };
+        Ok((Who::Shown(shown), vars))
     }
 
     /// By address and password, or by name and password when there is no address.
@@ -153,7 +206,7 @@ impl Core {
         let name = if by_name { username } else { &email };
         let guess = address.map(|address| self.guess(name, address)).transpose()?;
         let tried = self.try_password(&given, create, username).await;
-        Ok((self.settle(guess.as_ref(), tried)?, given.vars))
+        Ok((Who::Known(self.settle(guess.as_ref(), tried)?), given.vars))
     }
 
     /// What was given has the right form, and the guess is charged.
@@ -164,7 +217,8 @@ impl Core {
         if known.is_none() && may_create {
             let hash = self.passwords.hash(&given.password).await.map_err(busy)?;
             let identity = Identity::new(IdentityKind::Email, &email);
-            let found = self.find_or_make(identity, create, username, Some(hash), AccountUpdate::default()).await?;
+            let shown = Shown { identity, create, username: username.to_owned(), person: Person::default() };
+            let found = self.find_or_make(&shown, Some(hash)).await?;
             if !found.created {
                 // Somebody was faster with the same address: it is their password that counts.
                 let known = self.password_of(&email).await?;
@@ -231,42 +285,51 @@ impl Core {
         Ok(account.map(|account| with_hash(account, hash)))
     }
 
-    async fn find_or_make(
-        &self,
-        identity: Identity,
-        create: Option<bool>,
-        username: &str,
+    /// The account with the identity, or a new one.
+    async fn find_or_make(&self, shown: &Shown, password_hash: Option<String>) -> Result<Found, ApiError> {
+        let found = self
+            .with_name(shown, password_hash, |new| {
+                self.store.accounts.register_or_find(shown.identity.clone(), new, self.now_ms())
+            })
+            .await?;
+        if found.created {
+            self.people.learn(&found.account).await;
+            self.take_email(found.account.id, &shown.person).await?;
+        } else {
+            // Whoever made it may not have heard that it was.
+            self.people.note(&found.account);
+        }
+        Ok(found)
+    }
+
+    /// Asks the store with the account that is to be made if nobody has the identity: with the name that is wanted, or one that is made up.
+    async fn with_name<'a, T>(
+        &'a self,
+        shown: &Shown,
         password_hash: Option<String>,
-        profile: AccountUpdate,
-    ) -> Result<Found, ApiError> {
+        ask: impl Fn(Option<NewAccount>) -> Asked<'a, T>,
+    ) -> Result<T, ApiError> {
+        let Shown { identity, create, username, person } = shown;
         if !username.is_empty() {
             checks::username(username)?;
         }
         let create = create.unwrap_or(true);
         if create {
-            self.people.expect(&identity);
-        } else if self.people.is_nobodys(&identity) {
+            self.people.expect(identity);
+        } else if self.people.is_nobodys(identity) {
             return Err(ApiError::new(Code::NotFound, "User account not found."));
         }
         // A name that was made up may be taken: one in 10^17 for each account. Twice is no chance.
         for _ in 0..2 {
-            let name = if username.is_empty() { made_up() } else { username.to_owned() };
+            let name = if username.is_empty() { made_up() } else { username.clone() };
             let new = NewAccount {
                 id: UserId::random(),
                 username: name,
                 password_hash: password_hash.clone(),
-                profile: profile.clone(),
+                profile: profile(person),
             };
-            match self.store.accounts.register_or_find(identity.clone(), create.then_some(new), self.now_ms()).await {
-                Ok(found) => {
-                    if found.created {
-                        self.people.learn(&found.account).await;
-                    } else {
-                        // Whoever made it may not have heard that it was.
-                        self.people.note(&found.account);
-                    }
-                    return Ok(found);
-                }
+            match ask(create.then_some(new)).await {
+                Ok(answer) => return Ok(answer),
                 Err(StoreError::Conflict(Conflict::Username)) if username.is_empty() => {}
                 Err(StoreError::Conflict(Conflict::Username)) => break,
                 Err(StoreError::NotFound(_)) => return Err(ApiError::new(Code::NotFound, "User account not found.")),

@@ -219,7 +219,7 @@ impl Account {
     /// Whether it may not come in now.
     #[must_use]
     pub fn is_banned(&self, now: Millis) -> bool {
-        self.ban.as_ref().is_some_and(|ban| ban.until.is_none_or(|until| now < until))
+        self.ban.as_ref().is_some_and(|ban| ban.holds(now))
     }
 
     /// The identity of a kind that an account has once.
@@ -243,6 +243,12 @@ pub struct Ban {
 }
 
 impl Ban {
+    /// Whether it has not ended.
+    #[must_use]
+    pub fn holds(&self, now: Millis) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         check::text("reason", &self.reason, 4096)?;
         check::text("by", &self.by, NAME_MAX)

@@ -64,7 +64,7 @@ pub use objects::{
 pub use operators::{Operator, OperatorUpdate, Operators, Role};
 pub use outbox::{NewOutboxEntry, Outbox, OutboxEntry, PAYLOAD_MAX};
 pub use person::PersonExport;
-pub use sessions::{NewSession, Rotate, Rotation, SESSIONS_MAX, Session, Sessions, TokenHash};
+pub use sessions::{NewSession, Rotate, Rotation, SESSIONS_MAX, Session, Sessions, SignedIn, TokenHash};
 pub use store::{Options, Store};
 pub use transfer::{Moved, export, import};
 pub use updates::{Update, Updated, Updates};

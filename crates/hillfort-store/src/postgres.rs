@@ -10,7 +10,7 @@ use tokio_postgres::IsolationLevel;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 
-use crate::sql::{Fail, Unit};
+use crate::sql::{Fail, Row, Statement, Unit};
 use crate::store::Options;
 use crate::{Result, StoreError, schema};
 use conn::PgConn;
@@ -38,18 +38,12 @@ impl Postgres {
     /// Runs the unit in a transaction of its own task: a caller that goes away does not end it.
     pub(crate) async fn write<A: Send + Sync + 'static, T: Send + 'static>(&self, args: A, unit: Unit<A, T>) -> Result<T> {
         let pool = self.pool.clone();
-        in_task(async move {
-            let mut pause = Duration::from_millis(1);
-            for _ in 1..ATTEMPTS {
-                match attempt(&pool, &args, unit, Mode::Write).await {
-                    Err(Fail::Again) => tokio::time::sleep(pause).await,
-                    result => return result,
-                }
-                pause *= 2;
-            }
-            attempt(&pool, &args, unit, Mode::Write).await
-        })
-        .await
+        in_task(async move { until_done(|| attempt(&pool, &args, unit, Mode::Write)).await }).await
+    }
+
+    /// Runs statements in a transaction. They are all sent at one moment, so that a caller that goes away does not cut them in two.
+    pub(crate) async fn write_at_once(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        Ok(until_done(|| async { conn::at_once(&get(&self.pool).await?, &statements).await }).await?)
     }
 
     pub(crate) async fn read<A, T>(&self, args: A, unit: Unit<A, T>, snapshot: bool) -> Result<T>
@@ -75,6 +69,19 @@ enum Mode {
 async fn in_task<T: Send + 'static>(task: impl Future<Output = Result<T, Fail>> + Send + 'static) -> Result<T> {
     let done = tokio::spawn(task).await;
     Ok(done.map_err(|error| StoreError::Unavailable(format!("a unit of work ended early: {error}")))??)
+}
+
+/// Runs it again while another transaction is in the way.
+async fn until_done<T, A: Future<Output = Result<T, Fail>>>(attempt: impl Fn() -> A) -> Result<T, Fail> {
+    let mut pause = Duration::from_millis(1);
+    for _ in 1..ATTEMPTS {
+        match attempt().await {
+            Err(Fail::Again) => tokio::time::sleep(pause).await,
+            result => return result,
+        }
+        pause *= 2;
+    }
+    attempt().await
 }
 
 async fn attempt<A, T>(pool: &Pool, args: &A, unit: Unit<A, T>, mode: Mode) -> Result<T, Fail> {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use std::fmt::Debug;
 
-use crate::{Millis, OtherWays, Result, SessionId, UserId, check};
+use crate::{Ban, Identity, Millis, NewAccount, OtherWays, Result, SessionId, UserId, check};
 
 /// Most sessions of one account: with one more, the one that was used least recently ends.
 pub const SESSIONS_MAX: usize = 64;
@@ -21,8 +21,6 @@ pub type TokenHash = [u8; 32];
 pub struct NewSession {
     /// Its id. One that is taken is a conflict ([`crate::Conflict::Id`]).
     pub id: SessionId,
-    /// Whose.
-    pub user: UserId,
     /// Hash of the first refresh token.
     pub token: TokenHash,
     /// When that token ends.
@@ -38,6 +36,12 @@ impl NewSession {
         check::object("vars", &self.vars, VARS_MAX)?;
         check::text("origin", &self.origin, 256)
     }
+}
+
+pub(crate) fn check_sign_in(identity: &Identity, new: Option<&NewAccount>, session: &NewSession) -> Result<()> {
+    identity.check()?;
+    new.map_or(Ok(()), NewAccount::check)?;
+    session.check()
 }
 
 /// A session that is open.
@@ -59,6 +63,21 @@ pub struct Session {
     pub update_time: Millis,
     /// When its refresh token ends.
     pub expires: Millis,
+}
+
+/// Who signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The account.
+    pub user: UserId,
+    /// Its name.
+    pub username: String,
+    /// Its generation. See [`crate::Account::generation`].
+    pub generation: i64,
+    /// The ban that keeps the person out: then no session was begun.
+    pub ban: Option<Ban>,
+    /// Whether the account was made by this sign-in.
+    pub created: bool,
 }
 
 /// A refresh token to exchange. The caller has checked its signature, so that id and token belong together.
@@ -104,8 +123,12 @@ pub enum Rotation {
 /// The port. Each method is a unit of work.
 #[async_trait]
 pub trait Sessions: Send + Sync + Debug {
-    /// Begins a session.
-    async fn create(&self, new: NewSession, now: Millis) -> Result<Session>;
+    /// Begins a session of an account.
+    async fn create(&self, user: UserId, new: NewSession, now: Millis) -> Result<Session>;
+
+    /// Begins a session of the account with this identity, as [`crate::Accounts::register_or_find`] finds or makes it, and [`Self::create`]
+    /// begins it, at once. Who is banned now gets none.
+    async fn sign_in(&self, identity: Identity, new: Option<NewAccount>, session: NewSession, now: Millis) -> Result<SignedIn>;
 
     /// Exchanges a refresh token for the next.
     async fn rotate(&self, rotate: Rotate, now: Millis) -> Result<Rotation>;

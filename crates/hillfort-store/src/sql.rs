@@ -195,6 +195,15 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
+/// A statement that is known before the ones ahead of it were run.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    pub(crate) sql: &'static str,
+    pub(crate) values: Vec<Value>,
+    /// As [`Conn::rows_locked`].
+    pub(crate) locks: bool,
+}
+
 /// A connection within a unit of work.
 #[async_trait::async_trait]
 pub(crate) trait Conn: Send {
@@ -255,6 +264,15 @@ async fn lock_account(conn: &mut dyn Conn, user: UserId) -> Result<i64, Fail> {
     one(conn.rows_locked(sql, values![user]).await?).ok_or(Missing::Account)?.int(0)
 }
 
+async fn one_by_one(conn: &mut dyn Conn, statements: &[Statement]) -> Result<Vec<Vec<Row>>, Fail> {
+    let mut answers = Vec::with_capacity(statements.len());
+    for Statement { sql, values, locks } in statements {
+        let values = values.clone();
+        answers.push(if *locks { conn.rows_locked(sql, values).await? } else { conn.rows(sql, values).await? });
+    }
+    Ok(answers)
+}
+
 /// The ports on one of the databases.
 #[derive(Debug)]
 pub(crate) enum Sql {
@@ -270,6 +288,16 @@ impl Sql {
             Self::Sqlite(sqlite) => sqlite.write(args, unit).await,
             #[cfg(feature = "postgres")]
             Self::Postgres(postgres) => postgres.write(args, unit).await,
+        }
+    }
+
+    /// Runs statements in order, in a transaction of their own: a unit of work in which nothing is decided between one and the next. All are
+    /// on the way at once where there is a way.
+    async fn write_at_once(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write(statements, |statements, conn| Box::pin(one_by_one(conn, statements))).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(postgres) => postgres.write_at_once(statements).await,
         }
     }
 

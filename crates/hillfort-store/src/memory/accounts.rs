@@ -72,6 +72,16 @@ impl State {
         self.revoke_all(user)
     }
 
+    pub(super) fn register_or_find(&mut self, identity: Identity, new: Option<NewAccount>, now: Millis) -> Result<Found> {
+        match self.identities.get(&(identity.kind, identity.value.clone())).copied() {
+            Some(user) => Ok(Found { account: self.account(user)?, created: false }),
+            None => {
+                let new = new.ok_or(Missing::Account)?;
+                Ok(Found { account: self.create(identity, new, now)?, created: true })
+            }
+        }
+    }
+
     fn create(&mut self, identity: Identity, new: NewAccount, now: Millis) -> Result<Account> {
         if self.accounts.has(&new.id) {
             return Err(Conflict::Id.into());
@@ -94,13 +104,7 @@ impl Accounts for Memory {
     async fn register_or_find(&self, identity: Identity, new: Option<NewAccount>, now: Millis) -> Result<Found> {
         identity.check()?;
         new.as_ref().map_or(Ok(()), NewAccount::check)?;
-        self.unit(|state| match state.identities.get(&(identity.kind, identity.value.clone())).copied() {
-            Some(user) => Ok(Found { account: state.account(user)?, created: false }),
-            None => {
-                let new = new.ok_or(Missing::Account)?;
-                Ok(Found { account: state.create(identity, new, now)?, created: true })
-            }
-        })
+        self.unit(|state| state.register_or_find(identity, new, now))
     }
 
     async fn link(&self, user: UserId, identity: Identity, password_hash: Option<String>, now: Millis) -> Result<()> {

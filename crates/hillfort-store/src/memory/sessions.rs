@@ -4,9 +4,10 @@ use async_trait::async_trait;
 
 use super::{Memory, SessionRow, State};
 use crate::accounts::check_hash;
+use crate::sessions::check_sign_in;
 use crate::{
-    Conflict, Millis, Missing, NewSession, OtherWays, Result, Rotate, Rotation, SESSIONS_MAX, Session, SessionId, Sessions,
-    TokenHash, UserId,
+    Conflict, Found, Identity, Millis, Missing, NewAccount, NewSession, OtherWays, Result, Rotate, Rotation, SESSIONS_MAX,
+    Session, SessionId, Sessions, SignedIn, TokenHash, UserId,
 };
 
 impl SessionRow {
@@ -75,6 +76,27 @@ impl State {
         }
     }
 
+    fn begin(&mut self, user: UserId, new: NewSession, now: Millis) -> Result<Session> {
+        let generation = self.row(user)?.account.generation;
+        if self.sessions.has(&new.id) {
+            return Err(Conflict::Id.into());
+        }
+        self.make_place(user);
+        let row = SessionRow {
+            user,
+            current: new.token,
+            previous: None,
+            rotate_time: now,
+            vars: new.vars,
+            origin: new.origin,
+            create_time: now,
+            update_time: now,
+            expires: new.expires,
+        };
+        self.put_session(new.id, row.clone());
+        Ok(row.session(new.id, generation))
+    }
+
     fn rotate(&mut self, rotate: Rotate, now: Millis) -> Result<Rotation> {
         let Some(mut row) = self.sessions.get(&rotate.id).filter(|row| now < row.expires).cloned() else {
             return Ok(Rotation::Ended);
@@ -101,27 +123,20 @@ impl State {
 
 #[async_trait]
 impl Sessions for Memory {
-    async fn create(&self, new: NewSession, now: Millis) -> Result<Session> {
+    async fn create(&self, user: UserId, new: NewSession, now: Millis) -> Result<Session> {
         new.check()?;
+        self.unit(|state| state.begin(user, new, now))
+    }
+
+    async fn sign_in(&self, identity: Identity, new: Option<NewAccount>, session: NewSession, now: Millis) -> Result<SignedIn> {
+        check_sign_in(&identity, new.as_ref(), &session)?;
         self.unit(|state| {
-            let generation = state.row(new.user)?.account.generation;
-            if state.sessions.has(&new.id) {
-                return Err(Conflict::Id.into());
+            let Found { account, created } = state.register_or_find(identity, new, now)?;
+            let ban = account.ban.filter(|ban| ban.holds(now));
+            if ban.is_none() {
+                state.begin(account.id, session, now)?;
             }
-            state.make_place(new.user);
-            let row = SessionRow {
-                user: new.user,
-                current: new.token,
-                previous: None,
-                rotate_time: now,
-                vars: new.vars,
-                origin: new.origin,
-                create_time: now,
-                update_time: now,
-                expires: new.expires,
-            };
-            state.put_session(new.id, row.clone());
-            Ok(row.session(new.id, generation))
+            Ok(SignedIn { user: account.id, username: account.username, generation: account.generation, ban, created })
         })
     }
 
@@ -216,10 +231,9 @@ mod tests {
                 memory.register_or_find(device, Some(new), 1).await.unwrap();
                 for number in 0..20 {
                     let id = SessionId::random();
-                    let new =
-                        NewSession { id, user, token: [number; 32], expires: 1000, vars: "{}".into(), origin: String::new() };
+                    let new = NewSession { id, token: [number; 32], expires: 1000, vars: "{}".into(), origin: String::new() };
                     let before = memory.state.lock().unwrap().looked_at();
-                    memory.create(new, 1).await.unwrap();
+                    memory.create(user, new, 1).await.unwrap();
                     let looked = memory.state.lock().unwrap().looked_at() - before;
                     assert!(looked <= SESSIONS_MAX as u64 + 8, "{looked} rows");
                 }

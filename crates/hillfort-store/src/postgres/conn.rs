@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bytes::BytesMut;
 use deadpool_postgres::{GenericClient, Object, Transaction};
+use std::borrow::Cow;
 use std::error::Error;
 use std::pin::Pin;
 use std::task::Poll;
@@ -10,7 +11,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use super::fail;
 use crate::StoreError;
-use crate::sql::{Alone, Conn, Fail, Row, Value};
+use crate::sql::{Alone, Conn, Fail, Row, Statement, Value};
 
 /// Statements of a batch that are on their way at once.
 const WINDOW: usize = 256;
@@ -65,29 +66,86 @@ fn read(row: &tokio_postgres::Row) -> Result<Row, Fail> {
     values.map(Row).map_err(|error| StoreError::Unavailable(error.to_string()).into())
 }
 
+/// A question that is on its way.
+struct Sent<'a, T> {
+    question: Pin<Box<dyn Future<Output = Result<T, tokio_postgres::Error>> + Send + 'a>>,
+    /// The answer, when it was there at once: the question could not be sent.
+    early: Poll<Result<T, tokio_postgres::Error>>,
+}
+
+impl<'a, T> Sent<'a, T> {
+    /// Sends it, and waits for nothing: the first poll puts a question on its way, in the order of the polls.
+    async fn new(question: impl Future<Output = Result<T, tokio_postgres::Error>> + Send + 'a) -> Self {
+        let mut question: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(question);
+        let early = std::future::poll_fn(|context| Poll::Ready(question.as_mut().poll(context))).await;
+        Self { question, early }
+    }
+
+    async fn answer(self) -> Result<T, Fail> {
+        let answer = match self.early {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => self.question.await,
+        };
+        answer.map_err(|error| fail(&error))
+    }
+}
+
+type Params<'a> = Vec<&'a (dyn ToSql + Sync)>;
+
+fn params(values: &[Value]) -> Params<'_> {
+    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+fn read_all(rows: &[tokio_postgres::Row]) -> Result<Vec<Row>, Fail> {
+    rows.iter().map(read).collect()
+}
+
 /// Sends the statement once for each list of values before it waits for the first answer.
 async fn run(client: &impl GenericClient, sql: &str, batch: &[Vec<Value>]) -> Result<Vec<Vec<Row>>, Fail> {
     let statement = client.prepare_cached(sql).await.map_err(|error| fail(&error))?;
     let mut answers = Vec::with_capacity(batch.len());
     for window in batch.chunks(WINDOW) {
-        let params: Vec<Vec<&(dyn ToSql + Sync)>> =
-            window.iter().map(|values| values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()).collect();
+        let params: Vec<Params<'_>> = window.iter().map(|values| params(values)).collect();
         let mut waiting = Vec::with_capacity(window.len());
         for params in &params {
-            let mut query: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(client.query(&statement, params));
-            // The first poll puts it on its way, in this order.
-            let early = std::future::poll_fn(|context| Poll::Ready(query.as_mut().poll(context))).await;
-            waiting.push((query, early));
+            waiting.push(Sent::new(client.query(&statement, params)).await);
         }
-        for (query, early) in waiting {
-            let rows = match early {
-                Poll::Ready(rows) => rows,
-                Poll::Pending => query.await,
-            };
-            answers.push(rows.map_err(|error| fail(&error))?.iter().map(read).collect::<Result<_, Fail>>()?);
+        for sent in waiting {
+            answers.push(read_all(&sent.answer().await?)?);
         }
     }
     Ok(answers)
+}
+
+/// Sends a transaction of these statements before it waits for the first answer.
+pub(super) async fn at_once(client: &Object, statements: &[Statement]) -> Result<Vec<Vec<Row>>, Fail> {
+    let mut prepared = Vec::with_capacity(statements.len());
+    for Statement { sql, values, locks } in statements {
+        let sql = if *locks { Cow::Owned(locked(sql)) } else { Cow::Borrowed(*sql) };
+        prepared.push((client.prepare_cached(&sql).await.map_err(|error| fail(&error))?, params(values)));
+    }
+    // From here on, nothing is waited for until the last word is sent.
+    let begin = Sent::new(client.batch_execute("BEGIN")).await;
+    let mut waiting = Vec::with_capacity(prepared.len());
+    for (statement, params) in &prepared {
+        waiting.push(Sent::new(client.query(statement, params)).await);
+    }
+    let all_are_sent = waiting.iter().all(|sent| sent.early.is_pending());
+    let end = Sent::new(client.batch_execute(if all_are_sent { "COMMIT" } else { "ROLLBACK" })).await;
+
+    begin.answer().await?;
+    let mut answers = Vec::with_capacity(waiting.len());
+    for sent in waiting {
+        // After the first that fails, the server takes the transaction back, whatever its last word is.
+        answers.push(read_all(&sent.answer().await?)?);
+    }
+    end.answer().await?;
+    Ok(answers)
+}
+
+/// Locks the rows against changes, but not against new rows that refer to them.
+fn locked(sql: &str) -> String {
+    format!("{sql} FOR NO KEY UPDATE")
 }
 
 impl PgConn<'_> {
@@ -105,9 +163,8 @@ impl Conn for PgConn<'_> {
         Ok(self.run(sql, &[values]).await?.pop().unwrap_or_default())
     }
 
-    /// Locks the rows against changes, but not against new rows that refer to them.
     async fn rows_locked(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, Fail> {
-        Ok(self.run(&format!("{sql} FOR NO KEY UPDATE"), &[values]).await?.pop().unwrap_or_default())
+        Ok(self.run(&locked(sql), &[values]).await?.pop().unwrap_or_default())
     }
 
     async fn each(&mut self, sql: &str, batch: Vec<Vec<Value>>) -> Result<Vec<Vec<Row>>, Fail> {

@@ -39,21 +39,20 @@ macro_rules! page {
     };
 }
 
+/// The ban in four columns: since, until, why and by whom.
+pub(super) fn read_ban(row: &mut Row, at: usize) -> Result<Option<Ban>, Fail> {
+    let Some(since) = row.int_or_null(at)? else { return Ok(None) };
+    let (reason, by) = (row.text_or_null(at + 2)?.unwrap_or_default(), row.text_or_null(at + 3)?.unwrap_or_default());
+    Ok(Some(Ban { since, until: row.int_or_null(at + 1)?, reason, by }))
+}
+
 /// Accounts of rows that [`accounts!`] gives: rows of one account follow each other.
 pub(super) fn read_accounts(rows: Vec<Row>) -> Result<Vec<Account>, Fail> {
     let mut accounts: Vec<Account> = Vec::new();
     for mut row in rows {
         let id = row.user(0)?;
         if accounts.last().is_none_or(|last| last.id != id) {
-            let ban = match row.int_or_null(11)? {
-                None => None,
-                Some(since) => Some(Ban {
-                    since,
-                    until: row.int_or_null(12)?,
-                    reason: row.text_or_null(13)?.unwrap_or_default(),
-                    by: row.text_or_null(14)?.unwrap_or_default(),
-                }),
-            };
+            let ban = read_ban(&mut row, 11)?;
             accounts.push(Account {
                 id,
                 username: row.text(1)?,
@@ -215,7 +214,7 @@ impl Accounts for Sql {
         }
         let new = new.ok_or(Missing::Account)?;
         self.write((identity, new, now), |(identity, new, now), conn| {
-            Box::pin(super::identities::register(conn, identity, new, *now))
+            Box::pin(super::identities::find_or_make(conn, identity, Some(new), *now))
         })
         .await
     }

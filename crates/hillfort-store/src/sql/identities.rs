@@ -6,13 +6,20 @@ use crate::{AccountUpdate, Conflict, DEVICES_MAX, Found, Identity, IdentityKind,
 
 const INSERT: &str = "INSERT INTO identities (kind, value, account_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING kind";
 
-pub(super) async fn register(conn: &mut dyn Conn, identity: &Identity, new: &NewAccount, now: Millis) -> Result<Found, Fail> {
+/// The account with the identity, made from `new` when there is none.
+pub(super) async fn find_or_make(
+    conn: &mut dyn Conn,
+    identity: &Identity,
+    new: Option<&NewAccount>,
+    now: Millis,
+) -> Result<Found, Fail> {
     const ACCOUNT: &str = "INSERT INTO accounts (id, username, display_name, avatar_url, lang_tag, location, timezone, metadata, \
          password_hash, generation, create_time, update_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $10) \
          ON CONFLICT DO NOTHING RETURNING id";
     if let Some(account) = by_identity(conn, identity).await? {
         return Ok(Found { account, created: false });
     }
+    let new = new.ok_or(Missing::Account)?;
     let AccountUpdate { username: _, display_name, avatar_url, lang_tag, location, timezone, metadata } = &new.profile;
     let mut values = values![new.id, &new.username];
     for (text, default) in [(display_name, ""), (avatar_url, ""), (lang_tag, LANG_TAG), (location, ""), (timezone, "")] {

@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 
-use super::{Conn, Fail, Row, Sql, lock_account, one, values};
+use super::{Conn, Fail, Row, Sql, Statement, lock_account, one, values};
 use crate::accounts::check_hash;
+use crate::sessions::check_sign_in;
 use crate::{
-    Conflict, Millis, Missing, NewSession, OtherWays, Result, Rotate, Rotation, SESSIONS_MAX, Session, SessionId, Sessions,
-    TokenHash, UserId,
+    Conflict, Found, Identity, Millis, Missing, NewAccount, NewSession, OtherWays, Result, Rotate, Rotation, SESSIONS_MAX,
+    Session, SessionId, Sessions, SignedIn, TokenHash, UserId,
 };
 
 macro_rules! sessions {
@@ -37,19 +38,21 @@ pub(super) async fn all_of(conn: &mut dyn Conn, user: UserId) -> Result<Vec<Sess
     rows.into_iter().map(read_session).collect()
 }
 
-async fn create(conn: &mut dyn Conn, new: &NewSession, now: Millis) -> Result<Session, Fail> {
+/// Ends the sessions that were used least recently, but for `$1`, of whose account there are too many with it.
+const TRIM: &str = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions \
+     WHERE account_id = (SELECT account_id FROM sessions WHERE id = $1) AND id <> $1 \
+     ORDER BY update_time DESC, id DESC LIMIT 1000000 OFFSET $2)";
+
+async fn create(conn: &mut dyn Conn, user: UserId, new: &NewSession, now: Millis) -> Result<Session, Fail> {
     const INSERT: &str = "INSERT INTO sessions (id, account_id, current, rotate_time, vars, origin, create_time, update_time, expires) \
          VALUES ($1, $2, $3, $4, $5, $6, $4, $4, $7) ON CONFLICT DO NOTHING RETURNING id";
-    // All but the latest, when there are too many with the new one.
-    const TRIM: &str = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE account_id = $1 AND id <> $2 \
-         ORDER BY update_time DESC, id DESC LIMIT 1000000 OFFSET $3)";
-    let generation = lock_account(conn, new.user).await?;
-    let values = values![new.id.0, new.user, new.token, now, &new.vars, &new.origin, new.expires];
+    let generation = lock_account(conn, user).await?;
+    let values = values![new.id.0, user, new.token, now, &new.vars, &new.origin, new.expires];
     one(conn.rows(INSERT, values).await?).ok_or(Conflict::Id)?;
-    conn.rows(TRIM, values![new.user, new.id.0, SESSIONS_MAX - 1]).await?;
+    conn.rows(TRIM, values![new.id.0, SESSIONS_MAX - 1]).await?;
     Ok(Session {
         id: new.id,
-        user: new.user,
+        user,
         generation,
         vars: new.vars.clone(),
         origin: new.origin.clone(),
@@ -57,6 +60,51 @@ async fn create(conn: &mut dyn Conn, new: &NewSession, now: Millis) -> Result<Se
         update_time: now,
         expires: new.expires,
     })
+}
+
+/// Begins a session of somebody who is known: who, when there is such a person, and whether the session was begun.
+fn returning(identity: &Identity, session: &NewSession, now: Millis) -> Vec<Statement> {
+    const WHO: &str = "SELECT id, username, generation, ban_since, ban_until, ban_reason, ban_by FROM accounts \
+         WHERE id = (SELECT account_id FROM identities WHERE kind = $1 AND value = $2)";
+    const BEGIN: &str = "INSERT INTO sessions (id, account_id, current, rotate_time, vars, origin, create_time, update_time, expires) \
+         SELECT $3, id, $4, $5, $6, $7, $5, $5, $8 FROM accounts \
+         WHERE id = (SELECT account_id FROM identities WHERE kind = $1 AND value = $2) AND (ban_since IS NULL OR ban_until <= $5) \
+         ON CONFLICT DO NOTHING RETURNING id";
+    let (kind, value) = (identity.kind.name(), &identity.value);
+    let begin = values![kind, value, session.id.0, session.token, now, &session.vars, &session.origin, session.expires];
+    vec![
+        Statement { sql: WHO, values: values![kind, value], locks: true },
+        Statement { sql: BEGIN, values: begin, locks: false },
+        Statement { sql: TRIM, values: values![session.id.0, SESSIONS_MAX - 1], locks: false },
+    ]
+}
+
+/// Reads what [`returning`] has found. `None` when nothing was done: nobody has the identity, or all of it is to be looked at again.
+fn returned(answers: Vec<Vec<Row>>, now: Millis) -> Result<Option<SignedIn>, Fail> {
+    let mut answers = answers.into_iter();
+    let (who, begun) = (answers.next().and_then(one), answers.next().is_some_and(|rows| !rows.is_empty()));
+    let Some(mut row) = who else { return Ok(None) };
+    let ban = super::accounts::read_ban(&mut row, 3)?.filter(|ban| ban.holds(now));
+    if begun == ban.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(SignedIn { user: row.user(0)?, username: row.text(1)?, generation: row.int(2)?, ban, created: false }))
+}
+
+async fn sign_in(
+    conn: &mut dyn Conn,
+    identity: &Identity,
+    new: Option<&NewAccount>,
+    session: &NewSession,
+    now: Millis,
+) -> Result<SignedIn, Fail> {
+    let Found { account, created } = super::identities::find_or_make(conn, identity, new, now).await?;
+    let ban = account.ban.filter(|ban| ban.holds(now));
+    if ban.is_none() && create(conn, account.id, session, now).await?.generation != account.generation {
+        // Banned, or signed out everywhere, between the two.
+        return Err(Fail::Again);
+    }
+    Ok(SignedIn { user: account.id, username: account.username, generation: account.generation, ban, created })
 }
 
 async fn rotate(conn: &mut dyn Conn, rotate: &Rotate, now: Millis) -> Result<Rotation, Fail> {
@@ -126,9 +174,24 @@ async fn use_reset(conn: &mut dyn Conn, token: TokenHash, hash: &String, others:
 
 #[async_trait]
 impl Sessions for Sql {
-    async fn create(&self, new: NewSession, now: Millis) -> Result<Session> {
+    async fn create(&self, user: UserId, new: NewSession, now: Millis) -> Result<Session> {
         new.check()?;
-        self.write((new, now), |(new, now), conn| Box::pin(create(conn, new, *now))).await
+        self.write((user, new, now), |(user, new, now), conn| Box::pin(create(conn, *user, new, *now))).await
+    }
+
+    async fn sign_in(&self, identity: Identity, new: Option<NewAccount>, session: NewSession, now: Millis) -> Result<SignedIn> {
+        check_sign_in(&identity, new.as_ref(), &session)?;
+        let answers = self.write_at_once(returning(&identity, &session, now)).await?;
+        if new.is_none() && answers[0].is_empty() {
+            return Err(Missing::Account.into());
+        }
+        if let Some(signed_in) = returned(answers, now)? {
+            return Ok(signed_in);
+        }
+        self.write((identity, new, session, now), |(identity, new, session, now), conn| {
+            Box::pin(sign_in(conn, identity, new.as_ref(), session, *now))
+        })
+        .await
     }
 
     async fn rotate(&self, request: Rotate, now: Millis) -> Result<Rotation> {

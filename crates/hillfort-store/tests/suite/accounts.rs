@@ -181,7 +181,7 @@ async fn rehashed_once(store: Store) {
     let email = Identity::new(IdentityKind::Email, "a@example.org");
     store.accounts.link(a.id, email, Some("old".into()), 50).await.unwrap();
     let hash = async || store.accounts.password("a@example.org".into()).await.unwrap().1;
-    let open = store.sessions.create(session(a.id), 12).await.unwrap();
+    let open = store.sessions.create(a.id, session(), 12).await.unwrap();
     assert_eq!(store.accounts.rehash(a.id, "old".into(), "dearer".into()).await, Ok(true));
     assert_eq!(store.sessions.get(open.id, 13).await.unwrap().map(|session| session.generation), Some(0), "sessions go on");
     store.accounts.set_password(a.id, Some("new".into()), OtherWays::Keep, 56).await.unwrap();
@@ -321,7 +321,7 @@ async fn usernames_at_once(store: Store) {
 async fn bans(store: Store) {
     let a = person(&store, "a").await;
     let ban = Ban { since: 100, until: Some(200), reason: "aimbot".into(), by: "ops".into() };
-    store.sessions.create(session(a.id), 90).await.unwrap();
+    store.sessions.create(a.id, session(), 90).await.unwrap();
     assert_eq!(store.accounts.disable(a.id, ban.clone(), 100).await, Ok(1));
     let account = store.accounts.get(a.id).await.unwrap();
     assert_eq!(account.ban, Some(ban.clone()));
@@ -337,8 +337,8 @@ async fn bans(store: Store) {
     assert_eq!(store.accounts.enable(nobody(), 1).await, Err(missing(Missing::Account)));
 }
 
-fn session(user: UserId) -> NewSession {
-    NewSession { id: SessionId::random(), user, token: [1; 32], expires: 10_000, vars: "{}".into(), origin: "192.0.2.1".into() }
+fn session() -> NewSession {
+    NewSession { id: SessionId::random(), token: [1; 32], expires: 10_000, vars: "{}".into(), origin: "192.0.2.1".into() }
 }
 
 async fn fill(store: &Store, user: UserId) {
@@ -347,7 +347,7 @@ async fn fill(store: &Store, user: UserId) {
     store.objects.write(hillfort_store::Caller::Server, writes, 10).await.unwrap();
     let change = WalletChange { user, changeset: [("coins".to_owned(), 7)].into(), metadata: "{\"why\":\"gift\"}".into() };
     store.wallets.apply(vec![change], true, 11).await.unwrap();
-    store.sessions.create(session(user), 12).await.unwrap();
+    store.sessions.create(user, session(), 12).await.unwrap();
     store.sessions.create_reset(user, [user.0[0]; 32], 10_000, 13).await.unwrap();
 }
 
@@ -482,7 +482,7 @@ async fn system_is_nobody(store: Store) {
     assert_eq!(store.accounts.set_password(system, None, OtherWays::Unlink, 1).await, gone().map(|_: hillfort_store::Account| 0));
     assert_eq!(store.accounts.link(system, device("x"), None, 1).await, gone().map(|_: hillfort_store::Account| ()));
     assert_eq!(store.wallets.get(system).await, gone().map(|_: hillfort_store::Account| Default::default()));
-    assert!(store.sessions.create(session(system), 1).await.is_err());
+    assert!(store.sessions.create(system, session(), 1).await.is_err());
     assert_eq!(store.accounts.list(AccountFilter::All, 10, None).await.unwrap().items, []);
     assert_eq!(store.accounts.count().await, Ok(0));
 }

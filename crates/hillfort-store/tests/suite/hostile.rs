@@ -266,15 +266,9 @@ async fn everything_else(store: Store) {
         let operator = store.operators.create(text.into(), Role::Administrator, text.into(), 10).await.unwrap();
         assert_eq!(store.operators.get(text.into()).await.unwrap(), operator);
         assert_eq!((operator.name.as_str(), operator.password_hash.as_str()), (text, text));
-        let new = NewSession {
-            id: SessionId::random(),
-            user,
-            token: [at as u8; 32],
-            expires: 100,
-            vars: json(text),
-            origin: text.into(),
-        };
-        let session = store.sessions.create(new, 10).await.unwrap();
+        let new =
+            NewSession { id: SessionId::random(), token: [at as u8; 32], expires: 100, vars: json(text), origin: text.into() };
+        let session = store.sessions.create(user, new, 10).await.unwrap();
         assert_eq!(store.sessions.get(session.id, 20).await.unwrap(), Some(session.clone()));
         assert_eq!((session.vars, session.origin), (json(text), text.to_owned()));
     }

@@ -104,7 +104,8 @@ enum Call {
     List(Caller, String, Option<UserId>, usize),
     Wallet(Vec<WalletChange>, bool),
     Update(Update),
-    SignIn(UserId, u8),
+    Begin(UserId, u8),
+    SignIn(Identity, Option<(UserId, String)>, u8),
     Rotate(u8, u8, u8, i64),
     Revoke(u8),
     RevokeAll(UserId),
@@ -148,7 +149,8 @@ fn call() -> impl Strategy<Value = Call> {
         2 => (caller(), name(), proptest::option::of(owner()), 1..4_usize).prop_map(|(a, b, c, d)| Call::List(a, b, c, d)),
         4 => (vec(change(), 0..4), any::<bool>()).prop_map(|(changes, ledger)| Call::Wallet(changes, ledger)),
         3 => update.prop_map(Call::Update),
-        2 => (user(), 1..5_u8).prop_map(|(user, id)| Call::SignIn(user, id)),
+        2 => (user(), 1..5_u8).prop_map(|(user, id)| Call::Begin(user, id)),
+        4 => (identity(), proptest::option::weighted(0.6, (user(), name())), 1..5_u8).prop_map(|(a, b, c)| Call::SignIn(a, b, c)),
         3 => (1..5_u8, 0..4_u8, 0..4_u8, 0..20_i64).prop_map(|(id, old, new, grace)| Call::Rotate(id, old, new, grace)),
         1 => (1..5_u8).prop_map(Call::Revoke),
         1 => user().prop_map(Call::RevokeAll),
@@ -173,6 +175,10 @@ fn text<T: Debug>(answer: Result<T, StoreError>) -> String {
         Err(StoreError::Invalid(_)) => "invalid".to_owned(),
         answer => format!("{answer:?}"),
     }
+}
+
+fn session(id: u8, now: i64) -> NewSession {
+    NewSession { id: SessionId([id; 16]), token: [0; 32], expires: now + 30, vars: "{}".into(), origin: String::new() }
 }
 
 impl Side {
@@ -233,16 +239,14 @@ impl Side {
                 said
             }
             Call::Update(update) => text(updates.apply(update, now).await),
-            Call::SignIn(user, id) => {
-                let new = NewSession {
-                    id: SessionId([id; 16]),
-                    user,
-                    token: [0; 32],
-                    expires: now + 30,
-                    vars: "{}".into(),
-                    origin: String::new(),
-                };
-                format!("{} {}", text(sessions.create(new, now).await), text(sessions.of_user(user, now).await))
+            Call::Begin(user, id) => {
+                let begun = sessions.create(user, session(id, now), now).await;
+                format!("{} {}", text(begun), text(sessions.of_user(user, now).await))
+            }
+            Call::SignIn(identity, new, id) => {
+                let new = new.map(|(id, name)| NewAccount::named(id, name));
+                let signed_in = sessions.sign_in(identity, new, session(id, now), now).await;
+                format!("{} {}", text(signed_in), text(sessions.get(SessionId([id; 16]), now).await))
             }
             Call::Rotate(id, old, new, grace) => {
                 let id = SessionId([id; 16]);

@@ -49,8 +49,8 @@ async fn fill(store: &Store) -> UserId {
         .disable(a, Ban { since: 1, until: None, reason: "\"quoted\" \\ \n".into(), by: "ops".into() }, 1)
         .await
         .unwrap();
-    let new = NewSession { id: SessionId::random(), user: a, token: [7; 32], expires: 99, vars: "{}".into(), origin: "x".into() };
-    store.sessions.create(new, 5).await.unwrap();
+    let new = NewSession { id: SessionId::random(), token: [7; 32], expires: 99, vars: "{}".into(), origin: "x".into() };
+    store.sessions.create(a, new, 5).await.unwrap();
     store.sessions.create_reset(a, [8; 32], 99, 5).await.unwrap();
     let object = |at: usize, user| {
         WriteObject::new(ObjectId::new("ç", format!("{at}"), user), format!("{{\"n\":{at}, \"u\":\"\\u0000 é\"}}"))

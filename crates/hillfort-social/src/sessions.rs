@@ -116,7 +116,7 @@ impl Core {
 
     /// A session to begin, and the turn of its first refresh token.
     pub(crate) fn first_turn(&self, caller: &Caller, vars: &BTreeMap<String, String>, now_ms: i64) -> (u64, NewSession) {
-        let (id, turn) = (SessionId::random(), u64::from_ne_bytes(random()));
+        let (id, turn) = (SessionId::at(now_ms), u64::from_ne_bytes(random()));
         let new = NewSession {
             id,
             token: turn_hash(id.0, turn),
@@ -136,7 +136,8 @@ impl Core {
         vars: BTreeMap<String, String>,
     ) -> Result<(String, i64), ApiError> {
         checks::vars(&vars, self.config.payloads.vars_bytes)?;
-        let (id, now_ms) = (SessionId::random(), self.now_ms());
+        let now_ms = self.now_ms();
+        let id = SessionId::at(now_ms);
         let mut claims = self.claims(id, account.id, account.username.clone(), account.generation, vars, now_ms);
         claims.expires_s = expires_s.unwrap_or(claims.expires_s);
         if !username.is_empty() {

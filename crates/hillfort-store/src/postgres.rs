@@ -175,3 +175,62 @@ fn fail(error: &tokio_postgres::Error) -> Fail {
         _ => StoreError::Unavailable(text(error)).into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use super::Postgres;
+    use crate::sql::{Statement, Value};
+    use crate::store::Options;
+
+    fn insert(key: &str, actor: Value) -> Statement {
+        let sql = "INSERT INTO tombstones (account_id, time, actor) VALUES ($1, 1, $2)";
+        Statement { sql, values: vec![Value::Bytes(key.as_bytes().to_vec()), actor], locks: false }
+    }
+
+    fn count() -> Statement {
+        Statement { sql: "SELECT count(*) FROM tombstones", values: vec![], locks: false }
+    }
+
+    #[test]
+    fn what_is_sent_at_once_is_done_as_a_whole_or_not_at_all() {
+        let Some(server) = hillfort_testkit::postgres::Server::start() else { return };
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            // One connection: what is left of a transaction would be met by the next.
+            let options = Options { connections: 1, ..Options::default() };
+            let database = Postgres::open(&server.database(), &options).await.unwrap();
+            let counted = async || database.write_at_once(vec![count()]).await.unwrap()[0][0].int(0).unwrap();
+            let text = |text: &str| Value::Text(text.to_owned());
+
+            let answers = database.write_at_once(vec![insert("a", text("op")), count(), insert("b", text("op"))]).await.unwrap();
+            assert_eq!((answers.len(), answers[1][0].int(0).unwrap(), counted().await), (3, 1, 2));
+            // The server refuses the second.
+            assert!(database.write_at_once(vec![insert("c", text("op")), insert("a", text("op")), count()]).await.is_err());
+            assert_eq!(counted().await, 2);
+            // The second cannot be sent, as its value is of another type.
+            assert!(database.write_at_once(vec![insert("d", text("op")), insert("e", Value::Int(1)), count()]).await.is_err());
+            assert_eq!(counted().await, 2);
+            // Whoever asks goes away, sooner or later.
+            let (mut before, mut was_sent) = (2, false);
+            for polls in 1..20 {
+                let (one, other) = (format!("one {polls}"), format!("other {polls}"));
+                let mut asked = Box::pin(database.write_at_once(vec![insert(&one, text("op")), insert(&other, text("op"))]));
+                let mut done = false;
+                for _ in 0..polls {
+                    if done {
+                        break;
+                    }
+                    done = std::future::poll_fn(|context| Poll::Ready(asked.as_mut().poll(context).is_ready())).await;
+                    tokio::task::yield_now().await;
+                }
+                drop(asked);
+                let now = counted().await;
+                assert!(now == before + 2 || now == before && !done, "{before} and {now} after {polls} looks");
+                was_sent |= now > before && !done;
+                before = now;
+            }
+            assert!(was_sent, "none was left while it was on its way");
+        });
+    }
+}

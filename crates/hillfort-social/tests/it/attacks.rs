@@ -212,7 +212,7 @@ fn a_flood_of_unknown_identities_is_answered_from_memory() {
     for number in 0..5000 {
         assert_eq!(rig.device_or_none(&format!("device-{number:05}")), None);
     }
-    let reached = asked.lock().unwrap().iter().filter(|&&asked| asked == "register_or_find").count();
+    let reached = asked.lock().unwrap().iter().filter(|&&asked| asked == "sign_in").count();
     assert!(reached <= 15, "{reached} of 5,000 reached the store");
     // Whoever is there is found: who was made, what was linked a moment ago, and all of them by a server that was started anew.
     let found = |rig: &Rig| ["device-of-ada", "linked-device"].map(|device| rig.device_or_none(device).is_some());

@@ -1,4 +1,4 @@
-//! A store whose questions about accounts are noted before they are passed on. Knows no call.
+//! A store whose questions about accounts and sessions are noted before they are passed on. Knows no call.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,15 +9,15 @@ use hillfort_store::*;
 pub(crate) type Asked = Arc<Mutex<Vec<&'static str>>>;
 
 #[derive(Debug)]
-pub(crate) struct Counted {
-    pub(crate) inner: Arc<dyn Accounts>,
+pub(crate) struct Counted<T: ?Sized> {
+    pub(crate) inner: Arc<T>,
     pub(crate) asked: Asked,
 }
 
 macro_rules! pass_on {
-    ($(fn $name:ident($($given:ident: $type:ty),*) -> $answer:ty;)*) => {
+    ($port:ident: $(fn $name:ident($($given:ident: $type:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
-        impl Accounts for Counted {
+        impl $port for Counted<dyn $port> {
             $(async fn $name(&self, $($given: $type),*) -> Result<$answer> {
                 self.asked.lock().unwrap().push(stringify!($name));
                 self.inner.$name($($given),*).await
@@ -27,6 +27,7 @@ macro_rules! pass_on {
 }
 
 pass_on! {
+    Accounts:
     fn register_or_find(identity: Identity, new: Option<NewAccount>, now: Millis) -> Found;
     fn link(user: UserId, identity: Identity, password_hash: Option<String>, now: Millis) -> ();
     fn unlink(user: UserId, kind: IdentityKind, value: Option<String>, now: Millis) -> ();
@@ -46,4 +47,19 @@ pass_on! {
     fn export(user: UserId, cursor: Option<String>) -> PersonExport;
     fn list(filter: AccountFilter, limit: usize, cursor: Option<String>) -> Page<Account>;
     fn count() -> u64;
+}
+
+pass_on! {
+    Sessions:
+    fn create(user: UserId, new: NewSession, now: Millis) -> Session;
+    fn sign_in(identity: Identity, new: Option<NewAccount>, session: NewSession, now: Millis) -> SignedIn;
+    fn rotate(rotate: Rotate, now: Millis) -> Rotation;
+    fn get(id: SessionId, now: Millis) -> Option<Session>;
+    fn of_user(user: UserId, now: Millis) -> Vec<Session>;
+    fn revoke(id: SessionId) -> bool;
+    fn revoke_all(user: UserId, now: Millis) -> i64;
+    fn generation(user: UserId) -> i64;
+    fn purge(now: Millis, limit: usize) -> u64;
+    fn create_reset(user: UserId, token: TokenHash, expires: Millis, now: Millis) -> ();
+    fn use_reset(token: TokenHash, password_hash: String, others: OtherWays, now: Millis) -> UserId;
 }

@@ -53,7 +53,8 @@ impl Rig {
         let runtime = Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
         let mut store = runtime.block_on(Store::open("memory:", Options::default())).unwrap();
         let asked = Asked::default();
-        store.accounts = Arc::new(Counted { inner: Arc::clone(&store.accounts), asked: Arc::clone(&asked) });
+        store.accounts = Arc::new(Counted { inner: store.accounts, asked: Arc::clone(&asked) });
+        store.sessions = Arc::new(Counted { inner: store.sessions, asked: Arc::clone(&asked) });
         (Self::over(runtime, store, config, mail, NOW_MS), asked)
     }
 

@@ -230,7 +230,7 @@ mod tests {
                 let device = Identity::new(IdentityKind::Device, format!("device{person}"));
                 memory.register_or_find(device, Some(new), 1).await.unwrap();
                 for number in 0..20 {
-                    let id = SessionId::random();
+                    let id = SessionId::at(1);
                     let new = NewSession { id, token: [number; 32], expires: 1000, vars: "{}".into(), origin: String::new() };
                     let before = memory.state.lock().unwrap().looked_at();
                     memory.create(user, new, 1).await.unwrap();

@@ -114,7 +114,8 @@ async fn signs_in(store: Store) {
         store.sessions.sign_in(device("a"), None, new, 100 + at).await.unwrap();
     }
     let mut left = sessions(made.user).await;
-    (left.sort_unstable(), latest.sort_unstable());
+    left.sort_unstable();
+    latest.sort_unstable();
     assert_eq!(left, latest, "the latest");
     assert_eq!(sessions(other).await, [kept]);
     // By a clock that was set back, it is the new one all the same that stays.

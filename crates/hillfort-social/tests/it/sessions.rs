@@ -68,6 +68,30 @@ fn variables_live_on_unless_they_are_replaced() {
 }
 
 /// Two parts of a client refresh at once: both answers go on, whichever of them is kept.
+/// Bytes that are few as they are, and too many when they are written in a token.
+#[test]
+fn variables_that_no_token_has_room_for_begin_no_session() {
+    let rig = Rig::new();
+    let session = rig.device("device-0001");
+    let user = hillfort_store::UserId(hillfort_api::UserId::parse(&rig.user_id(&session)).unwrap().0);
+    let open = || rig.runtime.block_on(rig.store.sessions.of_user(user, rig.now_ms())).unwrap().len();
+    assert_eq!(open(), 1);
+    for (count, fits) in [(100, true), (900, false)] {
+        let vars = BTreeMap::from([("v".into(), "\u{1}".repeat(count))]);
+        let account = AccountDevice { id: "device-0001".into(), vars };
+        let signed_in =
+            rig.sign_in(Call::AuthenticateDevice(AuthenticateDeviceRequest { account: Some(account), ..Default::default() }));
+        match signed_in {
+            Ok(_) => assert!(fits),
+            refused_one => {
+                assert!(!fits);
+                refused(refused_one, Code::InvalidArgument, "vars");
+            }
+        }
+        assert_eq!(open(), 2, "the session that fits is there");
+    }
+}
+
 #[test]
 fn two_refreshes_of_one_token_at_once_do_not_end_the_session() {
     for keeps_first in [true, false] {

@@ -195,8 +195,6 @@ impl Edge {
             idle: config.http_idle,
             silent_max: config.http_connections_max.div_ceil(2),
             open_max: config.http_connections_max - config.http_connections_max / 8,
-            lag: hillfort_stream::Lag::default(),
-            asked: Arc::default(),
             stats: Arc::clone(&stats),
         };
         let http = std::thread::Builder::new().name("http".into()).spawn(move || http::run(arrivals, house))?;

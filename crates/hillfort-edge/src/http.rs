@@ -6,7 +6,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Extension, Request};
@@ -26,18 +26,18 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use mio::Waker;
 use rustls::ServerConfig;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-mod lag;
+mod eager;
 mod life;
 mod lines;
 mod rewind;
 mod visits;
 
 use crate::stats::{Door, Stats};
+use eager::eager;
 use lines::Lines;
 use rewind::Rewind;
 use visits::Visits;
@@ -107,10 +107,6 @@ pub(crate) struct House {
     /// Connections that may be here; the oldest is shed for a new one. Below what the loop hands over at most, because those that were
     /// shed are on their way back for a moment.
     pub(crate) open_max: usize,
-    /// How far behind this thread is.
-    pub(crate) lag: Lag,
-    /// A request has come.
-    pub(crate) asked: Arc<Notify>,
     pub(crate) stats: Arc<Stats>,
 }
 
@@ -119,7 +115,8 @@ pub(crate) struct House {
 /// # Errors
 /// No runtime could be started.
 pub(crate) fn run(arrivals: Receiver<Arrival>, house: House) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Answers come from other threads: they go before requests that nobody has looked at yet, as those only make more of them.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().global_queue_interval(1).build()?;
     runtime.block_on(serve(arrivals, house));
     // Connections that are left are of no use without the loop.
     runtime.shutdown_background();
@@ -128,8 +125,6 @@ pub(crate) fn run(arrivals: Receiver<Arrival>, house: House) -> io::Result<()> {
 
 async fn serve(mut arrivals: Receiver<Arrival>, mut house: House) {
     house.router = Router::new().route("/session", get(upgrade)).fallback_service(house.router);
-    let (lag, asked) = (house.lag.clone(), Arc::clone(&house.asked));
-    tokio::spawn(async move { lag::watch(lag, &asked).await });
     let mut visits = Visits::new(house.silent_max, house.open_max);
     while let Some(Arrival { door, socket, early, tls, peer, admitted, goes_first }) = arrivals.recv().await {
         let (admitted, exit, stats) = (Mutex::new(Some(admitted)), house.exit.clone(), Arc::clone(&house.stats));
@@ -138,32 +133,40 @@ async fn serve(mut arrivals: Receiver<Arrival>, mut house: House) {
         visits.make_room();
         let watched = Arc::downgrade(&visit);
         // Bounded by the loop, which hands over no more connections than configured.
-        let task = tokio::spawn(host(door, socket, early, tls, house.clone(), visit));
+        let lag = Lag::default();
+        let connection = host(door, socket, early, tls, house.clone(), visit, lag.clone());
+        let task = tokio::spawn(eager(connection, Instant::now(), lag));
         visits.push(watched, task.abort_handle());
     }
 }
 
-async fn host(door: Door, socket: TcpStream, early: Vec<u8>, tls: Option<Arc<ServerConfig>>, house: House, visit: Arc<Visit>) {
+async fn host(
+    door: Door,
+    socket: TcpStream,
+    early: Vec<u8>,
+    tls: Option<Arc<ServerConfig>>,
+    house: House,
+    visit: Arc<Visit>,
+    lag: Lag,
+) {
     let Ok(socket) = tokio::net::TcpStream::from_std(socket) else { return };
     let socket = Rewind::new(socket, early);
     let Some(tls) = tls else {
-        return speak(door, TokioIo::new(socket), house, visit).await;
+        return speak(door, TokioIo::new(socket), house, visit, lag).await;
     };
     let handshake = TlsAcceptor::from(tls).accept_with(socket, |tls| tls.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX)));
     match tokio::time::timeout(house.patience, handshake).await {
-        Ok(Ok(stream)) => speak(door, TokioIo::new(stream), house, visit).await,
+        Ok(Ok(stream)) => speak(door, TokioIo::new(stream), house, visit, lag).await,
         Ok(Err(_)) | Err(_) => visit.refuse(Reject::Tls),
     }
 }
 
-async fn speak<IO: Read + Write + Unpin + Send + 'static>(door: Door, io: IO, house: House, visit: Arc<Visit>) {
-    let (lag, asked) = (house.lag, house.asked);
+async fn speak<IO: Read + Write + Unpin + Send + 'static>(door: Door, io: IO, house: House, visit: Arc<Visit>, lag: Lag) {
     let router = TowerToHyperService::new(if door == Door::Grpc { house.grpc } else { house.router });
     let (guest, lines) = (Arc::clone(&visit), Lines::new(Arc::clone(&house.stats)));
     let own = lines.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         visit.has_asked.store(true, Relaxed);
-        asked.notify_one();
         let line = own.of(request.version());
         request.extensions_mut().insert(line);
         request.extensions_mut().insert(lag.clone());

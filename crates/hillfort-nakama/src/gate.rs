@@ -132,7 +132,7 @@ impl Gate {
         self.service.check_signature(caller, call, sent)
     }
 
-    /// Lets a caller go on to the body of its request: one that has budget left, at a door that is not too far behind. Whoever asks too much is
+    /// Lets a caller go on to the body of its request: one that has budget left, and did not wait too long for its turn. Whoever asks too much is
     /// told that first, so that it is not the others who are refused for it. Whether the server lives may be asked at any time.
     pub(crate) async fn enter(
         &self,

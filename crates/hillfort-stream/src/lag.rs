@@ -1,11 +1,11 @@
-//! How far behind the thread of a door is. Owns the figure; who measures it and what is done about it are others' business.
+//! How long a connection waited for its turn on its door's thread. Owns the figure; who measures it and what is done about it are others' business.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// How long a request that comes now waits for its turn on its door's thread. Requests carry it as an extension, so that whoever answers
-/// them can refuse what would be answered too late. A clone is the same figure.
+/// How long what came last by a connection waited for its turn on its door's thread. Requests carry it as an extension, so that whoever
+/// answers them can refuse what would be answered too late. A clone is the same figure.
 #[derive(Debug, Clone, Default)]
 pub struct Lag(Arc<AtomicU64>);
 

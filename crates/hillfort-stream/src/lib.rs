@@ -3,7 +3,7 @@
 //! - [`Stream`]: a bare socket, or TLS over one
 //! - [`websocket`]: frames out of bytes and into bytes; [`handshake`]: the request that begins them
 //! - [`Spares`]: memory that connections borrow while something is partial
-//! - [`Lag`]: how far behind the thread of a door is; [`Line`]: a way to end what a request came by
+//! - [`Lag`]: how long a connection waited for its turn; [`Line`]: a way to end what a request came by
 //! - [`Porter`]: requests that are refused by their first bytes
 //! - [`Guest`], [`Upgrades`]: a connection that HTTP was spoken on goes to another loop, and keeps the place that the guard gave it
 

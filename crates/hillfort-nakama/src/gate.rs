@@ -37,8 +37,20 @@ pub struct Settings {
 /// Refusals for want of time come after this, and up to as much again, each at a moment of its own: whoever is refused cannot ask again at
 /// once, so that refusing never takes the time of those who are answered.
 const PAUSE: Duration = Duration::from_millis(150);
+/// Refusals that wait already, for which the pause is as long again.
+const CROWD: usize = 128;
+/// Longest pause, in pauses: 600 ms, and up to as much again.
+const PAUSE_TIMES_MAX: usize = 4;
 /// Refusals that wait at the same time; more are given at once.
 const PAUSES_MAX: usize = 8192;
+
+/// How long the refusal of this number waits, when so many do.
+fn pause(number: u64, waiting: usize) -> Duration {
+    let times = (1 + waiting / CROWD).min(PAUSE_TIMES_MAX) as u32;
+    // Spread by a step that has no factor in common with the whole.
+    let part = number.wrapping_mul(37) % 100;
+    PAUSE * times * (100 + part as u32) / 100
+}
 
 /// The way from doors to the service.
 pub struct Gate {
@@ -164,9 +176,8 @@ impl Gate {
 
     pub(crate) async fn pause(&self) {
         if let Ok(_pausing) = self.pauses.try_acquire() {
-            // Spread by a step that has no factor in common with the whole.
-            let part = self.refusals.fetch_add(1, Relaxed).wrapping_mul(37) % 100;
-            tokio::time::sleep(PAUSE + PAUSE * u32::try_from(part).unwrap_or(0) / 100).await;
+            let number = self.refusals.fetch_add(1, Relaxed);
+            tokio::time::sleep(pause(number, PAUSES_MAX - self.pauses.available_permits())).await;
         }
     }
 
@@ -233,5 +244,25 @@ impl Gate {
     /// Notes how a call ended.
     pub(crate) fn count(&self, call: CallName, code: Code) {
         self.counts[call as usize].0[code as usize].fetch_add(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_wait_the_longer_the_more_of_them_wait() {
+        let within = |waiting, from, to| {
+            let pauses: Vec<_> = (0..100).map(|number| pause(number, waiting).as_millis()).collect();
+            assert!(pauses.iter().all(|pause| (from..to).contains(pause)), "{waiting}: {pauses:?}");
+            let moments: std::collections::HashSet<_> = pauses.into_iter().collect();
+            assert_eq!(moments.len(), 100, "each at a moment of its own");
+        };
+        for (waiting, from, to) in
+            [(1, 150, 300), (127, 150, 300), (128, 300, 600), (383, 450, 900), (384, 600, 1200), (PAUSES_MAX, 600, 1200)]
+        {
+            within(waiting, from, to);
+        }
     }
 }

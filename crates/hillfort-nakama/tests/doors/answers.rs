@@ -13,6 +13,10 @@ use crate::rig::{Open, PATIENT, Rig, TOKEN, request, settings};
 const MOST: usize = 1 << 20;
 const SHORT: usize = 16 * 1024;
 const LONG: usize = 96 * 1024;
+/// What the shortest answer counts as.
+const LEAST: usize = 512;
+/// How long the answer of a call that was carried out waits for room at least.
+const DONE_PATIENCE: Duration = Duration::from_secs(2);
 
 fn rig() -> Rig {
     Rig::with(Settings { answers_bytes_max: MOST, ..settings() })
@@ -95,6 +99,46 @@ fn an_answer_that_nobody_could_know_to_be_long_is_given_all_the_same() {
         open.begin(request, |request| rig.unread_grpc([192, 0, 2, address], request));
     }
     assert_eq!((open.ended(), ask(&rig, 9, LONG).status().as_u16(), open.ended()), (vec![], 200, vec![0]), "it holds as much");
+}
+
+/// What is kept beside the bytes of an answer is no less for a short one.
+#[test]
+fn the_shortest_answers_count_as_what_is_kept_for_them() {
+    let rig = Rig::with(Settings { answers_bytes_max: MOST, wait_max: Duration::from_secs(1), ..settings() });
+    // Each is begun as one whose length is not known.
+    let fit = (MOST / 8 - SHORT) / LEAST + 1;
+    let unread: Vec<_> = (0..fit).map(|_| ask(&rig, 1, 1)).collect();
+    assert!(unread.iter().all(|answer| answer.status() == 200));
+    let before = rig.asked();
+    assert_eq!((ask(&rig, 1, 1).status().as_u16(), rig.asked()), (429, before), "it was not carried out");
+    drop(unread);
+    assert_eq!(ask(&rig, 1, 1).status(), 200);
+}
+
+/// By the clock, which is the one of the threads that answer.
+#[test]
+fn a_call_that_was_carried_out_waits_for_room_and_says_so_when_there_is_none() {
+    // Less than is waited for after the call.
+    let rig = Rig::with(Settings { answers_bytes_max: MOST, wait_max: Duration::from_secs(1), ..settings() });
+    // Nobody can end these: they came by no line.
+    let mut unread: Vec<_> = (11..=18).map(|address| ask(&rig, address, LONG)).collect();
+    assert!(unread.iter().all(|answer| answer.status() == 200));
+    let (asked, begun) = (rig.asked(), Instant::now());
+    let refused = rig.rest(request("GET", &path(LONG), Some(TOKEN), ""));
+    assert!(begun.elapsed() >= DONE_PATIENCE, "{:?}", begun.elapsed());
+    assert_eq!((refused.status, rig.asked()), (429, asked + 1));
+    let said = refused.json()["message"].to_string();
+    assert!(said.contains("the call was carried out") && said.contains("look before you repeat it"), "{said}");
+    std::thread::scope(|scope| {
+        let (asked, begun) = (rig.asked(), Instant::now());
+        let answer = scope.spawn(|| ask(&rig, 11, LONG));
+        while rig.asked() == asked {
+            assert!(begun.elapsed() < PATIENT, "it is not carried out");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        unread.pop();
+        assert_eq!(answer.join().unwrap().status(), 200, "room that comes free is given to it");
+    });
 }
 
 /// By the clock: what looks for such has no other.

@@ -1,7 +1,9 @@
 //! What CI checks, in order of cost. Each step is a command that a person can run alone.
 
-use anyhow::Context;
+use std::cell::Cell;
 use std::time::Instant;
+
+use anyhow::Context;
 
 use crate::shell::{root, run_in};
 use crate::{layers, newcomer, pure, tidy};
@@ -40,13 +42,40 @@ fn replay(profile: &str) -> anyhow::Result<()> {
 }
 
 /// A suite of whole servers and browsers in `folder`, with deadlines of their own: on a machine that others use too it gets a second try,
-/// and says that it needed one.
-fn suite(folder: &str, line: &str) -> anyhow::Result<()> {
+/// and `flaky` says that it needed one.
+fn suite(folder: &str, line: &str, flaky: &Cell<bool>) -> anyhow::Result<()> {
     let folder = root().join(folder);
-    run_in(&folder, line).or_else(|error| {
+    twice(|| run_in(&folder, line), flaky)
+}
+
+fn twice(attempt: impl Fn() -> anyhow::Result<()>, flaky: &Cell<bool>) -> anyhow::Result<()> {
+    attempt().or_else(|error| {
         println!("\nFLAKY or wrong: {error}; a second try");
-        run_in(&folder, line)
+        flaky.set(true);
+        attempt()
     })
+}
+
+/// What a step that went well took, and whether only its second try did.
+struct Passed {
+    name: &'static str,
+    seconds: u64,
+    flaky: bool,
+}
+
+/// The closing list: a line for each step, and how many needed a second try.
+fn closing(passed: &[Passed]) -> String {
+    let mut text: String = passed
+        .iter()
+        .map(|Passed { name, seconds, flaky }| {
+            format!("{seconds:>6} s  {name}{}\n", if *flaky { "  FLAKY: at the second try" } else { "" })
+        })
+        .collect();
+    let flaky = passed.iter().filter(|step| step.flaky).count();
+    if flaky > 0 {
+        text.push_str(&format!("{flaky} FLAKY: passed at the second try only\n"));
+    }
+    text
 }
 
 /// Crates that run rooms: what they make of a recording must not depend on how far they were optimised.
@@ -63,12 +92,12 @@ fn replay_optimised() -> anyhow::Result<()> {
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let start = Instant::now();
-    let mut times = Vec::new();
+    let (mut passed, flaky) = (Vec::new(), Cell::new(false));
     let mut step = |name: &'static str, work: &dyn Fn() -> anyhow::Result<()>| {
         println!("\n=== {name}");
         let begin = Instant::now();
         work().with_context(|| format!("step `{name}` failed"))?;
-        times.push((name, begin.elapsed().as_secs()));
+        passed.push(Passed { name, seconds: begin.elapsed().as_secs(), flaky: flaky.take() });
         anyhow::Ok(())
     };
     let here = |line: &str| run_in(&root(), line);
@@ -96,14 +125,35 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         step("release build", &|| here("cargo build --release --locked"))?;
         step("recordings, release build", &|| replay("release"))?;
         step("siege, short form", &siege)?;
-        step("browser", &|| suite("tests/browser", "npm test --silent"))?;
-        step("Nakama's JavaScript SDK", &|| suite("tests/nakama-js", "npm test --silent"))?;
-        step("the same on PostgreSQL", &|| suite("tests/nakama-js", "npm run test:postgres --silent"))?;
+        step("browser", &|| suite("tests/browser", "npm test --silent", &flaky))?;
+        step("Nakama's JavaScript SDK", &|| suite("tests/nakama-js", "npm test --silent", &flaky))?;
+        step("the same on PostgreSQL", &|| suite("tests/nakama-js", "npm run test:postgres --silent", &flaky))?;
     }
 
-    println!("\nAll steps passed in {} s:", start.elapsed().as_secs());
-    for (name, seconds) in times {
-        println!("{seconds:>6} s  {name}");
-    }
+    println!("\nAll steps passed in {} s:\n{}", start.elapsed().as_secs(), closing(&passed));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_try_is_told_in_the_closing_list() {
+        let (tries, flaky) = (Cell::new(0), Cell::new(false));
+        let fails = |times: u32| {
+            tries.set(0);
+            let attempt = || {
+                tries.set(tries.get() + 1);
+                anyhow::ensure!(tries.get() > times, "try {}", tries.get());
+                Ok(())
+            };
+            (twice(attempt, &flaky).is_ok(), flaky.take(), tries.get())
+        };
+        assert_eq!([fails(0), fails(1), fails(2)], [(true, false, 1), (true, true, 2), (false, true, 2)]);
+        let steps = |flaky| [Passed { name: "tests", seconds: 70, flaky: false }, Passed { name: "browser", seconds: 9, flaky }];
+        assert_eq!(closing(&steps(false)), "    70 s  tests\n     9 s  browser\n");
+        let told = "    70 s  tests\n     9 s  browser  FLAKY: at the second try\n1 FLAKY: passed at the second try only\n";
+        assert_eq!(closing(&steps(true)), told);
+    }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::shell::{root, run_in};
+use crate::shell::{root, run as run_command};
 
 /// Lines that a room must not have, and what clippy says of each.
 const REFUSED: &[(&str, &str)] = &[
@@ -26,25 +26,37 @@ pub(crate) fn run() -> anyhow::Result<()> {
     }
     std::fs::create_dir_all(&folder)?;
     let target = root.join("target");
-    let (checkout, target) = (root.display(), target.display());
-    run_in(&folder, &format!("{target}/debug/hillfort new game coin-rush --rust --checkout {checkout}"))?;
+    let program = |name: &str, words: &str| {
+        let mut command = Command::new(target.join("debug").join(name));
+        command.args(words.split_whitespace());
+        command
+    };
+    run_command(program("hillfort", "new game coin-rush --rust --checkout").arg(&root).current_dir(&folder))?;
     let project = folder.join("coin-rush");
-    // The workspace's folder, so that what comes from the registry is not built again.
-    let cargo = |word: &str| format!("cargo {word} --quiet --offline --target-dir {target}");
-    run_in(&project, &cargo("build"))?;
-    run_in(&project, &format!("{target}/debug/game-coin-rush room sync-test coin-rush --ticks 300"))?;
-    let clippy = format!("{} -- -D warnings", cargo("clippy"));
-    run_in(&project, &clippy)?;
-    refuses(&project, &clippy)
+    run_command(&mut cargo(&project, &target, "build"))?;
+    run_command(program("game-coin-rush", "room sync-test coin-rush --ticks 300").current_dir(&project))?;
+    let clippy = || {
+        let mut command = cargo(&project, &target, "clippy");
+        command.args(["--", "-D", "warnings"]);
+        command
+    };
+    run_command(&mut clippy())?;
+    refuses(&project, clippy())
 }
 
-fn refuses(project: &Path, clippy: &str) -> anyhow::Result<()> {
+/// Cargo without a network, with the workspace's folder, so that what comes from the registry is not built again.
+fn cargo(project: &Path, target: &Path, word: &str) -> Command {
+    let mut command = Command::new("cargo");
+    command.args([word, "--quiet", "--offline", "--target-dir"]).arg(target).current_dir(project);
+    command
+}
+
+fn refuses(project: &Path, mut clippy: Command) -> anyhow::Result<()> {
     let room = project.join("src/room.rs");
     let lines: String = REFUSED.iter().map(|(line, _)| format!("    {line}\n")).collect();
     let text = std::fs::read_to_string(&room)?;
     std::fs::write(&room, format!("{text}\n#[allow(dead_code)]\nfn differs() {{\n{lines}}}\n"))?;
-    let words: Vec<_> = clippy.split_whitespace().collect();
-    let output = Command::new(words[0]).args(&words[1..]).current_dir(project).output().context("cannot start cargo")?;
+    let output = clippy.output().context("cannot start cargo")?;
     let said = String::from_utf8_lossy(&output.stderr);
     let missing: Vec<_> = REFUSED.iter().map(|(_, part)| *part).filter(|part| !said.contains(part)).collect();
     if output.status.success() || !missing.is_empty() {
@@ -52,4 +64,22 @@ fn refuses(project: &Path, clippy: &str) -> anyhow::Result<()> {
     }
     println!("newcomer: {} lines refused", REFUSED.len());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_blanks_is_one_word() {
+        let command = cargo(Path::new("/my games/coin rush"), Path::new("/my games/target"), "build");
+        let words: Vec<_> = command.get_args().collect();
+        assert_eq!(words, ["build", "--quiet", "--offline", "--target-dir", "/my games/target"]);
+        assert_eq!(command.get_current_dir(), Some(Path::new("/my games/coin rush")));
+        let folder = std::env::temp_dir().join("a path with blanks");
+        assert!(
+            run_command(Command::new("test").arg("!").args([Path::new("-n"), &folder])).is_err(),
+            "its words stay as they are"
+        );
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hillfort_script::{Dialect, Program, SOURCE_BYTES_MAX};
 
+mod assign;
 mod scan;
 mod skip;
 mod token;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::assign::assigned;
 use super::token::{Kind, Token, tokens};
 use super::{Finding, Source};
 use crate::desk::Kind as Registered;
@@ -101,6 +102,7 @@ impl<'a> Look<'a> {
         // Names that stand for the module, and whether they are a field of something.
         let mut aliases: BTreeSet<(&str, bool)> = BTreeSet::new();
         let mut own: BTreeSet<&str> = BTreeSet::new();
+        let assigned = assigned(self.tokens);
         let mut at = 0;
         while at < self.tokens.len() {
             let stands = self.name(at).is_some_and(|name| aliases.contains(&(name, self.is_field(at))));
@@ -110,11 +112,9 @@ impl<'a> Look<'a> {
             };
             if let Some(field) = self.field(behind) {
                 self.function(field, &mut own, state);
-            } else if at >= 2 && self.symbol(at - 1, "=") && !self.symbol(behind, "(") {
-                // An assignment: what is on its left stands for the module, too.
-                if let Some(name) = self.name(at - 2) {
-                    aliases.insert((name, self.is_field(at - 2)));
-                }
+            } else if let Some(named) = assigned.get(&at).filter(|_| !self.symbol(behind, "(")) {
+                // What is given the module stands for it, too.
+                aliases.extend(self.name(*named).map(|name| (name, self.is_field(*named))));
             }
             at = behind.max(at + 1);
         }

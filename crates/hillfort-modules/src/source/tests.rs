@@ -38,6 +38,27 @@ fn what_does_not_work_is_named_with_its_line() {
 }
 
 #[test]
+fn each_name_of_an_assignment_of_many_stands_for_its_own_value() {
+    let no = |line| [(line, "nk.sql_exec does not work yet")];
+    finds("local nk, limit = require(\"nakama\"), 10\nnk.sql_exec() limit.sql_exec()", &no(2));
+    finds("local limit, nk = { 1, 2, x = f(3, 4) }, require('nakama')\nlimit.sql_exec()\nnk.sql_exec()", &no(3));
+    finds(
+        "local M, f, nk = {}, function(a, b) local c, d = a, b return c, d end, require 'nakama'\nnk.sql_exec() f.sql_exec()",
+        &no(2),
+    );
+    finds("M.limits.x, M.nk = 1, require('nakama')\nM.x.sql_exec()\nreturn M.nk.sql_exec()", &no(3));
+    finds("local nk = require('nakama')\nlocal a, b = b or 1, nk\na.sql_exec()\nb.sql_exec()", &no(4));
+    finds("local t = { a = x, b = require('nakama') }\nx.sql_exec()", &[]);
+    // A list of values ends where they do.
+    finds("local nk = require('nakama')\nlocal a, b = 1\nnk, c = nk, b\nb.sql_exec()", &[]);
+    finds("local nk = require('nakama')\nlocal a, b = f(), t.x for _, v in pairs(t), nk do end\nb.sql_exec()", &[]);
+    finds("local a, t[1], nk = require('nakama'), 1, 2\nnk.sql_exec()", &[(1, "")]);
+    let nested = "local a, b = function() ".repeat(10_000);
+    let found = compile(&[source(&nested)], Unsupported::Refuse);
+    assert!(found.is_err_and(|found| found.len() == 1), "an error of syntax alone");
+}
+
+#[test]
 fn hooks_that_hear_of_nothing_are_named_with_their_line() {
     let hook = |text: &str| format!("local nk = require('nakama')\n{text}");
     finds(&hook("nk.register_rt_before(function(c, e) return (e) end, 'MatchCreate')"), &[]);

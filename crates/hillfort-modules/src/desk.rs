@@ -51,8 +51,9 @@ pub(crate) struct Registry {
 }
 
 /// What a registered function is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "named as Nakama's functions that register them")]
+pub enum Kind {
     Rpc,
     ReqBefore,
     ReqAfter,

@@ -33,8 +33,9 @@ mod vm;
 mod work;
 mod worker;
 
+pub use desk::Kind;
 pub use http::HttpSettings;
 pub use id::{Id, id_from_text, id_to_text};
 pub use reference::reference;
-pub use runtime::{KindName, ModuleFault, Runtime, Status, Watch};
+pub use runtime::{ModuleFault, Runtime, Status, Watch};
 pub use settings::Settings;

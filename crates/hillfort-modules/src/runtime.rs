@@ -29,7 +29,7 @@ mod watch;
 
 use context::Context;
 
-pub use status::{KindName, ModuleFault, Status};
+pub use status::{ModuleFault, Status};
 pub use watch::Watch;
 
 /// Faults that the console shows.
@@ -57,7 +57,7 @@ pub(crate) struct Inner {
 pub(crate) struct Generation {
     number: u64,
     pub(crate) compiled: Compiled,
-    names: BTreeSet<(KindName, String)>,
+    names: BTreeSet<(Kind, String)>,
     /// What is known of each registered function's calls.
     habits: HashMap<(Kind, String), Habit>,
     match_handlers: BTreeSet<String>,
@@ -203,11 +203,11 @@ impl Runtime {
     /// As the hook says, or its fault: the message must not be handled.
     pub async fn realtime_before(&self, caller: &Caller, envelope: Envelope) -> Result<Option<Envelope>, ApiError> {
         let current = self.0.current();
-        if !current.names.iter().any(|(kind, _)| *kind == KindName::RtBefore) {
+        if !current.names.iter().any(|(kind, _)| *kind == Kind::RtBefore) {
             return Ok(Some(envelope));
         }
         let table = hooks::envelope_to_table(&envelope)?;
-        let key = hooks::message_key(&table).filter(|key| current.names.contains(&(KindName::RtBefore, key.clone())));
+        let key = hooks::message_key(&table).filter(|key| current.names.contains(&(Kind::RtBefore, key.clone())));
         let Some(key) = key else { return Ok(Some(envelope)) };
         match self.0.call(Some(caller), (Kind::RtBefore, key), Values(vec![table])).await {
             None => Ok(Some(envelope)),
@@ -223,11 +223,11 @@ impl Runtime {
     /// The hook's: the message is handled all the same.
     pub async fn realtime_after(&self, caller: &Caller, reply: Option<&Envelope>, envelope: &Envelope) -> Result<(), ApiError> {
         let current = self.0.current();
-        if !current.names.iter().any(|(kind, _)| *kind == KindName::RtAfter) {
+        if !current.names.iter().any(|(kind, _)| *kind == Kind::RtAfter) {
             return Ok(());
         }
         let table = hooks::envelope_to_table(envelope)?;
-        let key = hooks::message_key(&table).filter(|key| current.names.contains(&(KindName::RtAfter, key.clone())));
+        let key = hooks::message_key(&table).filter(|key| current.names.contains(&(Kind::RtAfter, key.clone())));
         let Some(key) = key else { return Ok(()) };
         let reply = reply.map_or(Ok(Data::Nil), hooks::envelope_to_table)?;
         self.0
@@ -238,7 +238,7 @@ impl Runtime {
 
     /// Tells modules that the server goes down. What they say is logged.
     pub async fn shutdown(&self) {
-        if self.0.current().names.contains(&(KindName::Shutdown, String::new())) {
+        if self.0.current().names.contains(&(Kind::Shutdown, String::new())) {
             self.0.call(None, (Kind::Shutdown, String::new()), Values::default()).await;
         }
     }
@@ -431,7 +431,7 @@ fn load(number: u64, threads: usize, shared: &Arc<Shared>, hands: &Hands) -> Res
         loads.push(runtime.block_on(Loaded::load(&compiled, shared, hands)).map_err(|finding| vec![finding])?);
     }
     let functions = || loads.iter().flat_map(|loaded| loaded.registry.functions.keys());
-    let names: BTreeSet<_> = functions().map(|(kind, name)| (KindName::from(*kind), name.clone())).collect();
+    let names: BTreeSet<_> = functions().cloned().collect();
     let habits = functions().map(|key| (key.clone(), Habit::default())).collect();
     let mut calls: HashMap<CallName, (bool, bool)> = HashMap::new();
     for (kind, name) in functions() {
@@ -444,7 +444,7 @@ fn load(number: u64, threads: usize, shared: &Arc<Shared>, hands: &Hands) -> Res
     for field in hooks::messages() {
         let key = hooks::squeezed(field);
         let has = |kind| names.contains(&(kind, key.clone()));
-        let (before, after) = (has(KindName::RtBefore), has(KindName::RtAfter));
+        let (before, after) = (has(Kind::RtBefore), has(Kind::RtAfter));
         if before || after {
             message_hooks.insert(field, (before, after));
         }

@@ -3,18 +3,6 @@
 use crate::desk::Kind;
 use crate::source::Finding;
 
-/// A kind of registered function, for lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "named as Nakama's functions that register them")]
-pub enum KindName {
-    Rpc,
-    ReqBefore,
-    ReqAfter,
-    RtBefore,
-    RtAfter,
-    Shutdown,
-}
-
 /// What the console shows of the runtime.
 #[derive(Debug, Clone, Default)]
 pub struct Status {
@@ -25,7 +13,7 @@ pub struct Status {
     /// Names and files of modules.
     pub modules: Vec<(String, String)>,
     /// Registered functions.
-    pub functions: Vec<(KindName, String)>,
+    pub functions: Vec<(Kind, String)>,
     /// Names of modules of which matches can be made: those that return a table with the seven callbacks.
     pub match_handlers: Vec<String>,
     /// What will not work in the current modules.
@@ -47,17 +35,4 @@ pub struct ModuleFault {
     pub place: String,
     /// What, with file and line, and the functions it passed through.
     pub text: String,
-}
-
-impl From<Kind> for KindName {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Rpc => Self::Rpc,
-            Kind::ReqBefore => Self::ReqBefore,
-            Kind::ReqAfter => Self::ReqAfter,
-            Kind::RtBefore => Self::RtBefore,
-            Kind::RtAfter => Self::RtAfter,
-            Kind::Shutdown => Self::Shutdown,
-        }
-    }
 }

@@ -88,7 +88,7 @@ fn what_the_corpus_registers_is_listed() {
     let status = corpus().runtime.status();
     assert_eq!(status.generation, 1);
     assert!(status.modules.contains(&("shop.economy".to_owned(), "shop/economy.lua".to_owned())), "{:?}", status.modules);
-    assert!(status.functions.contains(&(hillfort_modules::KindName::Rpc, "shop.buy".to_owned())));
-    assert!(status.functions.contains(&(hillfort_modules::KindName::RtBefore, "matchcreate".to_owned())));
+    assert!(status.functions.contains(&(hillfort_modules::Kind::Rpc, "shop.buy".to_owned())));
+    assert!(status.functions.contains(&(hillfort_modules::Kind::RtBefore, "matchcreate".to_owned())));
     assert_eq!(status.match_handlers, ["games.tic_tac_toe"]);
 }

@@ -4,7 +4,7 @@
 use axum::Json;
 use axum::extract::State as Shared;
 use hillfort_modules::source::Finding;
-use hillfort_modules::{KindName, ModuleFault, Status};
+use hillfort_modules::{Kind, ModuleFault, Status};
 use serde_json::{Value, json};
 
 use super::api::State;
@@ -53,14 +53,14 @@ fn fault(fault: &ModuleFault) -> Value {
 }
 
 /// As the functions that register them are called.
-const fn kind_name(kind: KindName) -> &'static str {
+const fn kind_name(kind: Kind) -> &'static str {
     match kind {
-        KindName::Rpc => "rpc",
-        KindName::ReqBefore => "req_before",
-        KindName::ReqAfter => "req_after",
-        KindName::RtBefore => "rt_before",
-        KindName::RtAfter => "rt_after",
-        KindName::Shutdown => "shutdown",
+        Kind::Rpc => "rpc",
+        Kind::ReqBefore => "req_before",
+        Kind::ReqAfter => "req_after",
+        Kind::RtBefore => "rt_before",
+        Kind::RtAfter => "rt_after",
+        Kind::Shutdown => "shutdown",
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
         let status = Status {
             warnings: (0..1_000).map(finding).collect(),
             faults: vec![ModuleFault { at_ms: 1, place: "buy".to_owned(), text: "é".repeat(2_000) }],
-            functions: (0..1_000).map(|n| (KindName::Rpc, format!("f{n}"))).collect(),
+            functions: (0..1_000).map(|n| (Kind::Rpc, format!("f{n}"))).collect(),
             ..Status::default()
         };
         let shown = shown(&status);

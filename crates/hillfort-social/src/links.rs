@@ -83,16 +83,17 @@ impl Core {
 
     async fn add(&self, user: UserId, identity: Identity, password_hash: Option<String>) -> Result<(), ApiError> {
         let name = name_of(identity.kind);
-        self.people.expect(&identity);
+        let expected = self.people.expect(&identity);
         match self.store.accounts.link(stored(user), identity.clone(), password_hash, self.now_ms()).await {
             Ok(()) => {
-                self.people.linked(identity).await;
+                self.people.linked(&identity).await;
                 Ok(())
             }
             Err(StoreError::Conflict(Conflict::Identity)) => {
                 Err(ApiError::new(Code::AlreadyExists, format!("{name} is already in use.")))
             }
             Err(StoreError::Conflict(Conflict::IdentityKind)) => {
+                expected.refused();
                 Err(ApiError::new(Code::AlreadyExists, format!("The account has another {name}: unlink that first.")))
             }
             Err(StoreError::NotFound(_)) => Err(ApiError::new(Code::NotFound, "Account not found.")),

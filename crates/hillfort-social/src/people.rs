@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
 use fastbloom::AtomicBloomFilter;
@@ -91,11 +91,22 @@ pub(crate) struct People {
     directory: Box<dyn Directory>,
     cache: Cache<Key, Option<Arc<Account>>>,
     filters: RwLock<Filters>,
+    /// Identities of calls under way that make them somebody's, and how many calls.
+    expected: Mutex<HashMap<Identity, usize>>,
     /// Keys that the filter knows.
     count: AtomicUsize,
     /// The budget for what the filter does not know, where other servers make accounts; `None` where none does.
     strangers: Option<Limits>,
     pub(crate) stats: PeopleStats,
+}
+
+/// An identity that an account is about to have. When it is dropped the filter knows it, unless it is known to be nobody's: only what may exist
+/// takes room.
+#[must_use = "it is expected as long as this is there"]
+pub(crate) struct Expected<'a> {
+    people: &'a People,
+    identity: &'a Identity,
+    is_nobodys: bool,
 }
 
 #[derive(Default)]
@@ -106,6 +117,28 @@ struct Filters {
     next: Option<AtomicBloomFilter>,
     /// Keys that the current one was made for.
     room: usize,
+}
+
+impl Expected<'_> {
+    /// The store refused it.
+    pub(crate) fn refused(mut self) {
+        self.is_nobodys = true;
+    }
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        if !self.is_nobodys {
+            self.people.put(&Key::Identity(self.identity.clone()));
+        }
+        let mut expected = self.people.expected();
+        if let Some(calls) = expected.get_mut(self.identity) {
+            *calls -= 1;
+            if *calls == 0 {
+                expected.remove(self.identity);
+            }
+        }
+    }
 }
 
 impl People {
@@ -128,6 +161,7 @@ impl People {
             directory: Box::new(directory),
             cache,
             filters,
+            expected: Mutex::default(),
             count: AtomicUsize::new(0),
             strangers,
             stats: PeopleStats::default(),
@@ -220,18 +254,23 @@ impl People {
     }
 
     /// An account is about to have this identity. Said before it has: whoever gets the answer signs in with it at once.
-    pub(crate) fn expect(&self, identity: &Identity) {
-        self.put(&Key::Identity(identity.clone()));
+    pub(crate) fn expect<'a>(&'a self, identity: &'a Identity) -> Expected<'a> {
+        *self.expected().entry(identity.clone()).or_default() += 1;
+        Expected { people: self, identity, is_nobodys: false }
     }
 
     /// An account has this identity now. It is noted again: a filter whose filling began in between has read the account without it.
-    pub(crate) async fn linked(&self, identity: Identity) {
-        let key = Key::Identity(identity);
+    pub(crate) async fn linked(&self, identity: &Identity) {
+        let key = Key::Identity(identity.clone());
         self.put(&key);
         self.cache.invalidate(&key).await;
     }
 
     fn may_exist(&self, key: &Key) -> bool {
+        // First: what is expected no longer is in the filter by then.
+        if matches!(key, Key::Identity(identity) if self.expected().contains_key(identity)) {
+            return true;
+        }
         let filters = self.filters.read().expect("no holder panics");
         filters.current.as_ref().is_none_or(|filter| filter.contains(key))
     }
@@ -262,6 +301,10 @@ impl People {
     /// There is this account, whoever made it.
     pub(crate) fn note(&self, account: &Account) {
         keys_of(account).for_each(|key| self.put(&key));
+    }
+
+    fn expected(&self) -> MutexGuard<'_, HashMap<Identity, usize>> {
+        self.expected.lock().expect("no holder panics")
     }
 
     fn put(&self, key: &Key) {

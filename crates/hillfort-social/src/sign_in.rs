@@ -314,9 +314,8 @@ impl Core {
             checks::username(username)?;
         }
         let create = create.unwrap_or(true);
-        if create {
-            self.people.expect(identity);
-        } else if self.people.is_nobodys(identity) {
+        let expected = create.then(|| self.people.expect(identity));
+        if !create && self.people.is_nobodys(identity) {
             return Err(ApiError::new(Code::NotFound, "User account not found."));
         }
         // A name that was made up may be taken: one in 10^17 for each account. Twice is no chance.
@@ -333,8 +332,12 @@ impl Core {
                 Err(StoreError::Conflict(Conflict::Username)) if username.is_empty() => {}
                 Err(StoreError::Conflict(Conflict::Username)) => break,
                 Err(StoreError::NotFound(_)) => return Err(ApiError::new(Code::NotFound, "User account not found.")),
+                // It may have been made.
                 Err(error) => return Err(faults::store(error)),
             }
+        }
+        if let Some(expected) = expected {
+            expected.refused();
         }
         Err(ApiError { code: Code::AlreadyExists, message: "Username is already in use.".into(), field: Some("username") })
     }

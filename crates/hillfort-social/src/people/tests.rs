@@ -172,12 +172,15 @@ fn what_is_linked_is_found_at_once_and_what_is_unlinked_is_not() {
         directory.accounts.lock().unwrap().push(account(1));
         people.learn(&account(1)).await;
         assert_eq!(find(1).await, 0);
-        people.expect(&facebook(1));
-        assert!(!people.is_nobodys(&facebook(1)));
+        let (expected, id) = (facebook(1), facebook(1));
+        let expected = people.expect(&expected);
+        assert!(!people.is_nobodys(&id));
         assert_eq!(find(1).await, 0, "asked for between the two, and kept");
+        drop(expected);
+        assert!(!people.is_nobodys(&id), "it may have been linked");
         let linked = Account { identities: vec![facebook(1)], ..account(1) };
         directory.accounts.lock().unwrap()[0] = linked.clone();
-        people.linked(facebook(1)).await;
+        people.linked(&facebook(1)).await;
         assert_eq!(find(1).await, 1);
         directory.accounts.lock().unwrap()[0] = account(1);
         people.forget(&linked).await;
@@ -249,6 +252,25 @@ fn a_filter_that_is_too_small_is_filled_again() {
         people.note(&account(number));
     }
     assert!(people.wants_filling());
+}
+
+#[test]
+fn what_is_refused_takes_no_room() {
+    let people = People::new(Counting::default(), 10, true);
+    block_on(people.fill(0)).unwrap();
+    // As many again as there is room for.
+    for number in 0..2 * (super::ROOM_MIN * super::KEYS_EACH) as u64 {
+        people.expect(&facebook(number)).refused();
+    }
+    assert!(!people.wants_filling());
+    assert!(people.is_nobodys(&facebook(7)), "and is nobody's");
+    // Two ask for the same: one is refused, and then the other.
+    let id = facebook(7);
+    let (one, other) = (people.expect(&id), people.expect(&id));
+    one.refused();
+    assert!(!people.is_nobodys(&id));
+    other.refused();
+    assert!(people.is_nobodys(&id) && people.expected().is_empty());
 }
 
 #[test]

@@ -243,6 +243,25 @@ fn a_flood_of_unknown_identities_is_answered_from_memory() {
     assert_eq!(found(&again), [true, false]);
 }
 
+/// The filter keeps nothing of who was refused: it would be filled again and again.
+#[test]
+fn a_sign_up_that_is_refused_for_a_taken_name_leaves_its_identity_nobodys() {
+    let (rig, asked) = Rig::counted(crate::rig::config(), hillfort_social::MailConfig::None);
+    let ada = rig.sign_in(device("device-of-ada", None, "ada")).unwrap();
+    wait_for_the_filter(&rig, &asked);
+    let second = AccountEmail { email: "ada@example.org".into(), password: "correct horse".into(), ..Default::default() };
+    rig.as_user(&ada, Call::LinkEmail(second.clone())).unwrap();
+    refused(rig.sign_in(device("device-of-eve", None, "ada")), Code::AlreadyExists, "username");
+    let other = AccountEmail { email: "eve@example.org".into(), ..second };
+    refused(rig.as_user(&ada, Call::LinkEmail(other)), Code::AlreadyExists, "");
+    asked.lock().unwrap().clear();
+    assert_eq!(rig.device_or_none("device-of-eve"), None);
+    assert_eq!(*asked.lock().unwrap(), Vec::<&str>::new(), "the filter knows that it is nobody's");
+    // The same identity with a free name.
+    rig.sign_in(device("device-of-eve", None, "eve")).unwrap();
+    assert!(rig.device_or_none("device-of-eve").is_some());
+}
+
 /// Objects that are not there are looked up in the store: 64 of them count as a call.
 #[test]
 fn objects_that_are_looked_up_are_paid_for() {

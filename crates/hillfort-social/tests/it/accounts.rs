@@ -3,6 +3,7 @@
 use hillfort_api::api::*;
 use hillfort_api::{Call, Code, Reply, UserId, Who};
 
+use super::STORE;
 use crate::rig::{Rig, device, refused};
 
 fn id_of(text: &str) -> UserId {
@@ -11,7 +12,7 @@ fn id_of(text: &str) -> UserId {
 
 #[test]
 fn a_device_makes_an_account_and_finds_it_again() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let first = rig.sign_in(device("device-0001", None, "ada")).unwrap();
     assert!(first.created);
     let again = rig.sign_in(device("device-0001", Some(false), "another name")).unwrap();
@@ -27,7 +28,7 @@ fn a_device_makes_an_account_and_finds_it_again() {
 
 #[test]
 fn what_a_sign_in_may_not_say() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     rig.sign_in(device("device-0001", None, "ada")).unwrap();
     let custom = |id: &str| {
         let account = AccountCustom { id: id.into(), ..Default::default() };
@@ -63,7 +64,7 @@ fn what_a_sign_in_may_not_say() {
 
 #[test]
 fn a_service_that_is_not_configured_says_so() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let token = || "a.b.c".to_owned();
     for call in [
         Call::AuthenticateApple(AuthenticateAppleRequest {
@@ -89,7 +90,7 @@ fn a_service_that_is_not_configured_says_so() {
 
 #[test]
 fn a_profile_is_changed_field_by_field() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.device("device-0001");
     assert_eq!(rig.account(&session).user.unwrap().lang_tag, "en", "who has named no language");
     let update = |request: UpdateAccountRequest| rig.as_user(&session, Call::UpdateAccount(request));
@@ -136,7 +137,7 @@ fn a_profile_is_changed_field_by_field() {
 
 #[test]
 fn users_are_looked_up_without_what_is_private() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let (ada, bob) = (rig.sign_in(device("device-0001", None, "ada")).unwrap(), rig.device("device-0002"));
     let ada_id = rig.user_id(&ada);
     let users = |request: GetUsersRequest| match rig.as_user(&bob, Call::GetUsers(request)) {
@@ -164,7 +165,7 @@ fn users_are_looked_up_without_what_is_private() {
 
 #[test]
 fn a_new_name_is_seen_at_once() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.sign_in(device("device-0001", None, "ada")).unwrap();
     let lookup = |name: &str| match rig
         .as_user(&session, Call::GetUsers(GetUsersRequest { usernames: vec![name.into()], ..Default::default() }))
@@ -180,7 +181,7 @@ fn a_new_name_is_seen_at_once() {
 
 #[test]
 fn a_deleted_account_is_gone_with_all_it_had() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.sign_in(device("device-0001", None, "ada")).unwrap();
     let id = rig.user_id(&session);
     let object = WriteStorageObject { collection: "c".into(), key: "k".into(), value: "{}".into(), ..Default::default() };
@@ -198,7 +199,7 @@ fn a_deleted_account_is_gone_with_all_it_had() {
 
 #[test]
 fn a_persons_data_are_exported_without_secrets() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.email("ada@example.org", "correct horse").unwrap();
     let object = WriteStorageObject {
         collection: "diary".into(),
@@ -227,7 +228,7 @@ fn a_persons_data_are_exported_without_secrets() {
 
 #[test]
 fn who_is_banned_learns_why_and_until_when_and_nobody_else_does() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.email("ada@example.org", "correct horse").unwrap();
     let id = id_of(&rig.user_id(&session));
     let until = rig.now_ms() + 3_600_000;

@@ -3,6 +3,7 @@
 use hillfort_api::api::*;
 use hillfort_api::{Call, Code};
 
+use super::STORE;
 use crate::rig::{Rig, refused};
 
 fn device(id: &str) -> Call {
@@ -19,7 +20,7 @@ fn email(address: &str, password: &str) -> Call {
 
 #[test]
 fn one_account_by_several_ways() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.device("device-0001");
     let id = rig.user_id(&session);
     for call in [device("device-0002"), custom("custom-1"), email("Ada@Example.org", "correct horse"), device("device-0002")] {
@@ -34,7 +35,7 @@ fn one_account_by_several_ways() {
 
 #[test]
 fn what_is_anothers_cannot_be_linked() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let (ada, eve) = (rig.device("device-0001"), rig.device("device-0002"));
     rig.as_user(&ada, custom("custom-1")).unwrap();
     rig.as_user(&ada, email("ada@example.org", "correct horse")).unwrap();
@@ -47,7 +48,7 @@ fn what_is_anothers_cannot_be_linked() {
 
 #[test]
 fn a_session_alone_does_not_replace_the_password() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let ada = rig.email("ada@example.org", "correct horse").unwrap();
     refused(rig.as_user(&ada, email("Ada@example.org", "a thief's own")), Code::AlreadyExists, "");
     assert!(rig.email("ada@example.org", "correct horse").is_ok());
@@ -55,7 +56,7 @@ fn a_session_alone_does_not_replace_the_password() {
 
 #[test]
 fn what_is_malformed_is_refused_with_its_field() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.device("device-0001");
     for (call, field) in [
         (device(""), "id"),
@@ -84,7 +85,7 @@ fn what_is_malformed_is_refused_with_its_field() {
 
 #[test]
 fn the_last_way_stays() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.device("device-0001");
     let unlink_device = |id: &str| Call::UnlinkDevice(AccountDevice { id: id.into(), ..Default::default() });
     refused(rig.as_user(&session, unlink_device("device-0001")), Code::PermissionDenied, "");

@@ -1,4 +1,4 @@
-//! The rig: a service over a store in memory, a clock, and shorthands for calls.
+//! The rig: a service over a store, a clock, and shorthands for calls.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,17 +10,27 @@ use hillfort_api::{ApiError, Call, Caller, Code, Credentials, Reply, Service, Vi
 use hillfort_social::passwords::PasswordCost;
 use hillfort_social::{Config, MailConfig, Social};
 use hillfort_store::{Options, Store};
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::counted::{Asked, Counted};
 
 pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
 
+/// Where a rig keeps what it is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kept {
+    InMemory,
+    /// In a folder of its own, which ends with the rig.
+    BySqlite,
+}
+
 pub(crate) struct Rig {
     pub(crate) social: Social,
     pub(crate) store: Store,
     now_ms: Arc<AtomicI64>,
     pub(crate) runtime: Arc<Runtime>,
+    folder: Option<Arc<TempDir>>,
 }
 
 /// Passwords that cost nothing, so that tests are quick. What they cost in earnest is measured by a bench.
@@ -40,6 +50,19 @@ impl Rig {
 
     pub(crate) fn with(config: Config, mail: MailConfig) -> Self {
         Self::beside(Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()), config, mail)
+    }
+
+    pub(crate) fn on(kept: Kept) -> Self {
+        Self::with_on(kept, config(), MailConfig::None)
+    }
+
+    pub(crate) fn with_on(kept: Kept, config: Config, mail: MailConfig) -> Self {
+        let Kept::BySqlite = kept else { return Self::with(config, mail) };
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("store.db").display());
+        let runtime = Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+        let store = runtime.block_on(Store::open(&url, Options::default())).unwrap();
+        Self { folder: Some(Arc::new(folder)), ..Self::over(runtime, store, config, mail, NOW_MS) }
     }
 
     /// One on the runtime of a neighbour, which runs while this is waited for.
@@ -63,12 +86,13 @@ impl Rig {
         let clock = Arc::clone(&now_ms);
         let clock = Arc::new(move || clock.load(Ordering::Relaxed));
         let social = runtime.block_on(Social::start(config, store.clone(), mail, clock)).unwrap();
-        Self { social, store, now_ms, runtime }
+        Self { social, store, now_ms, runtime, folder: None }
     }
 
     /// The server stopped and started again: memory is gone, the store is not.
     pub(crate) fn restarted(&self, config: Config) -> Self {
-        Self::over(Arc::clone(&self.runtime), self.store.clone(), config, MailConfig::None, self.now_ms())
+        let again = Self::over(Arc::clone(&self.runtime), self.store.clone(), config, MailConfig::None, self.now_ms());
+        Self { folder: self.folder.clone(), ..again }
     }
 
     pub(crate) fn now_ms(&self) -> i64 {

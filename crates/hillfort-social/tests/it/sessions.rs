@@ -1,11 +1,13 @@
 //! Sessions: access, refresh, reuse, logout, restart; keys.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use hillfort_api::api::*;
 use hillfort_api::{Call, Code, Credentials, Service, Who};
 use hillfort_social::Config;
 
+use super::STORE;
 use crate::rig::{Rig, config, device, refused};
 
 fn logout(token: &str, refresh_token: &str) -> Call {
@@ -20,7 +22,7 @@ fn claims(token: &str) -> serde_json::Value {
 
 #[test]
 fn tokens_say_what_sdks_read() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let account = AccountDevice { id: "device-0001".into(), vars: BTreeMap::from([("tier".into(), "gold".into())]) };
     let request = AuthenticateDeviceRequest { account: Some(account), create: None, username: "ada".into() };
     let session = rig.sign_in(Call::AuthenticateDevice(request)).unwrap();
@@ -38,7 +40,7 @@ fn tokens_say_what_sdks_read() {
 
 #[test]
 fn a_session_ends_with_its_time_and_a_refresh_goes_on() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.device("device-0001");
     rig.pass(66);
     refused(rig.who(&session.token), Code::Unauthenticated, "");
@@ -51,7 +53,7 @@ fn a_session_ends_with_its_time_and_a_refresh_goes_on() {
 
 #[test]
 fn variables_live_on_unless_they_are_replaced() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let vars = |tier: &str| BTreeMap::from([("tier".to_owned(), tier.to_owned())]);
     let account = AccountDevice { id: "device-0001".into(), vars: vars("gold") };
     let session = rig
@@ -71,7 +73,7 @@ fn variables_live_on_unless_they_are_replaced() {
 /// Bytes that are few as they are, and too many when they are written in a token.
 #[test]
 fn variables_that_no_token_has_room_for_begin_no_session() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.device("device-0001");
     let user = hillfort_store::UserId(hillfort_api::UserId::parse(&rig.user_id(&session)).unwrap().0);
     let open = || rig.runtime.block_on(rig.store.sessions.of_user(user, rig.now_ms())).unwrap().len();
@@ -95,7 +97,7 @@ fn variables_that_no_token_has_room_for_begin_no_session() {
 #[test]
 fn two_refreshes_of_one_token_at_once_do_not_end_the_session() {
     for keeps_first in [true, false] {
-        let rig = Rig::new();
+        let rig = Rig::on(STORE);
         let first = rig.device("device-0001");
         let (one, two) = rig.runtime.block_on(async {
             let ask = || {
@@ -126,7 +128,7 @@ fn two_refreshes_of_one_token_at_once_do_not_end_the_session() {
 /// A thief who has each refresh token as soon as its owner, and uses it within the grace, but from another address.
 #[test]
 fn a_thief_in_step_ends_the_session_and_is_counted() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let refresh = |token: &str, address: &str| {
         let request = SessionRefreshRequest { token: token.into(), vars: BTreeMap::new() };
         match rig.call_from(Rig::from(Who::ServerKey, address), Call::SessionRefresh(request))? {
@@ -153,7 +155,7 @@ fn a_thief_in_step_ends_the_session_and_is_counted() {
 fn without_grace_two_refreshes_of_one_token_end_the_session() {
     let mut strict = config();
     strict.sessions.grace_ms = 0;
-    let rig = Rig::with(strict, hillfort_social::MailConfig::None);
+    let rig = Rig::with_on(STORE, strict, hillfort_social::MailConfig::None);
     let first = rig.device("device-0001");
     let second = rig.refresh(&first.refresh_token).unwrap();
     refused(rig.refresh(&first.refresh_token), Code::Unauthenticated, "");
@@ -162,7 +164,7 @@ fn without_grace_two_refreshes_of_one_token_end_the_session() {
 
 #[test]
 fn turns_are_no_other_sessions() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let (one, other) = (rig.device("device-0001"), rig.device("device-0001"));
     let (one, other) = (rig.refresh(&one.refresh_token).unwrap(), rig.refresh(&other.refresh_token).unwrap());
     assert_ne!(claims(&one.refresh_token)["trn"], claims(&other.refresh_token)["trn"]);
@@ -170,7 +172,7 @@ fn turns_are_no_other_sessions() {
 
 #[test]
 fn an_old_refresh_token_ends_the_session() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let first = rig.device("device-0001");
     let second = rig.refresh(&first.refresh_token).unwrap();
     rig.pass(5);
@@ -192,7 +194,7 @@ fn an_old_refresh_token_ends_the_session() {
 fn without_grace_a_refresh_token_is_good_once() {
     let mut strict = config();
     strict.sessions.grace_ms = 0;
-    let rig = Rig::with(strict, hillfort_social::MailConfig::None);
+    let rig = Rig::with_on(STORE, strict, hillfort_social::MailConfig::None);
     let first = rig.device("device-0001");
     rig.refresh(&first.refresh_token).unwrap();
     rig.pass(1);
@@ -201,19 +203,19 @@ fn without_grace_a_refresh_token_is_good_once() {
 
 #[test]
 fn one_kind_of_token_is_no_other() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.device("device-0001");
     refused(rig.who(&session.refresh_token), Code::Unauthenticated, "");
     refused(rig.refresh(&session.token), Code::Unauthenticated, "");
     refused(rig.refresh(""), Code::InvalidArgument, "token");
-    let stranger = Rig::new().device("device-0001");
+    let stranger = Rig::on(STORE).device("device-0001");
     refused(rig.who(&stranger.token), Code::Unauthenticated, "");
     refused(rig.refresh(&stranger.refresh_token), Code::Unauthenticated, "");
 }
 
 #[test]
 fn logout_ends_one_session_or_all() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let (phone, tablet) = (rig.device("device-0001"), rig.device("device-0001"));
     rig.as_user(&phone, logout(&phone.token, &phone.refresh_token)).unwrap();
     refused(rig.who(&phone.token), Code::Unauthenticated, "");
@@ -242,7 +244,7 @@ fn logout_ends_one_session_or_all() {
 fn a_single_session_ends_the_others() {
     let mut single = config();
     single.sessions.single = true;
-    let rig = Rig::with(single, hillfort_social::MailConfig::None);
+    let rig = Rig::with_on(STORE, single, hillfort_social::MailConfig::None);
     let (first, second) = (rig.device("device-0001"), rig.device("device-0001"));
     refused(rig.who(&first.token), Code::Unauthenticated, "");
     refused(rig.refresh(&first.refresh_token), Code::Unauthenticated, "");
@@ -254,7 +256,7 @@ fn a_single_session_ends_the_others() {
 fn a_restart_keeps_sessions_and_what_was_revoked() {
     let mut long = config();
     long.sessions.token_s = 3600;
-    let rig = Rig::with(long.clone(), hillfort_social::MailConfig::None);
+    let rig = Rig::with_on(STORE, long.clone(), hillfort_social::MailConfig::None);
     let (open, ended, everywhere) = (rig.device("device-0001"), rig.device("device-0002"), rig.device("device-0003"));
     rig.as_user(&ended, logout(&ended.token, "")).unwrap();
     rig.as_user(&everywhere, logout("", "")).unwrap();
@@ -271,7 +273,7 @@ fn a_restart_keeps_sessions_and_what_was_revoked() {
 
 #[test]
 fn keys_are_what_is_configured_and_never_empty() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let who = |rig: &Rig, credentials: Credentials<'_>| rig.social.caller(credentials);
     assert_eq!(who(&rig, Credentials::ServerKey("a server key")), Ok(Who::ServerKey));
     assert_eq!(who(&rig, Credentials::HttpKey("an http key")), Ok(Who::HttpKey));
@@ -279,15 +281,18 @@ fn keys_are_what_is_configured_and_never_empty() {
         refused(who(&rig, Credentials::ServerKey(bad)), Code::Unauthenticated, "");
     }
     refused(who(&rig, Credentials::HttpKey("a server key")), Code::Unauthenticated, "");
-    let closed =
-        Rig::with(Config { server_key: String::new(), http_key: String::new(), ..config() }, hillfort_social::MailConfig::None);
+    let closed = Rig::with_on(
+        STORE,
+        Config { server_key: String::new(), http_key: String::new(), ..config() },
+        hillfort_social::MailConfig::None,
+    );
     refused(who(&closed, Credentials::ServerKey("")), Code::Unauthenticated, "");
     refused(who(&closed, Credentials::HttpKey("")), Code::Unauthenticated, "");
 }
 
 #[test]
 fn a_caller_who_goes_away_cuts_nothing() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     // Poll once, drop, and let what has begun go on.
     for number in 0..50 {
         let call = device(&format!("device-{number:04}"), None, &format!("player-{number}"));
@@ -299,12 +304,17 @@ fn a_caller_who_goes_away_cuts_nothing() {
             })
             .await;
             drop(answer);
-            for _ in 0..100 {
+            let begun = Instant::now();
+            let account = loop {
+                let found = rig.store.accounts.by_usernames(vec![format!("player-{number}")]).await.unwrap();
+                if let Some(account) = found.into_iter().next() {
+                    break account;
+                }
+                assert!(begun.elapsed() < Duration::from_secs(60), "what has begun goes on");
                 tokio::task::yield_now().await;
-            }
+            };
+            let sessions = rig.store.sessions.of_user(account.id, rig.now_ms()).await.unwrap();
+            assert_eq!(sessions.len(), 1, "account and session, or neither");
         });
-        let accounts = rig.runtime.block_on(rig.store.accounts.by_usernames(vec![format!("player-{number}")])).unwrap();
-        let sessions = rig.runtime.block_on(rig.store.sessions.of_user(accounts[0].id, rig.now_ms())).unwrap();
-        assert_eq!(sessions.len(), 1, "account and session, or neither");
     }
 }

@@ -3,6 +3,7 @@
 use hillfort_api::api::*;
 use hillfort_api::{ApiError, Call, Code, Reply};
 
+use super::STORE;
 use crate::rig::{Rig, refused};
 
 fn object(key: &str, value: &str) -> WriteStorageObject {
@@ -39,7 +40,7 @@ fn list(rig: &Rig, session: &Session, owner: &str, limit: Option<i32>, cursor: &
 
 #[test]
 fn an_object_comes_back_as_it_was_written() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.device("device-0001");
     let me = rig.user_id(&session);
     let value = r#"{"level": 3, "name":"Ada \u0000 é", "big": 9007199254740993}"#;
@@ -56,7 +57,7 @@ fn an_object_comes_back_as_it_was_written() {
 
 #[test]
 fn who_names_one_object_often_gets_it_once() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let ada = rig.device("device-0001");
     write(&rig, &ada, vec![object("save", "{}")]).unwrap();
     let id = ReadStorageObjectId { collection: "saves".into(), key: "save".into(), user_id: rig.user_id(&ada) };
@@ -67,7 +68,7 @@ fn who_names_one_object_often_gets_it_once() {
 
 #[test]
 fn another_person_reads_what_is_public_alone_and_writes_nothing() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let (ada, eve) = (rig.device("device-0001"), rig.device("device-0002"));
     let ada_id = rig.user_id(&ada);
     for (key, permission) in [("hidden", 0), ("own", 1), ("public", 2)] {
@@ -89,7 +90,7 @@ fn another_person_reads_what_is_public_alone_and_writes_nothing() {
 
 #[test]
 fn versions_guard_against_lost_updates() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.device("device-0001");
     let versioned = |key: &str, value: &str, version: &str| WriteStorageObject { version: version.into(), ..object(key, value) };
     refused(write(&rig, &session, vec![versioned("k", "{}", "abc")]), Code::InvalidArgument, "version");
@@ -108,7 +109,7 @@ fn versions_guard_against_lost_updates() {
 
 #[test]
 fn what_its_owner_may_not_write_stays() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.device("device-0001");
     write(&rig, &session, vec![WriteStorageObject { permission_write: Some(0), ..object("k", r#"{"n":1}"#) }]).unwrap();
     refused(write(&rig, &session, vec![object("k", r#"{"n":2}"#)]), Code::InvalidArgument, "");
@@ -118,7 +119,7 @@ fn what_its_owner_may_not_write_stays() {
 
 #[test]
 fn a_list_goes_on_by_its_cursor() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.device("device-0001");
     let me = rig.user_id(&session);
     write(&rig, &session, (0..7).map(|number| object(&format!("k{number}"), "{}")).collect()).unwrap();
@@ -149,7 +150,7 @@ fn a_list_goes_on_by_its_cursor() {
 
 #[test]
 fn what_cannot_be_an_object_is_refused_with_its_field() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.device("device-0001");
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
     let huge = format!("{{\"a\":\"{}\"}}", "x".repeat(1 << 20));
@@ -190,7 +191,7 @@ fn answers_are_bounded() {
     config.payloads.object_bytes = 1 << 20;
     // Long answers count as many calls.
     config.budgets.account = [hillfort_social::limits::Allowance::new(10_000, 1); 6];
-    let rig = Rig::with(config, hillfort_social::MailConfig::None);
+    let rig = Rig::with_on(STORE, config, hillfort_social::MailConfig::None);
     let session = rig.device("device-0001");
     let me = rig.user_id(&session);
     let big = format!("{{\"a\":\"{}\"}}", "x".repeat((1 << 20) - 8));
@@ -228,7 +229,7 @@ fn answers_are_bounded() {
 
 #[test]
 fn names_that_look_like_commands_are_names() {
-    let rig = Rig::new();
+    let rig = Rig::on(STORE);
     let session = rig.device("device-0001");
     let me = rig.user_id(&session);
     for key in [

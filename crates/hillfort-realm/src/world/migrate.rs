@@ -80,6 +80,9 @@ pub(crate) struct Moves {
     pub(crate) letters: Receiver<Letter>,
     leaving: HashMap<RoomId, Leaving>,
     arriving: HashMap<RoomId, Held>,
+    /// Rooms that do not move after all, and the threads that expect them: their letters were full. Until they are told no other room begins
+    /// to move, so these are no more than were about to.
+    untold: HashMap<RoomId, u8>,
     evened_out: Time,
 }
 
@@ -118,26 +121,29 @@ impl Held {
 
 impl Moves {
     pub(crate) fn new(peers: Vec<Peer>, letters: Receiver<Letter>) -> Self {
-        let (leaving, arriving) = (HashMap::new(), HashMap::new());
-        Self { peers, letters, leaving, arriving, evened_out: Time::ZERO }
+        let (leaving, arriving, untold) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { peers, letters, leaving, arriving, untold, evened_out: Time::ZERO }
     }
 
     /// Whether a room is on its way.
     pub(super) fn is_busy(&self) -> bool {
-        !self.leaving.is_empty() || !self.arriving.is_empty()
+        !self.leaving.is_empty() || !self.arriving.is_empty() || !self.untold.is_empty()
     }
 
-    fn send(&self, to: u8, letter: Letter) -> Result<(), Letter> {
-        let Some(peer) = self.peers.get(usize::from(to)) else { return Err(letter) };
-        match peer.letters.try_send(letter) {
-            Ok(()) => {
-                if let Some(thread) = peer.waker.get() {
-                    thread.unpark();
-                }
-                Ok(())
-            }
-            Err(TrySendError::Full(letter) | TrySendError::Disconnected(letter)) => Err(letter),
+    /// Tells thread `to` that the room does not come; later, where its letters are full. One that has ended need not know.
+    fn tell_never(&mut self, room: RoomId, to: u8) {
+        if let Err(TrySendError::Full(_)) = self.send(to, Letter::Never(room)) {
+            self.untold.insert(room, to);
         }
+    }
+
+    fn send(&self, to: u8, letter: Letter) -> Result<(), TrySendError<Letter>> {
+        let Some(peer) = self.peers.get(usize::from(to)) else { return Err(TrySendError::Disconnected(letter)) };
+        peer.letters.try_send(letter)?;
+        if let Some(thread) = peer.waker.get() {
+            thread.unpark();
+        }
+        Ok(())
     }
 }
 
@@ -157,7 +163,8 @@ impl World {
             return Err(Reject::RoomUnknown);
         }
         let waits = self.rooms.get(index).is_none_or(|hosted| hosted.is_paused() || hosted.owes_answers());
-        if self.drain_until.is_some() || waits || self.moves.arriving.contains_key(&room) {
+        let is_held_up = self.moves.arriving.contains_key(&room) || !self.moves.untold.is_empty();
+        if self.drain_until.is_some() || waits || is_held_up {
             return Err(Reject::WorldBusy);
         }
         let mut hosted = self.rooms.take(index).ok_or(Reject::RoomUnknown)?;
@@ -196,6 +203,9 @@ impl World {
     /// Does what rooms on their way wait for.
     pub(super) fn go_on_moving(&mut self, now: Time) {
         self.read_letters(now);
+        for (room, to) in std::mem::take(&mut self.moves.untold) {
+            self.moves.tell_never(room, to);
+        }
         if self.moves.leaving.is_empty() {
             return;
         }
@@ -254,8 +264,7 @@ impl World {
         if leaving.announced {
             self.placement.routes().set(room, self.id);
         }
-        // A thread that does not take the letter has held nothing that matters: it ends, or the room's players have.
-        let _full = self.moves.send(leaving.to, Letter::Never(room));
+        self.moves.tell_never(room, leaving.to);
         if let Some(reply) = leaving.reply {
             let _gone = reply.try_send(Err(reject));
         }
@@ -292,7 +301,7 @@ impl World {
         let Leaving { index, to, since, edges, announced, held, reply } = leaving;
         let (game, has_file, made, empty_since) = (hosted.game, hosted.has_file, hosted.made, hosted.empty_since);
         let moving = Box::new(Moving { game, saved, held, has_file, made, empty_since, reply });
-        if let Err(letter) = self.moves.send(to, Letter::Take(moving)) {
+        if let Err(TrySendError::Full(letter) | TrySendError::Disconnected(letter)) = self.moves.send(to, Letter::Take(moving)) {
             // Its letters are full: once more in the next turn.
             if let Letter::Take(moving) = letter {
                 let Moving { held, reply, .. } = *moving;

@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, TryRecvError};
 
 use super::*;
+use crate::world::migrate::Letter;
 
 const ANN: (usize, SessionId) = (0, SessionId(0x100));
 const BOB: (usize, SessionId) = (1, SessionId(0x201));
@@ -131,5 +132,39 @@ fn a_room_whose_output_is_not_taken_in_time_goes_on_where_it_is() {
     assert_eq!((answer.try_recv(), den.owner()), (Ok(Ok(())), 1 - den.from));
     den.say(ANN);
     den.realm.settle(100);
+    assert_eq!(den.told(ANN), den.told(BOB));
+}
+
+/// The thread where it was to go is behind with its letters when it is to be told that the room does not come.
+#[test]
+fn a_thread_that_was_too_busy_to_hear_that_a_room_stays_hears_it_later() {
+    let mut den = Den::new();
+    let (from, to) = (usize::from(den.from), usize::from(1 - den.from));
+    den.set_full(ANN, true);
+    den.say(BOB);
+    den.realm.settle(60);
+    let answer = den.begin_move();
+    den.realm.settle(1);
+    assert!(den.realm.worlds[to].moves.is_busy(), "it waits for the room");
+    let letters = den.realm.worlds[from].moves.peers[to].letters.clone();
+    while letters.try_send(Letter::Never(RoomId(0))).is_ok() {}
+    for _ in 0..1_100 {
+        den.realm.clock.advance(1);
+        den.realm.worlds[from].turn(&den.realm.clock);
+    }
+    assert_eq!(answer.try_recv(), Ok(Err(Reject::WorldBusy)));
+    // It does not begin again before that was heard, which would be heard in the wrong order.
+    den.set_full(ANN, false);
+    let answer = den.begin_move();
+    den.realm.worlds[from].turn(&den.realm.clock);
+    assert_eq!(answer.try_recv(), Ok(Err(Reject::WorldBusy)));
+    den.realm.settle(100);
+    assert!(den.realm.worlds.iter().all(|world| !world.moves.is_busy()), "nobody waits for it any more");
+    let answer = den.begin_move();
+    den.realm.settle(50);
+    assert_eq!((answer.try_recv(), den.owner()), (Ok(Ok(())), 1 - den.from));
+    den.say(ANN);
+    den.say(BOB);
+    den.realm.settle(200);
     assert_eq!(den.told(ANN), den.told(BOB));
 }

@@ -454,7 +454,7 @@ async fn drain(running: Running, within: Duration, signals: &mut [Signal; 2]) ->
     if in_time != Some(true) {
         tracing::warn!("ended before all players were told");
         if in_time.is_some() {
-            let _written = tokio::task::spawn_blocking(|| services.stop()).await;
+            services.stop(any(signals)).await;
         }
         return Ok(());
     }
@@ -465,8 +465,7 @@ async fn drain(running: Running, within: Duration, signals: &mut [Signal; 2]) ->
     }
     // With the edge the last giver of bans is gone.
     ban_writer.finish();
-    // Fails only by a panic, which has been reported by then.
-    let _ended = tokio::task::spawn_blocking(|| services.stop()).await;
+    services.stop(any(signals)).await;
     match ended {
         Ok(Ok(())) => {
             tracing::info!("ended");

@@ -2,6 +2,7 @@
 //! they start and end.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use hillfort_social::passwords::PasswordCost;
 use hillfort_social::{Social, system_clock};
 use hillfort_store::Store;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::oneshot;
 
 use crate::config;
 use crate::console::{Office, Play};
@@ -94,15 +96,36 @@ impl Services {
         self.threads.handle().clone()
     }
 
-    /// Ends, after the doors: calls that are under way have some seconds.
-    pub(crate) fn stop(mut self) {
-        if let Some(threads) = self.threads.0.take() {
-            let written = threads.block_on(async { tokio::time::timeout(END_PATIENCE, self.social.close()).await });
-            if written.is_err() {
-                let objects = self.social.written_behind().waiting();
-                tracing::warn!(objects, "the database did not take what modules write behind: these values are lost");
-            }
+    /// Ends, after the doors: what modules write behind is written, and calls that are under way have some seconds, unless `cut` comes first.
+    /// What was answered is safe either way.
+    pub(crate) async fn stop(mut self, cut: impl Future<Output = ()>) {
+        let Some(threads) = self.threads.0.take() else { return };
+        let mut cut = pin!(cut);
+        let waiting = || self.social.written_behind().waiting();
+        if waiting() > 0 {
+            tracing::info!(objects = waiting(), "writing what modules write behind; a signal ends at once");
+        }
+        let social = self.social.clone();
+        let closing = threads.spawn(async move { tokio::time::timeout(END_PATIENCE, social.close()).await });
+        let was_cut = tokio::select! {
+            _ended = closing => false,
+            () = &mut cut => true,
+        };
+        if waiting() > 0 {
+            tracing::warn!(objects = waiting(), "the database did not take what modules write behind: these values are lost");
+        }
+        if was_cut {
+            return threads.shutdown_background();
+        }
+        // On a thread of its own, which may be left behind: the runtime of this one would wait for it.
+        let (ended, threads_ended) = oneshot::channel();
+        std::thread::spawn(move || {
             threads.shutdown_timeout(END_PATIENCE);
+            let _nobody_waits = ended.send(());
+        });
+        tokio::select! {
+            _ = threads_ended => {}
+            () = cut => {}
         }
     }
 }

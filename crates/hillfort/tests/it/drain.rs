@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, Signal, pidfd_open};
 
 use crate::PATIENCE;
+use crate::nakama::User;
 use crate::player::Player;
 use crate::server::Server;
 use crate::web::{Metrics, Visit};
@@ -75,6 +76,42 @@ fn a_second_signal_ends_at_once() {
     server.signal(Signal::TERM);
     assert_eq!(server.ended().code(), Some(0));
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+}
+
+/// The database is held by somebody else: what modules write behind waits for it.
+#[test]
+fn a_signal_behind_the_drain_ends_at_once_too_and_loses_nothing_that_was_answered() {
+    for is_cut in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("modules")).unwrap();
+        let module = "local nk = require('nakama')
+            nk.register_rpc(function()
+                nk.storage_write_behind({{ collection = 'hot', key = 'at', value = { x = 7 } }})
+                return 'queued'
+            end, 'behind')";
+        std::fs::write(folder.path().join("modules/behind.lua"), module).unwrap();
+        let mut server = Server::start_in(folder, &[("store.url", ""), ("store.busy_ms_max", "60000")]);
+        let ann = User::sign_in(&server, "ann");
+        let holder = rusqlite::Connection::open(server.folder().join("data/hillfort.db")).unwrap();
+        holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+        assert_eq!(ann.rpc("behind", ""), "queued");
+        server.signal(Signal::TERM);
+        server.logged("writing what modules write behind");
+        let begin = Instant::now();
+        if is_cut {
+            server.signal(Signal::TERM);
+            server.logged("these values are lost");
+        } else {
+            holder.execute_batch("ROLLBACK").unwrap();
+        }
+        assert_eq!(server.ended().code(), Some(0));
+        assert!(!is_cut || begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+        drop(holder);
+        let database = rusqlite::Connection::open(server.folder().join("data/hillfort.db")).unwrap();
+        let count =
+            |table: &str| database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!((count("identities"), count("objects")), (1, i64::from(!is_cut)), "cut: {is_cut}");
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::console::{self, KernelBoard, KernelReading, PacketVerdict, Packets, T
 mod orders;
 
 pub(crate) use orders::{KernelBans, Post};
-use orders::{Order, OrderCounts};
+use orders::{Order, OrderCounts, Visits};
 
 /// How often the mode is decided.
 const SAMPLE: Duration = Duration::from_millis(100);
@@ -52,7 +52,7 @@ pub(crate) fn start(
     }
     let limits = Limits { flood_syn_per_s: u64::from(settings.flood_syn_per_s), calm: settings.calm };
     let (bans, orders) = KernelBans::new();
-    let keeper = Keeper::new(attached, drill(settings, wish), limits, board, Arc::clone(&bans.counts));
+    let keeper = Keeper::new(attached, drill(settings, wish), limits, board, &bans);
     // Before anybody can ask.
     keeper.publish();
     std::thread::Builder::new().name("kernel".into()).spawn(move || keeper.run(&orders))?;
@@ -149,15 +149,16 @@ struct Keeper {
     filter: Filter,
     bans: Bans,
     controller: Controller,
-    flood_syn_per_s: u64,
+    limits: Limits,
     board: KernelBoard,
     orders: Arc<OrderCounts>,
+    visits: Arc<Visits>,
     rung: Rung,
     why_not_higher: Option<String>,
     /// How it stands at the interface of an attack, or why it does not.
     drill: Result<hillfort_xdp::Settings, &'static str>,
-    /// The interface where it does now.
-    stands: Option<(String, Rung)>,
+    /// The interface where it does now, and for which visit.
+    stands: Option<(String, Rung, u64)>,
     start: Instant,
     samples: u32,
     counted: Counters,
@@ -174,7 +175,7 @@ impl Keeper {
         drill: Result<hillfort_xdp::Settings, &'static str>,
         limits: Limits,
         board: KernelBoard,
-        orders: Arc<OrderCounts>,
+        given: &KernelBans,
     ) -> Self {
         let why_not_higher = why_not_higher(&attached);
         let Attached { rung, filter, bans, .. } = attached;
@@ -185,9 +186,10 @@ impl Keeper {
             filter,
             bans,
             controller,
-            flood_syn_per_s: limits.flood_syn_per_s,
+            limits,
             board,
-            orders,
+            orders: Arc::clone(&given.counts),
+            visits: Arc::clone(&given.visits),
             rung,
             why_not_higher,
             drill,
@@ -224,30 +226,35 @@ impl Keeper {
             Order::Ban(addr, lasts) => self.bans.ban(addr, lasts).map(drop),
             Order::Lift(addr) => self.bans.lift(addr).map(drop),
             Order::All(bans) => self.bans.replace(&bans).map(drop),
-            Order::Stand(interface, answer) => {
+            Order::Stand(visit, interface, answer) => {
                 // Whoever asked may have given up.
-                let _answered = answer.send(self.stand(&interface));
+                let _answered = answer.send(self.stand(visit, &interface));
                 return;
             }
-            Order::Leave => return self.leave(),
         };
         self.orders.obeyed.fetch_add(1, Ordering::Relaxed);
         self.complain(done.err());
     }
 
-    fn stand(&mut self, interface: &str) -> Result<console::Rung, String> {
+    fn stand(&mut self, visit: u64, interface: &str) -> Result<console::Rung, String> {
+        if self.visits.has_ended(visit) {
+            return Err("the attack has ended".to_owned());
+        }
         let settings = self.drill.as_ref().map_err(|why| (*why).to_owned())?;
         if self.rung == Rung::Socket {
             return Err("it stands on the listening sockets, and its bans with it".to_owned());
         }
         let (rung, bans) = self.filter.stand(settings, interface)?;
         if let Some(bans) = bans {
-            // What was until now is nothing that this program has seen. Bans of before are refused in user space.
+            // Bans of before are refused in user space.
             self.bans = bans;
+        }
+        if !self.stands_somewhere() {
+            // What was until now is nothing that the program has seen.
             (self.counted, self.counted_at) = (self.filter.counters(), Instant::now());
             (self.queues, self.resets) = (SynQueue::read().ok(), hillfort_xdp::resets_sent().ok());
         }
-        self.stands = Some((interface.to_owned(), rung));
+        self.stands = Some((interface.to_owned(), rung, visit));
         self.publish();
         tracing::info!("packets  refused by {rung} on {interface} ({}), for an attack from the console", rung.label());
         Ok(shown(rung))
@@ -256,12 +263,26 @@ impl Keeper {
     fn leave(&mut self) {
         self.filter.leave();
         self.stands = None;
+        if !self.stands_somewhere() {
+            // No flood comes to it any more, and its calm is not waited for.
+            self.controller = Controller::new(self.limits);
+            self.filter.set_mode(self.controller.mode());
+        }
         self.publish();
+    }
+
+    /// Whether packets come to the filter. One that an attack has left is loaded, and stands nowhere: what the machine does then, resets of
+    /// other programs say, has nothing to do with it.
+    const fn stands_somewhere(&self) -> bool {
+        self.stands.is_some() || matches!(self.rung, Rung::Native | Rung::Generic)
     }
 
     fn sample(&mut self) {
         self.samples = self.samples.wrapping_add(1);
-        if self.filter.is_loaded() {
+        if self.stands.as_ref().is_some_and(|(_, _, visit)| self.visits.has_ended(*visit)) {
+            self.leave();
+        }
+        if self.stands_somewhere() {
             let (now, counters) = (Instant::now(), self.filter.counters());
             let seconds = now.duration_since(self.counted_at).as_secs_f64().max(1e-3);
             let syns = counters.offered_syn().saturating_sub(self.counted.offered_syn());
@@ -269,7 +290,9 @@ impl Keeper {
             let always = hillfort_xdp::syncookies() == Some(2);
             let syn_per_s = (syns as f64 / seconds) as u64;
             let overflows = match (&queues, &self.queues) {
-                (Some(now), Some(before)) if syn_per_s >= self.flood_syn_per_s / OVERFLOW_FLOOR => now.since(before, always),
+                (Some(now), Some(before)) if syn_per_s >= self.limits.flood_syn_per_s / OVERFLOW_FLOOR => {
+                    now.since(before, always)
+                }
                 _ => 0,
             };
             // A flood of ACKs: in passive mode the kernel answers each by a reset, in flood mode the filter drops them.
@@ -285,9 +308,9 @@ impl Keeper {
                 tracing::info!(syn_per_s, stray_per_s, overflows, "kernel filter: {} mode", mode.label());
             }
             (self.counted, self.counted_at, self.queues, self.resets) = (counters, now, queues, resets);
-            if self.samples.is_multiple_of(SAMPLES_PER_EPOCH) {
-                self.filter.next_epoch();
-            }
+        }
+        if self.filter.is_loaded() && self.samples.is_multiple_of(SAMPLES_PER_EPOCH) {
+            self.filter.next_epoch();
         }
         if self.samples.is_multiple_of(SAMPLES_PER_READING) {
             let swept = self.bans.sweep();
@@ -300,7 +323,7 @@ impl Keeper {
         // Right after its beginning an epoch knows little: the last one is added.
         let (now, last) = (self.filter.top(), self.filter.top_of_last());
         let (rung, why_not_higher) = match &self.stands {
-            Some((interface, rung)) if *rung < self.rung => {
+            Some((interface, rung, _)) if *rung < self.rung => {
                 let why = self.why_not_higher.as_deref().unwrap_or_default();
                 (*rung, Some(format!("on {interface} alone, for an attack from the console; {why}")))
             }

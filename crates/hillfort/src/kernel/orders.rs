@@ -22,27 +22,50 @@ pub(super) enum Order {
     Lift(IpAddr),
     /// These and no others.
     All(Vec<(IpAddr, Duration)>),
-    /// Stand at this interface, too, and say how.
-    Stand(String, SyncSender<Result<Rung, String>>),
-    /// Stand there no longer.
-    Leave,
+    /// Stand at this interface, too, for the visit of this number, and say how.
+    Stand(u64, String, SyncSender<Result<Rung, String>>),
+}
+
+/// For how many attacks the filter was to stand somewhere, and how many of them have ended. Beside the queue, so that no end is lost when
+/// that is full.
+#[derive(Debug, Default)]
+pub(super) struct Visits {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+impl Visits {
+    fn begin(&self) -> u64 {
+        self.begun.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn end(&self) {
+        self.ended.store(self.begun.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Whether the visit of this number has ended.
+    pub(super) fn has_ended(&self, number: u64) -> bool {
+        number <= self.ended.load(Ordering::Relaxed)
+    }
 }
 
 /// The console's end: has the filter stand at the interface of an attack.
 #[derive(Debug, Clone)]
-pub(crate) struct Post(SyncSender<Order>);
+pub(crate) struct Post {
+    orders: SyncSender<Order>,
+    visits: Arc<Visits>,
+}
 
 impl FilterPost for Post {
     fn stand(&self, interface: &str) -> Result<Rung, String> {
         let gone = || "its thread has ended, or does not answer".to_owned();
         let (answer, answered) = sync_channel(1);
-        self.0.try_send(Order::Stand(interface.to_owned(), answer)).map_err(|_| gone())?;
+        self.orders.try_send(Order::Stand(self.visits.begin(), interface.to_owned(), answer)).map_err(|_| gone())?;
         answered.recv_timeout(STAND_MAX).map_err(|_| gone())?
     }
 
     fn leave(&self) {
-        // Without room it stays until the interface is gone, a moment later.
-        let _full_or_gone = self.0.try_send(Order::Leave);
+        self.visits.end();
     }
 }
 
@@ -51,6 +74,7 @@ impl FilterPost for Post {
 pub(crate) struct KernelBans {
     orders: SyncSender<Order>,
     pub(super) counts: Arc<OrderCounts>,
+    pub(super) visits: Arc<Visits>,
     /// Something was lost since the filter was last told all.
     behind: bool,
 }
@@ -66,7 +90,7 @@ pub(super) struct OrderCounts {
 impl KernelBans {
     pub(super) fn new() -> (Self, Receiver<Order>) {
         let (orders, receiver) = sync_channel(ORDERS_DEPTH);
-        (Self { orders, counts: Arc::default(), behind: false }, receiver)
+        (Self { orders, counts: Arc::default(), visits: Arc::default(), behind: false }, receiver)
     }
 
     /// New connections of the address are dropped for this long. When too many orders wait, user space refuses it meanwhile.
@@ -81,7 +105,7 @@ impl KernelBans {
 
     /// For the console. While it lives, the thread does.
     pub(super) fn post(&self) -> Post {
-        Post(self.orders.clone())
+        Post { orders: self.orders.clone(), visits: Arc::clone(&self.visits) }
     }
 
     /// Whether an order was lost, and there is room again to make it good.
@@ -134,5 +158,28 @@ mod tests {
         assert!(!bans.wants_all());
         let last = std::iter::from_fn(|| obey(&bans).ok()).last();
         assert!(matches!(last, Some(Order::All(all)) if all.len() == 1), "after what had been told before");
+    }
+    /// The filter's thread stands still while so many are banned that no order has room, and the attack ends.
+    #[test]
+    fn the_end_of_an_attack_is_heard_whatever_waits() {
+        let (mut bans, orders) = KernelBans::new();
+        let (post, visits) = (bans.post(), Arc::clone(&bans.visits));
+        let stand = |interface| {
+            std::thread::scope(|scope| {
+                let asked = scope.spawn(|| post.stand(interface));
+                let Ok(Order::Stand(number, ..)) = orders.recv() else { panic!("the filter is to stand somewhere") };
+                // Whoever was to answer is gone.
+                assert!(asked.join().unwrap().is_err());
+                number
+            })
+        };
+        let first = stand("hfd1");
+        assert!(!visits.has_ended(first));
+        (0..ORDERS_DEPTH).for_each(|_| bans.ban(IpAddr::from([10, 0, 0, 1]), Duration::from_secs(60)));
+        post.leave();
+        assert!(visits.has_ended(first));
+        orders.try_iter().for_each(drop);
+        let second = stand("hfd2");
+        assert!(visits.has_ended(first) && !visits.has_ended(second), "it stands for the next one");
     }
 }

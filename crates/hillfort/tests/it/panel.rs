@@ -1,6 +1,7 @@
 //! Attacks that are started in the console's panel: as root, where packets come from a namespace and meet the kernel filter, and without any
 //! privilege, where those that need a raw socket say so and the others run over loopback.
 
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -95,6 +96,16 @@ fn as_root_a_flood_of_packets_comes_by_an_interface_and_meets_the_filter() {
         assert_eq!(get(server.http, "/healthz").status, 200);
         Metrics::when(server.console, "calm", |metrics| metrics.value("hillfort_wall_mode{mode=\"passive\"}") == 1.0);
         Metrics::when(server.console, "no filter", |metrics| metrics.value(&rung("user_space")) == 1.0);
+        // The program is loaded still. What the kernel answers by resets comes to nothing that it stands at.
+        let mut samples = Live::open(server.console);
+        for _ in 0..4 {
+            (0..500).for_each(|_| assert!(TcpStream::connect(("127.0.0.1", 1)).is_err()));
+            let modes = samples.wait("samples", |list| {
+                let modes = list.as_array()?.iter().map(|sample| sample["wall"]["kernel"]["mode"].clone());
+                Some(modes.collect::<Vec<_>>())
+            });
+            assert_eq!(modes.last(), Some(&json!("passive")));
+        }
     });
     assert_eq!(made(&lab), [""; 0]);
 

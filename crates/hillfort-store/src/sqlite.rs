@@ -1,7 +1,7 @@
 //! Owns SQLite: one thread with the connection that writes, and some connections that read. Knows nothing of what is stored.
 //!
 //! Several connections that write would wait for each other, or fail at once when one that has read wants to write. So units of work
-//! queue for one thread, which takes up to 256 of them into one transaction, for 2 ms at most, and answers after the commit has reached
+//! queue for one thread, which takes up to 256 of them into one transaction, for 10 ms at most, and answers after the commit has reached
 //! the disk (`synchronous=FULL`). Each runs in a savepoint of its own: one that fails takes back nothing of the others.
 
 mod conn;

@@ -18,12 +18,10 @@ use hillfort_stream::Lag;
 /// Polls in a row: whoever goes on to wake itself has its turn behind the others.
 const IN_A_ROW_MAX: u32 = 8;
 
-/// Nobody polls it, and nobody has woken it.
-const IDLE: u8 = 0;
 /// It is being polled.
 const POLLED: u8 = 1;
-/// It was woken while it was polled.
-const AGAIN: u8 = 2;
+/// It was woken since that began, or ended.
+const WOKEN: u8 = 2;
 
 #[derive(Debug)]
 struct Signal {
@@ -60,8 +58,8 @@ impl Wake for Signal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let state = self.state.compare_exchange(POLLED, AGAIN, Ordering::AcqRel, Ordering::Acquire);
-        if state == Err(IDLE) {
+        // Always a write, so that whoever polls next sees what it was woken for.
+        if self.state.fetch_or(WOKEN, Ordering::AcqRel) & POLLED == 0 {
             self.is_due();
             self.task.wake();
         }
@@ -70,7 +68,7 @@ impl Wake for Signal {
 
 /// Runs a connection that has been due since it came, at `begun`. `lag` is told what each turn waited before it.
 pub(super) async fn eager<F: Future>(connection: F, begun: Instant, lag: Lag) -> F::Output {
-    let (state, due, task) = (AtomicU8::new(IDLE), AtomicU64::new(1), AtomicWaker::new());
+    let (state, due, task) = (AtomicU8::new(0), AtomicU64::new(1), AtomicWaker::new());
     let signal = Arc::new(Signal { state, due, begun, task });
     let waker = Waker::from(Arc::clone(&signal));
     let mut connection = pin!(connection);
@@ -78,11 +76,11 @@ pub(super) async fn eager<F: Future>(connection: F, begun: Instant, lag: Lag) ->
         signal.task.register(context.waker());
         lag.set(signal.waited());
         for _ in 0..IN_A_ROW_MAX {
-            signal.state.store(POLLED, Ordering::Release);
+            signal.state.swap(POLLED, Ordering::AcqRel);
             let polled = connection.as_mut().poll(&mut Context::from_waker(&waker));
             // What comes from here on wakes the task.
-            let before = signal.state.swap(IDLE, Ordering::AcqRel);
-            if polled.is_ready() || before == POLLED {
+            let before = signal.state.swap(0, Ordering::AcqRel);
+            if polled.is_ready() || before & WOKEN == 0 {
                 return polled;
             }
         }

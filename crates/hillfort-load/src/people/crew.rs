@@ -26,8 +26,8 @@ const ENTERING_MAX: usize = 64;
 const TABLE: usize = 10;
 /// A call without an answer for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Time for answers after the last call of a step.
-const GRACE: Duration = Duration::from_secs(1);
+/// Time for answers after the last call of a step: Hillfort's refusals wait for up to 1.2 s.
+const GRACE: Duration = Duration::from_secs(2);
 /// Nobody could be let in for so long: something is wrong.
 const ENTRY_PATIENCE: Duration = Duration::from_secs(20);
 /// Wait before a step into the game that was refused is tried again.

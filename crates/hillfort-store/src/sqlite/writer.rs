@@ -14,8 +14,9 @@ use crate::{Result, StoreError};
 /// Most units in one transaction.
 const GROUP_MAX: usize = 256;
 
-/// For how long a transaction takes in further units that wait. It waits for none itself.
-const GROUP_TIME: Duration = Duration::from_millis(2);
+/// For how long a transaction takes in further units that wait. It waits for none itself. By the clock: on a machine with too much to do a
+/// shorter time would end groups while they are small, and so make the writer slower just then.
+const GROUP_TIME: Duration = Duration::from_millis(10);
 
 /// The queue to the thread. When the last handle is dropped, the thread does what is queued and ends.
 #[derive(Debug)]

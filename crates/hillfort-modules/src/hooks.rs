@@ -140,7 +140,9 @@ pub(crate) fn api_error(failure: &Failure, stacktrace: bool) -> (ApiError, bool)
 
 /// `shop/items.lua:3: what` is `what`.
 fn without_place(text: &str) -> &str {
-    let Some((file, rest)) = text.split_once(".lua:") else { return text };
+    let Some((file, rest)) = text.split_once(".lua") else { return text };
+    // `error(text, 2)` in the outermost function names the line that called it: the prelude's.
+    let Some(rest) = rest.strip_prefix(':').or_else(|| rest.strip_prefix("u:")) else { return text };
     let digits = rest.len() - rest.trim_start_matches(|character: char| character.is_ascii_digit()).len();
     match rest.get(digits..).and_then(|rest| rest.strip_prefix(": ")) {
         Some(what) if digits > 0 && !file.contains(['\n', ' ']) => what,

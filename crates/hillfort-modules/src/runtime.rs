@@ -144,7 +144,7 @@ impl Runtime {
     /// # Errors
     /// As the module says, or its fault.
     pub async fn rpc(&self, caller: &Caller, id: &str, payload: String) -> Option<Result<String, ApiError>> {
-        let payload = Values(vec![if payload.is_empty() { Data::Nil } else { Data::text(payload) }]);
+        let payload = Values(vec![Data::text(payload)]);
         let result = self.0.call(Some(caller), (Kind::Rpc, id.to_lowercase()), payload).await;
         Some(match result? {
             Ok(Data::Nil) => Ok(String::new()),

@@ -235,3 +235,40 @@ fn events_are_lines_in_the_log() {
     fails("nk.event('x', { 'a' })", "bad argument #2 (properties keys must be strings)");
     fails("nk.event('x', {}, 'soon')", "bad argument #3 (number expected");
 }
+
+#[test]
+fn what_nakamas_libraries_let_pass_passes() {
+    check(
+        "local t = { 3, 1, 2, 3, 1, 3, 2, 3 } table.sort(t, function(a, b) return a <= b end) return table.concat(t)",
+        "11223333",
+    );
+    check(
+        "local t, sum = {}, 0 for i = 1, 300 do t[i] = i end table.sort(t, function() return true end)
+         for _, v in ipairs(t) do sum = sum + v end return #t .. ' ' .. sum",
+        "300 45150",
+    );
+    check("local ok, e = pcall(table.sort, { 2, 1 }, function() error({ 'mine' }) end) return tostring(ok) .. e[1]", "falsemine");
+    check("local ok, e = pcall(table.sort, { 2, 'x' }) return type(e) .. tostring(e:find('compare') ~= nil)", "stringtrue");
+    check(
+        "local ok, e = pcall(math.random, 0) return 'failed: ' .. e",
+        "failed: bad argument #1 to 'random' (interval is empty)",
+    );
+    check(
+        "local ok, e = pcall(function() return math.random(5, 1) end) return e",
+        "f.lua:3: bad argument #2 to 'random' (interval is empty)",
+    );
+    check("local ok, e = pcall(math.random, {}) return e", "bad argument #1 to 'random' (number expected)");
+    check("return os.date('!%F %e %T %% %H', 0)", "1970-01-01 %e %T % 00");
+    check("return os.date('!*t', 0).year .. os.date('!%d.%m.%Y', 0)", "197001.01.1970");
+    check("return string.format('%s has %d of %s', 'ann', 3) .. ('%v %v'):format(1, true)", "ann has 3 of %!s(MISSING)1 true");
+    check("local ok, e = pcall(function() return ('%d'):format('x') end) return tostring(e:find('^f.lua:3: ') ~= nil)", "true");
+    check("return 'runs on ' .. _VERSION", "runs on Lua 5.1");
+    check("return #payload .. payload:upper()", "7PAYLOAD");
+}
+
+#[test]
+fn an_error_of_the_outermost_function_names_no_line_of_the_servers() {
+    fails("error('boom', 2)", "boom");
+    let text = "local nk = require('nakama') nk.register_rpc(function() error('boom', 2) end, 'f')";
+    assert_eq!(start(&[("f.lua", text)]).rpc("f", "").expect_err("raised").message, "boom");
+}

@@ -126,7 +126,8 @@ fn limits(shared: &Shared, purpose: Purpose) -> Limits {
 impl Engine {
     /// A VM for compiled modules; none of them has run.
     pub(crate) fn build(compiled: &Compiled, shared: &Arc<Shared>, purpose: Purpose) -> Result<Self, ScriptFault> {
-        let prelude = Prelude { name: "prelude.luau", source: include_str!("prelude.luau") };
+        let source = concat!(include_str!("libraries.luau"), include_str!("prelude.luau"));
+        let prelude = Prelude { name: "prelude.luau", source };
         let settings = &shared.settings;
         let desk = Desk::new(Arc::clone(shared));
         let vm = ModuleVm::new(Arc::clone(&compiled.programs), prelude, limits(shared, purpose), desk, |table| {

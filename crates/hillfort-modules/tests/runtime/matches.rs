@@ -279,11 +279,15 @@ fn a_callback_that_does_wrong_ends_its_match() {
 
 #[test]
 fn a_module_that_is_none_is_refused() {
-    let rig = start(&[("half.lua", "return { match_init = function() end }"), ("none.lua", "return 7")]);
+    let asks = "local nk = require('nakama') nk.register_rpc(function(_, name) return nk.match_create(name) end, 'ask')";
+    let rig = start(&[("half.lua", "return { match_init = function() end }"), ("none.lua", "return 7"), ("ask.lua", asks)]);
     assert!(rig.runtime.match_handler(0, "other", "m", None).is_err_and(|text| text.contains("there is no module other")));
     for (module, part) in [("half", "match_join_attempt not found or not a function"), ("none", "must return a table")] {
         let outputs = Table::open(&rig, module, None).turn();
         assert!(matches!(&outputs[..], [MatchOutput::Ended(MatchEnd::Failed(text))] if text.contains(part)), "{outputs:?}");
+        // Whoever asks for a match of it hears the same, with the line that asked.
+        let error = rig.rpc("ask", module).expect_err("no match can be made of it").message;
+        assert!(error.contains("error creating match: ") && error.contains(part), "{error}");
     }
     assert!(rig.runtime.match_handler(0, "half", "m", Some("{")).is_err());
 }

@@ -310,18 +310,31 @@ pub(crate) fn put_scalar_text(scalar: Scalar, number: u32, text: &str, out: &mut
     match scalar {
         Scalar::String => put_bytes(number, text.as_bytes(), out),
         Scalar::Bytes => {
-            let engine = if text.contains(['-', '_']) { URL_SAFE } else { STANDARD };
-            put_bytes(number, &engine.decode(text).ok()?, out);
+            let start = begin(number, out);
+            out.resize(start + base64::decoded_len_estimate(text.len()), 0);
+            // What only one alphabet has, the other refuses.
+            let decoded =
+                STANDARD.decode_slice(text, &mut out[start..]).or_else(|_| URL_SAFE.decode_slice(text, &mut out[start..]));
+            out.truncate(start + decoded.ok()?);
+            end(start, out);
         }
         Scalar::Double => put_double(number, double(text)?, out),
         Scalar::Int32 | Scalar::Uint32 | Scalar::Int64 => {
-            let parsed = json_number(text)?;
-            let value = parsed.as_i128().or_else(|| parsed.as_f64().and_then(whole))?;
+            let value = digits(text).or_else(|| {
+                let parsed = json_number(text)?;
+                parsed.as_i128().or_else(|| parsed.as_f64().and_then(whole))
+            })?;
             put_number(number, integer(scalar, value)?, out);
         }
         Scalar::Bool => return None,
     }
     Some(())
+}
+
+/// What nearly all whole numbers in strings are: a few digits alone.
+fn digits(text: &str) -> Option<i128> {
+    let plain = text.len() <= 18 && !text.starts_with(['0', '+', '-']);
+    text.parse::<i64>().ok().filter(|_| plain).map(i128::from)
 }
 
 /// A number in a string: as in JSON, without blanks around it.
@@ -392,15 +405,25 @@ fn wrap(number: u32, out: &mut Vec<u8>, inner: impl FnOnce(&mut Vec<u8>)) {
     end(start, out);
 }
 
-/// Begins a part whose length is not known yet.
+/// Begins a part whose length is not known yet. One byte is kept for it: most need no more.
 fn begin(number: u32, out: &mut Vec<u8>) -> usize {
     encode_key(number, WireType::LengthDelimited, out);
+    out.push(0);
     out.len()
 }
 
 /// Puts the length of what was written since `start` before it.
 fn end(start: usize, out: &mut Vec<u8>) {
-    let mut length = Vec::with_capacity(10);
-    encode_varint((out.len() - start) as u64, &mut length);
-    out.splice(start..start, length);
+    let length = out.len() - start;
+    if length < 0x80 {
+        out[start - 1] = length as u8;
+        return;
+    }
+    // The first seven bits stand in the byte that was kept, the others before what was written.
+    out[start - 1] = length as u8 | 0x80;
+    let mut others = [0; 10];
+    let mut free = &mut others[..];
+    encode_varint((length >> 7) as u64, &mut free);
+    let used = 10 - free.len();
+    out.splice(start..start, others[..used].iter().copied());
 }

@@ -108,6 +108,16 @@ fn lists_maps_and_groups_are_written() {
 }
 
 #[test]
+fn parts_of_every_length_are_read() {
+    // Where lengths of protobuf take a byte more, inside and outside.
+    for length in [0, 1, 90, 125, 126, 127, 128, 129, 16_380, 16_383, 16_384, 16_390, 2_100_000] {
+        let data = MatchDataSend { op_code: -1, data: vec![0xfe; length].into(), ..Default::default() };
+        let envelope = Envelope { message: Some(envelope::Message::MatchDataSend(data)), ..Default::default() };
+        check_read(&write_string(&envelope), &envelope);
+    }
+}
+
+#[test]
 fn other_ways_of_writing_are_read() {
     let group = Group { lang_tag: "en".into(), max_count: 100, open: Some(true), ..Default::default() };
     for text in [
@@ -160,6 +170,10 @@ fn what_is_not_the_message_is_refused_with_the_fields_name() {
     check_refused::<Tournament>(r#"{"operator":"WORST"}"#, Some("operator"), "choice");
     check_refused::<MatchData>(r#"{"data":"a"}"#, Some("data"), "base64");
     check_refused::<MatchData>(r#"{"data":"a b="}"#, Some("data"), "base64");
+    check_refused::<MatchData>(r#"{"data":"//__"}"#, Some("data"), "base64");
+    for text in [r#"{"op_code":"007"}"#, r#"{"op_code":"+7"}"#, r#"{"op_code":""}"#, r#"{"op_code":"9223372036854775808"}"#] {
+        check_refused::<MatchData>(text, Some("op_code"), "64 bits");
+    }
     for time in [
         "",
         "1970-01-01",

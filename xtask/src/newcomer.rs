@@ -77,9 +77,6 @@ mod tests {
         assert_eq!(words, ["build", "--quiet", "--offline", "--target-dir", "/my games/target"]);
         assert_eq!(command.get_current_dir(), Some(Path::new("/my games/coin rush")));
         let folder = std::env::temp_dir().join("a path with blanks");
-        assert!(
-            run_command(Command::new("test").arg("!").args([Path::new("-n"), &folder])).is_err(),
-            "its words stay as they are"
-        );
+        assert!(run_command(Command::new("test").arg("-n").arg(&folder)).is_ok(), "its words stay as they are");
     }
 }

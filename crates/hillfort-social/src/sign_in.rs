@@ -102,8 +102,9 @@ impl Core {
             .await?;
         let SignedIn { user, username, generation, ban, created } = signed_in;
         self.people.entered(user, &username, &shown.identity, created).await;
-        if created {
-            self.take_email(user, &shown.person).await?;
+        if created && let Err(why) = self.take_email(user, &shown.person).await {
+            // The person is in: the address is an extra.
+            tracing::warn!(%user, %why, "the address that a service has verified was not kept");
         }
         refuse_banned(ban.as_ref(), now_ms)?;
         let tokens = self.tokens(self.claims(new.id, user, username, generation, vars, now_ms), turn, created, now_ms);

@@ -69,7 +69,6 @@ fn variables_live_on_unless_they_are_replaced() {
     refused(rig.sign_in(Call::SessionRefresh(request)), Code::InvalidArgument, "vars");
 }
 
-/// Two parts of a client refresh at once: both answers go on, whichever of them is kept.
 /// Bytes that are few as they are, and too many when they are written in a token.
 #[test]
 fn variables_that_no_token_has_room_for_begin_no_session() {
@@ -94,6 +93,7 @@ fn variables_that_no_token_has_room_for_begin_no_session() {
     }
 }
 
+/// Two parts of a client refresh at once: both answers go on, whichever of them is kept.
 #[test]
 fn two_refreshes_of_one_token_at_once_do_not_end_the_session() {
     for keeps_first in [true, false] {

@@ -69,7 +69,7 @@ fn read(row: &tokio_postgres::Row) -> Result<Row, Fail> {
 /// A question that is on its way.
 struct Sent<'a, T> {
     question: Pin<Box<dyn Future<Output = Result<T, tokio_postgres::Error>> + Send + 'a>>,
-    /// The answer, when it was there at once: the question could not be sent.
+    /// What the first poll gave: an error when the question could not be sent, or an answer that was quick.
     early: Poll<Result<T, tokio_postgres::Error>>,
 }
 
@@ -117,6 +117,11 @@ async fn run(client: &impl GenericClient, sql: &str, batch: &[Vec<Value>]) -> Re
     Ok(answers)
 }
 
+/// Whether all of them are on their way, or were answered already.
+fn are_sent<T>(questions: &[Sent<'_, T>]) -> bool {
+    !questions.iter().any(|sent| matches!(sent.early, Poll::Ready(Err(_))))
+}
+
 /// Sends a transaction of these statements before it waits for the first answer.
 pub(super) async fn at_once(client: &Object, statements: &[Statement]) -> Result<Vec<Vec<Row>>, Fail> {
     let mut prepared = Vec::with_capacity(statements.len());
@@ -125,12 +130,12 @@ pub(super) async fn at_once(client: &Object, statements: &[Statement]) -> Result
         prepared.push((client.prepare_cached(&sql).await.map_err(|error| fail(&error))?, params(values)));
     }
     // From here on, nothing is waited for until the last word is sent.
-    let begin = Sent::new(client.batch_execute("BEGIN")).await;
+    let begin = Sent::new(client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED")).await;
     let mut waiting = Vec::with_capacity(prepared.len());
     for (statement, params) in &prepared {
         waiting.push(Sent::new(client.query(statement, params)).await);
     }
-    let all_are_sent = waiting.iter().all(|sent| sent.early.is_pending());
+    let all_are_sent = are_sent(&waiting);
     let end = Sent::new(client.batch_execute(if all_are_sent { "COMMIT" } else { "ROLLBACK" })).await;
 
     begin.answer().await?;
@@ -140,7 +145,8 @@ pub(super) async fn at_once(client: &Object, statements: &[Statement]) -> Result
         answers.push(read_all(&sent.answer().await?)?);
     }
     end.answer().await?;
-    Ok(answers)
+    // Whatever was answered was taken back.
+    if all_are_sent { Ok(answers) } else { Err(StoreError::Unavailable("a statement could not be sent".to_owned()).into()) }
 }
 
 /// Locks the rows against changes, but not against new rows that refer to them.
@@ -187,5 +193,22 @@ impl Conn for PgConn<'_> {
 
     async fn alone(&mut self, number: Alone) -> Result<(), Fail> {
         self.run("SELECT pg_advisory_xact_lock($1)", &[vec![Value::Int(number as i64)]]).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Sent, are_sent};
+    use std::future::{pending, ready};
+
+    #[test]
+    fn an_answer_that_is_quick_is_no_fault() {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+            let fault = "port=none".parse::<tokio_postgres::Config>().unwrap_err();
+            let mut questions = vec![Sent::<u8>::new(pending()).await, Sent::new(ready(Ok(1))).await];
+            assert!(are_sent(&questions));
+            questions.push(Sent::new(ready(Err(fault))).await);
+            assert!(!are_sent(&questions));
+        });
     }
 }

@@ -7,7 +7,7 @@ use crate::accounts::check_hash;
 use crate::sessions::check_sign_in;
 use crate::{
     Conflict, Found, Identity, Millis, Missing, NewAccount, NewSession, OtherWays, Result, Rotate, Rotation, SESSIONS_MAX,
-    Session, SessionId, Sessions, SignedIn, TokenHash, UserId,
+    Session, SessionId, Sessions, SignedIn, StoreError, TokenHash, UserId,
 };
 
 macro_rules! sessions {
@@ -69,7 +69,7 @@ fn returning(identity: &Identity, session: &NewSession, now: Millis) -> Vec<Stat
     const BEGIN: &str = "INSERT INTO sessions (id, account_id, current, rotate_time, vars, origin, create_time, update_time, expires) \
          SELECT $3, id, $4, $5, $6, $7, $5, $5, $8 FROM accounts \
          WHERE id = (SELECT account_id FROM identities WHERE kind = $1 AND value = $2) AND (ban_since IS NULL OR ban_until <= $5) \
-         ON CONFLICT DO NOTHING RETURNING id";
+         ON CONFLICT DO NOTHING RETURNING account_id";
     let (kind, value) = (identity.kind.name(), &identity.value);
     let begin = values![kind, value, session.id.0, session.token, now, &session.vars, &session.origin, session.expires];
     vec![
@@ -79,30 +79,52 @@ fn returning(identity: &Identity, session: &NewSession, now: Millis) -> Vec<Stat
     ]
 }
 
-/// Reads what [`returning`] has found. `None` when nothing was done: nobody has the identity, or all of it is to be looked at again.
-fn returned(answers: Vec<Vec<Row>>, now: Millis) -> Result<Option<SignedIn>, Fail> {
-    let mut answers = answers.into_iter();
-    let (who, begun) = (answers.next().and_then(one), answers.next().is_some_and(|rows| !rows.is_empty()));
-    let Some(mut row) = who else { return Ok(None) };
-    let ban = super::accounts::read_ban(&mut row, 3)?.filter(|ban| ban.holds(now));
-    if begun == ban.is_some() {
-        return Ok(None);
-    }
-    Ok(Some(SignedIn { user: row.user(0)?, username: row.text(1)?, generation: row.int(2)?, ban, created: false }))
+/// What came of [`returning`].
+enum Returned {
+    /// The person is here, or banned.
+    Known(SignedIn),
+    /// Nobody has the identity.
+    Nobody,
+    /// The identity changed hands between the statements, or the session's id is taken: all is to be looked at again. With whether a session
+    /// was begun, whoever it is of.
+    Unclear { begun: bool },
 }
 
+fn returned(answers: Vec<Vec<Row>>, now: Millis) -> Result<Returned, Fail> {
+    let mut answers = answers.into_iter();
+    let (who, begun) = (answers.next().and_then(one), answers.next().and_then(one));
+    let begun_of = begun.map(|row| row.user(0)).transpose()?;
+    let Some(mut row) = who else {
+        return Ok(if begun_of.is_some() { Returned::Unclear { begun: true } } else { Returned::Nobody });
+    };
+    let (user, ban) = (row.user(0)?, super::accounts::read_ban(&mut row, 3)?.filter(|ban| ban.holds(now)));
+    if begun_of != ban.is_none().then_some(user) {
+        return Ok(Returned::Unclear { begun: begun_of.is_some() });
+    }
+    Ok(Returned::Known(SignedIn { user, username: row.text(1)?, generation: row.int(2)?, ban, created: false }))
+}
+
+/// The long way. `begun`: a session of this id and token is to be taken back first.
 async fn sign_in(
     conn: &mut dyn Conn,
     identity: &Identity,
     new: Option<&NewAccount>,
     session: &NewSession,
+    begun: bool,
     now: Millis,
 ) -> Result<SignedIn, Fail> {
+    if begun {
+        conn.rows("DELETE FROM sessions WHERE id = $1 AND current = $2", values![session.id.0, session.token]).await?;
+    }
     let Found { account, created } = super::identities::find_or_make(conn, identity, new, now).await?;
     let ban = account.ban.filter(|ban| ban.holds(now));
-    if ban.is_none() && create(conn, account.id, session, now).await?.generation != account.generation {
-        // Banned, or signed out everywhere, between the two.
-        return Err(Fail::Again);
+    if ban.is_none() {
+        match create(conn, account.id, session, now).await {
+            Ok(open) if open.generation == account.generation => {}
+            // Banned, signed out everywhere or deleted between the two.
+            Ok(_) | Err(Fail::Store(StoreError::NotFound(Missing::Account))) => return Err(Fail::Again),
+            Err(fail) => return Err(fail),
+        }
     }
     Ok(SignedIn { user: account.id, username: account.username, generation: account.generation, ban, created })
 }
@@ -182,14 +204,14 @@ impl Sessions for Sql {
     async fn sign_in(&self, identity: Identity, new: Option<NewAccount>, session: NewSession, now: Millis) -> Result<SignedIn> {
         check_sign_in(&identity, new.as_ref(), &session)?;
         let answers = self.write_at_once(returning(&identity, &session, now)).await?;
-        if new.is_none() && answers[0].is_empty() {
-            return Err(Missing::Account.into());
-        }
-        if let Some(signed_in) = returned(answers, now)? {
-            return Ok(signed_in);
-        }
-        self.write((identity, new, session, now), |(identity, new, session, now), conn| {
-            Box::pin(sign_in(conn, identity, new.as_ref(), session, *now))
+        let begun = match returned(answers, now)? {
+            Returned::Known(signed_in) => return Ok(signed_in),
+            Returned::Nobody if new.is_none() => return Err(Missing::Account.into()),
+            Returned::Nobody => false,
+            Returned::Unclear { begun } => begun,
+        };
+        self.write((identity, new, session, begun, now), |(identity, new, session, begun, now), conn| {
+            Box::pin(sign_in(conn, identity, new.as_ref(), session, *begun, *now))
         })
         .await
     }
